@@ -1,0 +1,105 @@
+import type { Handout } from './contract.ts';
+import type { JournalEvent } from './events.ts';
+import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
+import type { DeviceStatus, Status } from './status.ts';
+
+/** What the API can ask of the running gateway. The daemon implements it; the API and CLI know nothing else of it. */
+export interface Control {
+  status(): Promise<Status>;
+  /** What `up` would do with the file as it is now, as sentences; nothing is changed. */
+  plan(signal: AbortSignal): Promise<PlanReport>;
+  /** Applies the file as it is now; resolves when everything is programmed. */
+  up(progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  /** Removes everything of ours from the machine (keys and state stay), then the daemon ends. */
+  down(progress: Progress, signal: AbortSignal): Promise<void>;
+  /** Edits gateway.yaml, keeping comments, and applies it. */
+  addService(draft: ServiceDraft, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  setService(name: string, edit: ServiceEdit, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  removeService(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  expose(
+    service: string,
+    provider: string,
+    options: unknown,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport>;
+  /** `now`: also end connections that are open. */
+  unexpose(
+    service: string,
+    provider: string,
+    now: boolean,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport>;
+  addDevice(
+    name: string,
+    services: readonly string[],
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<Enrolled>;
+  /** New keys, same address; the old keys stop working at once. */
+  renewDevice(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
+  revokeDevice(name: string, progress: Progress, signal: AbortSignal): Promise<void>;
+  /** Public handouts of a service: what a visitor needs, as text for a QR code. */
+  handouts(service: string): Promise<readonly Handout[]>;
+  /** How to start a program inside the service's namespace; needs root at the caller. */
+  place(service: string): Promise<PlaceReport>;
+  events(after: number, limit: number): Promise<readonly JournalEvent[]>;
+  generations(): Promise<readonly Generation[]>;
+  /** Rewrites the file to a generation (default: the last fully programmed one before the current) and applies it. */
+  rollback(generation: number | undefined, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+}
+
+export type Progress = (message: string) => void;
+
+export interface PlanReport {
+  /** "make namespace gw-shop with address 10.64.1.2" */
+  readonly changes: readonly string[];
+  readonly problems: readonly {
+    readonly service: string;
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string | undefined;
+  }[];
+}
+
+export interface UpReport extends PlanReport {
+  readonly generation: number;
+  /** Changes that failed and will be tried again. */
+  readonly failed: readonly {
+    readonly change: string;
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string | undefined;
+  }[];
+}
+
+/** Shown once; the private key inside `handout` is not kept. */
+export interface Enrolled {
+  readonly device: DeviceStatus;
+  readonly handout: Handout;
+  /** Sentences the person must know: 'this path was not proved from outside yet'. */
+  readonly notices: readonly string[];
+}
+
+export interface PlaceReport {
+  readonly service: string;
+  readonly isolated: boolean;
+  /** `/run/netns/gw-shop`; `null` when not isolated. */
+  readonly namespacePath: string | null;
+  readonly namespace: string | null;
+  /** Unprivileged user id reserved for `service run`. */
+  readonly uid: number;
+  readonly directory: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Generation {
+  readonly number: number;
+  /** ISO 8601 */
+  readonly appliedAt: string;
+  /** Everything of it was in the world at least once. */
+  readonly programmed: boolean;
+  readonly current: boolean;
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+/**
+ * Everything that can happen, for people and tests; no module may depend on an event to be correct.
+ * Present participle while it starts, past tense when done, `failed` when it failed.
+ */
+export const EVENT_TYPES = {
+  'daemon.started': 'The daemon started and adopted what runs.',
+  'daemon.stopped': 'The daemon stopped; every way in stays open.',
+  'plan.computed': 'A pass found something to change.',
+  'change.applying': 'A change begins.',
+  'change.applied': 'A change is in the world.',
+  'change.failed': 'A change did not work; it is tried again.',
+  'condition.changed': 'A condition of a way in changed its status.',
+  'config.applied': 'A configuration became a new generation.',
+  'config.rolledBack': 'The file was set back to an earlier generation.',
+  'device.added': 'A device was added.',
+  'device.renewed': 'A device was given new keys; the old ones are revoked.',
+  'device.revoked': 'A device was revoked and its session cut.',
+  'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
+} as const;
+
+export type EventType = keyof typeof EVENT_TYPES;
+
+export const JournalEvent = z.object({
+  seq: z.number(),
+  /** ISO 8601 */
+  at: z.string(),
+  type: z.enum(Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]),
+  message: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+export type JournalEvent = z.infer<typeof JournalEvent>;

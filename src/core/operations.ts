@@ -1,0 +1,177 @@
+import { z } from 'zod';
+
+/**
+ * The closed list of what the root helper does, as schemas that both sides share. Every field is as narrow as it can
+ * be: names cannot carry option dashes, slashes or newlines, keys have one form, paths do not exist here at all.
+ * The helper checks each call against these schemas and against the applied config (src/helper/policy.ts).
+ */
+const Name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
+const Prefix = z.string().regex(/^[a-z][a-z0-9]{0,3}$/);
+const Ipv4 = z.ipv4();
+const PortNumber = z.int().min(1).max(65535);
+const WireguardKey = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/);
+const InterfaceName = z.string().regex(/^[a-z][a-z0-9-]{0,14}$/);
+const Base64 = z.string().regex(/^[A-Za-z0-9+/]+=*$/);
+
+export const NetworkSpec = z.strictObject({
+  prefix: Prefix,
+  pool: z.cidrv4(),
+  hub: Ipv4,
+  edge: Ipv4,
+  tor: Ipv4,
+});
+
+/** One service's link to the hub. `port` is the only one that is let in. */
+export const NamespaceSpec = z.strictObject({ address: Ipv4, port: PortNumber });
+export type NamespaceSpec = z.infer<typeof NamespaceSpec>;
+
+/** A service on the host's own network: its pool address lives on the host's side of the link to the hub. */
+export const HostServiceSpec = z.strictObject({ address: Ipv4 });
+
+/** One permitted direction of new connections through the hub. */
+export const Flow = z.strictObject({
+  /** `host` for the link to the host, else a WireGuard interface in the hub. */
+  via: z.union([z.literal('host'), InterfaceName]),
+  source: Ipv4,
+  address: Ipv4,
+  protocol: z.enum(['tcp', 'udp']),
+  port: PortNumber,
+});
+export type Flow = z.infer<typeof Flow>;
+
+export const PeerSpec = z.strictObject({
+  publicKey: WireguardKey,
+  /** /32 host address inside the pool. */
+  address: Ipv4,
+});
+export type PeerSpec = z.infer<typeof PeerSpec>;
+
+export const Peer = z.object({
+  publicKey: z.string(),
+  address: z.string(),
+  /** Hex SHA-256 of the preshared key; the key itself never leaves the helper again. */
+  presharedKeyHash: z.string(),
+  /** `host:port` of the last authenticated packet. */
+  endpoint: z.string().optional(),
+  /** Seconds since the epoch; 0 before the first handshake. */
+  latestHandshake: z.number(),
+  received: z.number(),
+  sent: z.number(),
+});
+export type Peer = z.infer<typeof Peer>;
+
+export const WireguardInterface = z.object({
+  name: z.string(),
+  publicKey: z.string(),
+  listenPort: z.number(),
+  address: z.string(),
+  implementation: z.enum(['kernel', 'wireguard-go']),
+  peers: z.array(Peer),
+});
+export type WireguardInterface = z.infer<typeof WireguardInterface>;
+
+export const OnionFiles = z.strictObject({
+  service: Name,
+  /** Base64 of the 64-byte expanded secret key. */
+  secretKey: Base64,
+  publicKey: Base64,
+  /** `<56 characters>.onion` */
+  hostname: z.string().regex(/^[a-z2-7]{56}\.onion$/),
+  /** Port that visitors use. */
+  virtualPort: PortNumber,
+  target: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
+});
+export type OnionFiles = z.infer<typeof OnionFiles>;
+
+const Done = z.object({});
+const Empty = z.strictObject({});
+
+export const OPERATIONS = {
+  /** Everything of ours that exists: the single source of `observe`. */
+  observe: {
+    input: z.strictObject({ network: NetworkSpec }),
+    result: z.object({
+      /** `undefined` when there is no hub or it is not complete. */
+      hub: z.object({ flows: z.array(Flow) }).optional(),
+      namespaces: z.array(NamespaceSpec.extend({ service: z.string() })),
+      hostServices: z.array(HostServiceSpec.extend({ service: z.string() })),
+      wireguard: z.array(WireguardInterface),
+    }),
+  },
+  /** Hub namespace, link to the host, forwarding off until the deny-all table stands. */
+  'hub.ensure': { input: z.strictObject({ network: NetworkSpec }), result: Done },
+  'hub.remove': { input: z.strictObject({ network: NetworkSpec }), result: Done },
+  'namespace.ensure': {
+    input: z.strictObject({ network: NetworkSpec, service: Name, spec: NamespaceSpec }),
+    result: Done,
+  },
+  'namespace.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
+  'hostService.ensure': {
+    input: z.strictObject({ network: NetworkSpec, service: Name, spec: HostServiceSpec }),
+    result: Done,
+  },
+  'hostService.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
+  /** Replaces the permitted flows in one nftables transaction. */
+  'flows.replace': { input: z.strictObject({ network: NetworkSpec, flows: z.array(Flow) }), result: Done },
+  /** Ends connections that are open on a flow (conntrack entries deleted): `unexpose --now`, revoke. */
+  'flows.cut': {
+    input: z.strictObject({ network: NetworkSpec, source: Ipv4.optional(), address: Ipv4.optional() }),
+    result: Done,
+  },
+  /** Sockets that listen inside a service's namespace: `[{address: '127.0.0.1', port: 80}]`. */
+  'namespace.listeners': {
+    input: z.strictObject({ network: NetworkSpec, service: Name }),
+    result: z.object({ listeners: z.array(z.object({ address: z.string(), port: z.number() })) }),
+  },
+  'wireguard.ensure': {
+    input: z.strictObject({
+      network: NetworkSpec,
+      name: InterfaceName,
+      listenPort: PortNumber,
+      privateKey: WireguardKey,
+      address: Ipv4,
+    }),
+    result: z.object({ implementation: z.enum(['kernel', 'wireguard-go']) }),
+  },
+  'wireguard.remove': { input: z.strictObject({ network: NetworkSpec, name: InterfaceName }), result: Done },
+  'wireguard.setPeer': {
+    input: z.strictObject({
+      network: NetworkSpec,
+      name: InterfaceName,
+      peer: PeerSpec,
+      presharedKey: WireguardKey,
+    }),
+    result: Done,
+  },
+  'wireguard.removePeer': {
+    input: z.strictObject({ network: NetworkSpec, name: InterfaceName, publicKey: WireguardKey }),
+    result: Done,
+  },
+  /**
+   * Writes the onion directories and the torrc (rendered by the helper from these fields), all owned by tor's user.
+   * The new torrc is verified before it replaces the old one. Does not reload.
+   */
+  'tor.write': {
+    input: z.strictObject({ network: NetworkSpec, onions: z.array(OnionFiles) }),
+    result: z.object({ torrcHash: z.string() }),
+  },
+  /** What is on disk and what runs; no secrets. */
+  'tor.observe': {
+    input: Empty,
+    result: z.object({
+      running: z.boolean(),
+      /** Hash of the torrc on disk. */
+      torrcHash: z.string().optional(),
+      /** Hash of the torrc that the running process has loaded. */
+      loadedHash: z.string().optional(),
+      onions: z.array(OnionFiles.omit({ secretKey: true })),
+    }),
+  },
+  /** Starts tor in a session of its own, or makes the running one load the torrc (HUP). */
+  'tor.load': { input: Empty, result: z.object({ started: z.boolean() }) },
+  'tor.stop': { input: Empty, result: Done },
+} as const satisfies Record<string, { input: z.ZodType; result: z.ZodType }>;
+
+export type OperationName = keyof typeof OPERATIONS;
+export type OperationArguments<Name extends OperationName> = z.infer<(typeof OPERATIONS)[Name]['input']>;
+export type OperationResult<Name extends OperationName> = z.infer<(typeof OPERATIONS)[Name]['result']>;

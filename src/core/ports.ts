@@ -1,0 +1,66 @@
+import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
+import type { Secret } from './secret.ts';
+
+/**
+ * Every effect that a part or provider may have. The daemon has no privileges: what needs root goes through `helper`,
+ * a closed list of typed operations. Every promise rejects with `GatewayError` and ends early when `signal` aborts.
+ */
+export interface Ports {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly helper: Helper;
+  readonly keys: Keys;
+  readonly crypto: Crypto;
+  readonly tor: TorPort;
+  readonly log: Log;
+}
+
+export interface Helper {
+  call<Name extends OperationName>(
+    name: Name,
+    input: OperationArguments<Name>,
+    signal: AbortSignal,
+  ): Promise<OperationResult<Name>>;
+}
+
+export type KeyType = 'curve25519' | 'ed25519-expanded' | 'preshared';
+
+/**
+ * Long-lived secrets: one file a key, 0600, synced before use, never overwritten.
+ * A key that was ever used is remembered by its fingerprint: a damaged file is `KeyCorrupt`, a lost one `KeyMissing`;
+ * neither is ever answered with a fresh key.
+ */
+export interface Keys {
+  /** Makes the key when it never existed. `name` is a path of `[a-z0-9-]+` segments: 'tor/shop'. */
+  ensure(name: string, type: KeyType): Promise<Secret<Uint8Array>>;
+  /** `undefined` when it never existed. */
+  read(name: string, type: KeyType): Promise<Secret<Uint8Array> | undefined>;
+  /** Forgets a key on purpose (a revoked device). */
+  remove(name: string): Promise<void>;
+}
+
+export interface Crypto {
+  /** 32 clamped random bytes, as `wg genkey` makes them. */
+  curve25519Secret(): Uint8Array;
+  curve25519Public(secret: Uint8Array): Uint8Array;
+  /** 64 bytes: SHA-512 of a random seed, clamped (tor's expanded secret key, rend-spec-v3). */
+  ed25519ExpandedSecret(): Uint8Array;
+  /** Public key of an expanded secret. */
+  ed25519Public(expanded: Uint8Array): Uint8Array;
+  sha3_256(data: Uint8Array): Uint8Array;
+  random(bytes: number): Uint8Array;
+}
+
+/** Our own tor process, seen over its control and SOCKS sockets. */
+export interface TorPort {
+  /** Sends one command and returns the reply lines without status codes; opens the connection when needed. */
+  command(line: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Onion addresses (56 characters) whose descriptor was uploaded since this tor process started, as far as we saw. */
+  uploaded(): ReadonlySet<string>;
+  /** Connects through Tor on a circuit of its own; resolves with milliseconds once the far end accepted, then hangs up. */
+  visit(host: string, port: number, signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Log = (level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>) => void;

@@ -1,0 +1,54 @@
+/** What a person wants to reach, as the config says it; see docs/reference/config.md. */
+export const KINDS = ['http', 'btcpay', 'tcp', 'lnd', 'clnrest', 'electrum', 'bitcoind', 'ssh'] as const;
+export type ServiceKind = (typeof KINDS)[number];
+
+export const PRIVACIES = ['open', 'hide-home-address', 'no-clearnet', 'tor-only'] as const;
+export type Privacy = (typeof PRIVACIES)[number];
+
+/**
+ * Where a service listens.
+ * `namespace`: a network namespace of its own that we make; isolated.
+ * `host`: the machine's own network; not isolated. `target`: another machine of the LAN; not isolated.
+ */
+export type Place =
+  | { readonly type: 'namespace'; readonly name: string }
+  | { readonly type: 'host' }
+  | { readonly type: 'target'; readonly host: string };
+
+export interface Service {
+  readonly name: string;
+  readonly kind: ServiceKind;
+  readonly privacy: Privacy;
+  /** TCP port that the service listens on. */
+  readonly port: number;
+  readonly place: Place;
+  /** Its address in the pool: inside its namespace, or on the host's side of the hub for `host`. */
+  readonly address: string;
+  /** Who may connect where, as tor (in the host's namespace) sees it: `address:port` to dial. */
+  readonly dial: { readonly host: string; readonly port: number };
+}
+
+/** A phone or laptop that holds credentials. Owned by the daemon's state, never by the config file. */
+export interface Device {
+  readonly name: string;
+  /** Services that it was given, by name; never "all". */
+  readonly services: readonly string[];
+  /** Curve25519 public key, base64. The private key was handed out once and is not kept. */
+  readonly publicKey: string;
+  /** ISO 8601 */
+  readonly addedAt: string;
+}
+
+/** Names that the gateway gives to what it makes; `prefix` keeps several gateways on one machine apart. */
+export interface Network {
+  /** At most 4 characters of `[a-z0-9]`; starts every namespace, interface and table that is ours. */
+  readonly prefix: string;
+  /** IPv4 pool, CIDR, /16 to /24. */
+  readonly pool: string;
+  /** The hub's own address; next hop of every service. */
+  readonly hub: string;
+  /** Source address of the edge (HAProxy) on the link between host and hub. */
+  readonly edge: string;
+  /** Source address of tor on the link between host and hub. */
+  readonly tor: string;
+}

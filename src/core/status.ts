@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { VANTAGES } from './contract.ts';
+import { KINDS, PRIVACIES } from './service.ts';
+
+/** Shapes of what is shown; the API serves them unchanged and `--json` prints them unchanged. */
+
+export const Tri = z.enum(['yes', 'no', 'unknown']);
+export const CONDITION_TYPES = ['Accepted', 'Programmed', 'Published', 'Reachable'] as const;
+export type ConditionType = (typeof CONDITION_TYPES)[number];
+
+export const Condition = z.object({
+  type: z.enum(CONDITION_TYPES),
+  status: Tri,
+  /** Stable CamelCase word. */
+  reason: z.string(),
+  message: z.string(),
+  /** ISO 8601, last change of `status`. */
+  since: z.string(),
+});
+export type Condition = z.infer<typeof Condition>;
+
+/** One word for a way or a service. Derived from conditions, never stored. */
+export const PHASES = ['up', 'degraded', 'down', 'pending', 'rejected'] as const;
+export const Phase = z.enum(PHASES);
+export type Phase = z.infer<typeof Phase>;
+
+export const Way = z.object({
+  provider: z.string(),
+  /** First address, for people; `null` before there is one. */
+  address: z.string().nullable(),
+  addresses: z.array(z.object({ url: z.string(), network: z.string(), clientNeeds: z.array(z.string()) })),
+  reachable: Tri,
+  vantage: z.enum(VANTAGES),
+  /** ISO 8601 time of the last visit that proved it. */
+  provedAt: z.string().nullable(),
+  phase: Phase,
+  conditions: z.array(Condition),
+});
+export type Way = z.infer<typeof Way>;
+
+export const ServiceStatus = z.object({
+  name: z.string(),
+  kind: z.enum(KINDS),
+  privacy: z.enum(PRIVACIES),
+  isolated: z.boolean(),
+  address: z.string(),
+  port: z.number(),
+  /** Does something listen where the config says? `message` names the fix: "listens on 127.0.0.1 only". */
+  listening: z.object({ status: Tri, message: z.string() }),
+  phase: Phase,
+  ways: z.array(Way),
+});
+export type ServiceStatus = z.infer<typeof ServiceStatus>;
+
+export const DeviceStatus = z.object({
+  name: z.string(),
+  services: z.array(z.string()),
+  address: z.string().nullable(),
+  publicKey: z.string(),
+  addedAt: z.string(),
+  latestHandshake: z.string().nullable(),
+  endpoint: z.string().nullable(),
+});
+export type DeviceStatus = z.infer<typeof DeviceStatus>;
+
+export const Status = z.object({
+  /** Generation that is applied; `null` before the first `up`. */
+  generation: z.number().nullable(),
+  /** The file differs from what is applied: `gateway up` would change something. */
+  fileDiffers: z.boolean(),
+  services: z.array(ServiceStatus),
+  devices: z.array(DeviceStatus),
+  /** Sentences about the whole gateway: 'tor is bootstrapping, 45 %'. */
+  notices: z.array(z.string()),
+});
+export type Status = z.infer<typeof Status>;
+
+/**
+ * Accepted | Programmed | Reachable           | phase
+ * ---------+------------+---------------------+---------
+ * no       | –          | –                   | rejected
+ * yes      | no         | –                   | down
+ * yes      | unknown    | –                   | pending
+ * yes      | yes        | yes                 | up
+ * yes      | yes        | no                  | down
+ * yes      | yes        | unknown             | pending
+ */
+export function phaseOf(conditions: readonly Condition[]): Phase {
+  const status = (type: ConditionType): z.infer<typeof Tri> =>
+    conditions.find((condition) => condition.type === type)?.status ?? 'unknown';
+  if (status('Accepted') === 'no') return 'rejected';
+  if (status('Programmed') === 'no' || status('Reachable') === 'no') return 'down';
+  if (status('Programmed') === 'yes' && status('Reachable') === 'yes') return 'up';
+  return 'pending';
+}
+
+/** A service is as well as its best way; `degraded` when another of its ways is down or rejected. */
+export function phaseOfService(ways: readonly { readonly phase: Phase }[]): Phase {
+  const phases = new Set(ways.map((way) => way.phase));
+  const broken = phases.has('down') || phases.has('rejected');
+  if (phases.has('up')) return broken ? 'degraded' : 'up';
+  if (phases.has('pending')) return 'pending';
+  return phases.has('down') ? 'down' : phases.has('rejected') ? 'rejected' : 'pending';
+}

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+
+/** Every path that a gateway uses. One flag (`--root`) moves all, so that several live on one machine. */
+export interface Directories {
+  /** gateway.yaml */
+  readonly config: string;
+  /** state.db, snapshot, keys/, tor/, services/: owner gateway, but tor/ owner gateway-tor */
+  readonly state: string;
+  /** api.sock, helper.sock, pid files, tor/: sockets; short, because a unix socket path ends at 107 bytes */
+  readonly run: string;
+}
+
+export function directoriesIn(root: string | undefined): Directories {
+  if (root === undefined) return { config: '/etc/gateway', state: '/var/lib/gateway', run: '/run/gateway' };
+  return { config: join(root, 'etc'), state: join(root, 'lib'), run: join(root, 'run') };
+}
+
+/** Paths inside; one function, so that no two places spell one differently. */
+export function pathsOf(directories: Directories) {
+  const { config, state, run } = directories;
+  return {
+    configFile: join(config, 'gateway.yaml'),
+    keys: join(state, 'keys'),
+    database: join(state, 'state.db'),
+    snapshot: join(state, 'snapshot.json'),
+    /** What the helper may do, written by the daemon at each applied generation. */
+    applied: join(state, 'applied.json'),
+    /** Private directory of a program started by `gateway service run`. */
+    serviceDirectory: (service: string): string => join(state, 'services', service),
+    torState: join(state, 'tor'),
+    torRun: join(run, 'tor'),
+    torControl: join(run, 'tor', 'control.sock'),
+    torSocks: join(run, 'tor', 'socks.sock'),
+    torPid: join(run, 'tor', 'pid'),
+    apiSocket: join(run, 'api.sock'),
+    helperSocket: join(run, 'helper.sock'),
+    daemonPid: join(run, 'daemon.pid'),
+    helperPid: join(run, 'helper.pid'),
+    logs: join(run, 'log'),
+  };
+}
+export type Paths = ReturnType<typeof pathsOf>;

@@ -1,0 +1,141 @@
+import { spawn, type SpawnOptions } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { errnoOf, GatewayError } from '../core/errors.ts';
+
+/** The one place that runs commands: an argument vector, never a shell. */
+export type Argv = readonly [string, ...string[]];
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  readonly input?: string | Uint8Array;
+  /** Default 20 000. */
+  readonly timeoutMs?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Exit codes that are not errors; default [0]. */
+  readonly accept?: readonly number[];
+}
+
+export interface Ran {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+/** Runs to the end. Rejects with `CommandMissing`, `CommandFailed`, `Timeout` or `Aborted`; never prints input. */
+export async function run(argv: Argv, options: RunOptions): Promise<Ran> {
+  if (options.signal.aborted) throw aborted(argv, options.signal);
+  const timeoutMs = options.timeoutMs ?? 20_000;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeoutMs)]);
+  const ran = await collect(argv, options, signal);
+  if ((options.accept ?? [0]).includes(ran.exitCode)) return ran;
+  if (options.signal.aborted) throw aborted(argv, options.signal);
+  if (signal.aborted) {
+    throw new GatewayError(`${argv.join(' ')} did not end within ${timeoutMs} ms`, { code: 'Timeout' });
+  }
+  const said = (ran.stderr.trim() || ran.stdout.trim()).slice(0, 2000);
+  throw new GatewayError(`${argv.join(' ')} ended with ${ran.exitCode}: ${said}`, { code: 'CommandFailed' });
+}
+
+function collect(argv: Argv, options: RunOptions, signal: AbortSignal): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0], argv.slice(1), {
+      ...spawnOptions(options),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const stop = (): void => void child.kill('SIGKILL');
+    signal.addEventListener('abort', stop, { once: true });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    let size = 0;
+    const keep = (into: Buffer[]) => (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_OUTPUT_BYTES) stop();
+      else into.push(chunk);
+    };
+    child.stdout.on('data', keep(out));
+    child.stderr.on('data', keep(err));
+    child.on('error', (error) => reject(translate(argv, error)));
+    child.on('close', (code) => {
+      signal.removeEventListener('abort', stop);
+      resolve({
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+        exitCode: code ?? 137,
+      });
+    });
+    // EPIPE: the program ended without reading its input; its exit code says why.
+    child.stdin.on('error', (error) =>
+      errnoOf(error) === 'EPIPE' ? undefined : reject(translate(argv, error)),
+    );
+    child.stdin.end(options.input);
+  });
+}
+
+export interface DetachOptions {
+  /** stdout and stderr are appended here; a pipe would tie the process to ours. */
+  readonly logFile: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+/** Starts a process in a session of its own that outlives us. Resolves with its pid. */
+export async function detach(argv: Argv, options: DetachOptions): Promise<number> {
+  const log = openSync(options.logFile, 'a', 0o640);
+  try {
+    return await new Promise((resolve, reject) => {
+      const child = spawn(argv[0], argv.slice(1), {
+        ...spawnOptions(options),
+        detached: true,
+        stdio: ['ignore', log, log],
+      });
+      child.on('error', (error) => reject(translate(argv, error)));
+      child.on('spawn', () => {
+        child.unref();
+        resolve(child.pid ?? 0);
+      });
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Hands our terminal to a program and resolves with its exit code (128 + signal when killed). */
+export function attach(argv: Argv, options: Pick<RunOptions, 'env' | 'cwd'> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0], argv.slice(1), { ...spawnOptions(options), stdio: 'inherit' });
+    child.on('error', (error) => reject(translate(argv, error)));
+    child.on('close', (code) => resolve(code ?? 137));
+  });
+}
+
+function spawnOptions(options: Pick<RunOptions, 'env' | 'cwd'>): SpawnOptions {
+  return {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+  };
+}
+
+function translate(argv: Argv, cause: Error): GatewayError {
+  if (errnoOf(cause) === 'ENOENT') {
+    return new GatewayError(`${argv[0]} is not on this machine`, {
+      code: 'CommandMissing',
+      hint: 'run bin/setup, which brings every program that is needed',
+      cause,
+    });
+  }
+  return new GatewayError(`${argv[0]} could not be started: ${cause.message}`, {
+    code: 'CommandFailed',
+    cause,
+  });
+}
+
+function aborted(argv: Argv, signal: AbortSignal): GatewayError {
+  return new GatewayError(`${argv[0]} was cancelled`, {
+    code: 'Aborted',
+    retry: 'never',
+    cause: signal.reason,
+  });
+}
