@@ -1,0 +1,98 @@
+import type { Reach } from '../core/contract.ts';
+
+/** One exposure to visit again and again; `key` is `service/provider`. */
+export interface ProbeTarget {
+  readonly key: string;
+  readonly visit: (signal: AbortSignal) => Promise<Reach>;
+}
+
+const TICK_MS = 500;
+const VISIT_TIMEOUT_MS = 60_000;
+const MAX_CONCURRENT_VISITS = 4;
+const STEADY_MS = 60_000;
+/** After a change or while not proved: soon at first, then a minute apart. */
+const SEARCHING_MS = [500, 1000, 2000, 3000, 5000, 10_000, 20_000, 30_000, 60_000] as const;
+
+interface Probe {
+  target: ProbeTarget;
+  latest: Reach | undefined;
+  dueAtMs: number;
+  misses: number;
+  visiting: Promise<void> | undefined;
+}
+
+/**
+ * Visits every exposure as a visitor would. Only `yes` from a vantage outside counts as proof; a proof that is not
+ * repeated in time is replaced by what the newest visit found.
+ */
+export class Health {
+  readonly #now: () => number;
+  readonly #changed: (key: string, reach: Reach) => void;
+  readonly #probes = new Map<string, Probe>();
+  readonly #abort = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(now: () => number, changed: (key: string, reach: Reach) => void) {
+    this.#now = now;
+    this.#changed = changed;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Replaces what is visited; what stays keeps its history. `again` visits everything at once. */
+  setTargets(targets: readonly ProbeTarget[], again: boolean): void {
+    const keys = new Set(targets.map((target) => target.key));
+    for (const key of this.#probes.keys()) if (!keys.has(key)) this.#probes.delete(key);
+    for (const target of targets) {
+      const probe = this.#probes.get(target.key);
+      if (probe === undefined) {
+        this.#probes.set(target.key, { target, latest: undefined, dueAtMs: 0, misses: 0, visiting: undefined });
+      } else {
+        probe.target = target;
+        if (again) Object.assign(probe, { dueAtMs: 0, misses: 0 });
+      }
+    }
+  }
+
+  latest(key: string): Reach | undefined {
+    return this.#probes.get(key)?.latest;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+    await Promise.all([...this.#probes.values()].map(async (probe) => probe.visiting));
+  }
+
+  #tick(): void {
+    const probes = [...this.#probes.values()];
+    const free = MAX_CONCURRENT_VISITS - probes.filter((probe) => probe.visiting !== undefined).length;
+    const due = probes.filter((probe) => probe.visiting === undefined && probe.dueAtMs <= this.#now());
+    for (const probe of due.slice(0, Math.max(free, 0))) probe.visiting = this.#visit(probe);
+  }
+
+  async #visit(probe: Probe): Promise<void> {
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(VISIT_TIMEOUT_MS)]);
+    const reach = await probe.target.visit(signal).catch(
+      (error: unknown): Reach => ({
+        reachable: 'unknown',
+        vantage: 'none',
+        detail: `the check itself failed: ${error instanceof Error ? error.message : String(error)}`,
+      }),
+    );
+    probe.visiting = undefined;
+    if (this.#abort.signal.aborted) return;
+    const before = probe.latest?.reachable;
+    probe.latest = reach;
+    probe.misses = reach.reachable === 'yes' ? 0 : probe.misses + 1;
+    probe.dueAtMs = this.#now() + waitMs(probe.misses);
+    if (before !== reach.reachable) this.#changed(probe.target.key, reach);
+  }
+}
+
+function waitMs(misses: number): number {
+  if (misses === 0) return STEADY_MS;
+  return SEARCHING_MS[Math.min(misses, SEARCHING_MS.length) - 1] ?? STEADY_MS;
+}

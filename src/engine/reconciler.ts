@@ -1,0 +1,105 @@
+import type { Change, Context, Observed, Part, Resource } from '../core/contract.ts';
+import { GatewayError } from '../core/errors.ts';
+import { plan } from '../core/plan.ts';
+
+/** What should be, by part id. A part that is not named should have nothing. */
+export type Wanted = ReadonlyMap<string, readonly Resource[]>;
+/** What is, by part id. */
+export type World = ReadonlyMap<string, readonly Observed[]>;
+
+export interface PartChange {
+  readonly part: Part;
+  readonly change: Change;
+}
+
+export interface FailedChange extends PartChange {
+  readonly error: GatewayError;
+}
+
+export interface PassReport {
+  readonly changes: readonly PartChange[];
+  readonly failed: readonly FailedChange[];
+  /** The world after the pass. */
+  readonly world: World;
+}
+
+/** Told as it happens; for progress and the journal. */
+export interface PassWatcher {
+  applying(change: PartChange): void;
+  applied(change: PartChange): void;
+  failed(change: FailedChange): void;
+}
+
+export async function observeAll(parts: readonly Part[], context: Context): Promise<World> {
+  const seen = await Promise.all(parts.map(async (part) => [part.id, await part.observe(context)] as const));
+  return new Map(seen);
+}
+
+/**
+ * The changes of all parts in the order in which they are made. `parts` is ordered from foundation to user: built-in
+ * parts first, providers after them.
+ *
+ *   1. deletes, users before foundations     (a WireGuard interface leaves before its hub)
+ *   2. creates and updates, foundations first (a namespace stands before an onion points at it)
+ */
+export function planAll(parts: readonly Part[], wanted: Wanted, world: World): PartChange[] {
+  const changes = parts.map((part) =>
+    plan(wanted.get(part.id) ?? [], world.get(part.id) ?? [], part.kinds).map((change) => ({ part, change })),
+  );
+  const deletes = changes.map((list) => list.filter(({ change }) => change.op === 'delete')).toReversed();
+  const writes = changes.map((list) => list.filter(({ change }) => change.op !== 'delete'));
+  return [...deletes.flat(), ...writes.flat()];
+}
+
+/**
+ * One pass: observe, plan, apply, observe again. A change that the world refuses (`GatewayError`) is recorded and the
+ * others go on, so that one damaged key takes no other service down; any other error is a bug of ours and ends the pass.
+ */
+export async function pass(
+  parts: readonly Part[],
+  wanted: Wanted,
+  context: Context,
+  watcher: PassWatcher,
+): Promise<PassReport> {
+  const before = await observeAll(parts, context);
+  const changes = planAll(parts, wanted, before);
+  const failed: FailedChange[] = [];
+  for (const change of changes) {
+    context.signal.throwIfAborted();
+    const failure = await applyOne(change, context, watcher);
+    if (failure !== undefined) failed.push(failure);
+  }
+  const world = changes.length === 0 ? before : await observeAll(parts, context);
+  return { changes, failed, world };
+}
+
+async function applyOne(
+  change: PartChange,
+  context: Context,
+  watcher: PassWatcher,
+): Promise<FailedChange | undefined> {
+  watcher.applying(change);
+  try {
+    await change.part.apply(change.change, context);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    const failure = { ...change, error };
+    watcher.failed(failure);
+    return failure;
+  }
+  watcher.applied(change);
+  return undefined;
+}
+
+export function sentenceOf({ part, change }: PartChange): string {
+  return `${part.describe(change)} (${change.why})`;
+}
+
+export function keyOf({ change }: PartChange): string {
+  return change.op === 'delete' ? change.have.key : change.want.key;
+}
+
+/** Names of the services that a change serves. */
+export function servicesOf({ change }: PartChange): readonly string[] {
+  return change.op === 'delete' ? [] : change.want.neededBy;
+}
