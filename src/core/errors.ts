@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   ConfigMissing: 'There is no gateway.yaml yet.',
   DaemonUnreachable: 'The gateway daemon does not answer.',
   DeviceUnknown: 'There is no device with this name.',
+  DiskFailed: 'The disk refused to store or to return data.',
   DiskFull: 'The disk is full; the previous state was kept.',
   GenerationUnknown: 'There is no such generation to roll back to.',
   HelperRefused: 'The helper refused an operation that the applied config does not justify.',
@@ -25,6 +26,7 @@ export const ERROR_CODES = {
   KeyMissing: 'A key that was in use is gone from disk. It is never replaced by a fresh one.',
   LabFailed: 'The lab could not be built.',
   NotSupported: 'This machine or provider cannot do that.',
+  NamespaceTaken: 'A network namespace is used by another service, or its name is reserved.',
   PermissionDenied: 'The operating system refused access.',
   PortInUse: 'A port that is needed is taken by another program.',
   ServiceUnknown: 'There is no service with this name.',
@@ -33,6 +35,7 @@ export const ERROR_CODES = {
   TorControl: "Tor's control socket answered with an error.",
   TorUnavailable: 'Tor is not running or does not answer.',
   Unreachable: 'A network connection could not be made.',
+  UserMissing: 'A user account that the gateway runs as does not exist on this machine.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { NetworkSpec } from './operations.ts';
+
+/**
+ * What the daemon is about to apply, written to `applied.json` before it does. The helper refuses every operation that
+ * this does not justify, so a daemon that was taken over can open nothing that the config does not already open.
+ */
+export const AppliedService = z.object({
+  /** Its address in the pool. */
+  address: z.ipv4(),
+  port: z.int().min(1).max(65535),
+  place: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('namespace'), name: z.string() }),
+    z.object({ type: z.literal('host') }),
+    z.object({ type: z.literal('target'), host: z.string() }),
+  ]),
+});
+export type AppliedService = z.infer<typeof AppliedService>;
+
+export const Applied = z.object({
+  network: NetworkSpec,
+  /** By name. */
+  services: z.record(z.string(), AppliedService),
+  devices: z.array(z.object({ publicKey: z.string(), address: z.ipv4() })),
+  /** UDP ports that a WireGuard interface may listen on. */
+  ports: z.array(z.int().min(1).max(65535)),
+});
+export type Applied = z.infer<typeof Applied>;
