@@ -54,6 +54,12 @@ export function deviceRange(pool: string): AddressRange {
   return { first: block.first + halfOf(block) + 2, last: block.last - 1 };
 }
 
+/** The second half of the pool as one block: what the hub routes into the WireGuard interface. */
+export function deviceBlock(pool: string): string {
+  const block = blockOf(pool);
+  return `${formatIpv4(block.first + halfOf(block))}/${block.bits + 1}`;
+}
+
 /** The gateway's own end of the WireGuard interface: the address before the first device. */
 export function interfaceAddress(pool: string): string {
   return formatIpv4(deviceRange(pool).first - 1);

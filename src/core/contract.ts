@@ -31,6 +31,8 @@ export interface Resource<Spec = unknown> {
   readonly spec: Spec;
   /** Names of the services that need it. */
   readonly neededBy: readonly string[];
+  /** What people call it, when neither key nor spec can carry that: the name of a device. Shown, never compared. */
+  readonly label?: string;
 }
 
 export type Fact = string | number | boolean;

@@ -11,6 +11,8 @@ const Ipv4 = z.ipv4();
 const PortNumber = z.int().min(1).max(65535);
 const WireguardKey = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/);
 const InterfaceName = z.string().regex(/^[a-z][a-z0-9-]{0,14}$/);
+/** `host:port` that devices dial; only kept beside the interface, never used by the helper. */
+const Endpoint = z.string().regex(/^[A-Za-z0-9.:[\]-]{3,200}$/);
 const Base64 = z.string().regex(/^[A-Za-z0-9+/]+=*$/);
 
 export const NetworkSpec = z.strictObject({
@@ -21,8 +23,8 @@ export const NetworkSpec = z.strictObject({
   tor: Ipv4,
 });
 
-/** One service's link to the hub. `port` is the only one that is let in. */
-export const NamespaceSpec = z.strictObject({ address: Ipv4, port: PortNumber });
+/** One service's namespace (named `<prefix>-<namespace>`) and link to the hub. `port` is the only one that is let in. */
+export const NamespaceSpec = z.strictObject({ namespace: Name, address: Ipv4, port: PortNumber });
 export type NamespaceSpec = z.infer<typeof NamespaceSpec>;
 
 /** A service on the host's own network: its pool address lives on the host's side of the link to the hub. */
@@ -49,7 +51,7 @@ export type PeerSpec = z.infer<typeof PeerSpec>;
 export const Peer = z.object({
   publicKey: z.string(),
   address: z.string(),
-  /** Hex SHA-256 of the preshared key; the key itself never leaves the helper again. */
+  /** Hex SHA3-256 of the preshared key's 32 bytes; empty without one. The key itself never leaves the helper again. */
   presharedKeyHash: z.string(),
   /** `host:port` of the last authenticated packet. */
   endpoint: z.string().optional(),
@@ -64,7 +66,10 @@ export const WireguardInterface = z.object({
   name: z.string(),
   publicKey: z.string(),
   listenPort: z.number(),
+  /** Empty while it is not complete, as is `endpoint`. */
   address: z.string(),
+  /** `host:port` that devices were told to dial; kept as the interface's alias. */
+  endpoint: z.string(),
   implementation: z.enum(['kernel', 'wireguard-go']),
   peers: z.array(Peer),
 });
@@ -83,6 +88,9 @@ export const OnionFiles = z.strictObject({
 });
 export type OnionFiles = z.infer<typeof OnionFiles>;
 
+/** Why something of ours that exists must be applied again: half made, or damaged by somebody. */
+const Renew = z.object({ renew: z.string().optional() });
+
 const Done = z.object({});
 const Empty = z.strictObject({});
 
@@ -91,10 +99,10 @@ export const OPERATIONS = {
   observe: {
     input: z.strictObject({ network: NetworkSpec }),
     result: z.object({
-      /** `undefined` when there is no hub or it is not complete. */
-      hub: z.object({ flows: z.array(Flow) }).optional(),
-      namespaces: z.array(NamespaceSpec.extend({ service: z.string() })),
-      hostServices: z.array(HostServiceSpec.extend({ service: z.string() })),
+      /** `undefined` when there is none. `flows` is sorted, as `sortFlows` does. */
+      hub: Renew.extend({ flows: z.array(Flow) }).optional(),
+      namespaces: z.array(Renew.extend({ service: z.string(), spec: NamespaceSpec })),
+      hostServices: z.array(Renew.extend({ service: z.string(), spec: HostServiceSpec })),
       wireguard: z.array(WireguardInterface),
     }),
   },
@@ -130,6 +138,7 @@ export const OPERATIONS = {
       listenPort: PortNumber,
       privateKey: WireguardKey,
       address: Ipv4,
+      endpoint: Endpoint,
     }),
     result: z.object({ implementation: z.enum(['kernel', 'wireguard-go']) }),
   },

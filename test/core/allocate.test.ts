@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   allocate,
   allocateAll,
+  deviceBlock,
   deviceRange,
   interfaceAddress,
   networkFor,
@@ -18,6 +19,7 @@ describe('layout of the pool', () => {
     expect(shown(serviceRange('10.64.0.0/20'))).toBe('10.64.1.2 10.64.7.255');
     expect(shown(deviceRange('10.64.0.0/20'))).toBe('10.64.8.2 10.64.15.254');
     expect(interfaceAddress('10.64.0.0/20')).toBe('10.64.8.1');
+    expect(deviceBlock('10.64.0.0/20')).toBe('10.64.8.0/21');
     expect(networkFor('gw', '10.64.0.0/20')).toEqual({
       prefix: 'gw',
       pool: '10.64.0.0/20',
