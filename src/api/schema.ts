@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import type { Handout as HandoutShape } from '../core/contract.ts';
+import type * as edits from '../core/config-edit.ts';
+import type * as control from '../core/control.ts';
+import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
+import { JournalEvent } from '../core/events.ts';
+import { KINDS, PRIVACIES } from '../core/service.ts';
+import { DeviceStatus, Status } from '../core/status.ts';
+
+/**
+ * Every request and response of the API. `satisfies` ties each to the interface in src/core, so that a change there
+ * does not compile until it is made here too. Requests are strict: an unknown field is an error.
+ */
+
+export const Name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 characters a-z, 0-9 or -, beginning with a letter');
+const Port = z.int().min(1).max(65535);
+
+/** `Internal` is a bug of ours; every other code is a failure of the outside world. */
+const CODES = [...(Object.keys(ERROR_CODES) as ErrorCode[]), 'Internal'] as const;
+export const ErrorBody = z
+  .object({ code: z.enum(CODES), message: z.string(), hint: z.string().nullable() })
+  .meta({ id: 'Error' });
+export type ErrorBody = z.infer<typeof ErrorBody>;
+
+export const NoQuery = z.strictObject({});
+export const ServicePath = z.strictObject({ name: Name });
+export const DevicePath = z.strictObject({ name: Name });
+export const ExposurePath = z.strictObject({ name: Name, provider: Name });
+export const UnexposeQuery = z.strictObject({ now: z.enum(['true', 'false']).optional() });
+const Whole = z.string().regex(/^\d{1,15}$/, 'expected a whole number');
+export const EventsQuery = z.strictObject({ after: Whole.optional(), limit: Whole.optional() });
+export const FollowQuery = z.strictObject({ after: Whole.optional() });
+
+export const ServiceDraft = z
+  .strictObject({
+    name: Name,
+    port: Port,
+    kind: z.enum(KINDS),
+    privacy: z.enum(PRIVACIES),
+    namespace: z.union([
+      z.enum(['own', 'host']),
+      z.strictObject({ name: Name }),
+      z.strictObject({ target: z.string().min(1).max(255) }),
+    ]),
+    expose: z.record(Name, z.unknown()),
+  })
+  .meta({ id: 'ServiceDraft' }) satisfies z.ZodType<edits.ServiceDraft>;
+
+/** `name` may be repeated in the body; when it is, it must be the one in the path. */
+export const ServiceEdit = z
+  .strictObject({
+    name: Name.optional(),
+    port: Port.optional(),
+    kind: z.enum(KINDS).optional(),
+    privacy: z.enum(PRIVACIES).optional(),
+    isolated: z.boolean().optional(),
+  })
+  .meta({ id: 'ServiceEdit' }) satisfies z.ZodType<edits.ServiceEdit>;
+
+export const ExposeRequest = z
+  .strictObject({
+    service: Name.optional(),
+    provider: Name.optional(),
+    options: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: 'ExposeRequest' });
+
+export const DeviceDraft = z
+  .strictObject({ name: Name, services: z.array(Name).min(1) })
+  .meta({ id: 'DeviceDraft' });
+
+export const RollbackRequest = z
+  .strictObject({ generation: z.int().min(1).optional() })
+  .meta({ id: 'RollbackRequest' });
+
+const Failure = { code: z.string(), message: z.string(), hint: z.string().optional() };
+const reported = {
+  changes: z.array(z.string()).readonly(),
+  problems: z.array(z.object({ service: z.string(), ...Failure })).readonly(),
+};
+export const PlanReport = z
+  .object(reported)
+  .meta({ id: 'PlanReport' }) satisfies z.ZodType<control.PlanReport>;
+
+export const UpReport = z
+  .object({
+    ...reported,
+    generation: z.number(),
+    failed: z.array(z.object({ change: z.string(), ...Failure })).readonly(),
+  })
+  .meta({ id: 'UpReport' }) satisfies z.ZodType<control.UpReport>;
+
+export const Handout = z
+  .object({
+    kind: z.enum(['link', 'wireguard-config']),
+    label: z.string(),
+    file: z.string(),
+    secret: z.boolean(),
+    text: z.string(),
+  })
+  .meta({ id: 'Handout' }) satisfies z.ZodType<HandoutShape>;
+
+export const Enrolled = z
+  .object({ device: DeviceStatus, handout: Handout, notices: z.array(z.string()).readonly() })
+  .meta({ id: 'Enrolled' }) satisfies z.ZodType<control.Enrolled>;
+
+export const PlaceReport = z
+  .object({
+    service: z.string(),
+    isolated: z.boolean(),
+    namespacePath: z.string().nullable(),
+    namespace: z.string().nullable(),
+    uid: z.number(),
+    directory: z.string(),
+    address: z.string(),
+    port: z.number(),
+  })
+  .meta({ id: 'PlaceReport' }) satisfies z.ZodType<control.PlaceReport>;
+
+export const Generation = z
+  .object({ number: z.number(), appliedAt: z.string(), programmed: z.boolean(), current: z.boolean() })
+  .meta({ id: 'Generation' }) satisfies z.ZodType<control.Generation>;
+
+export const StatusBody = Status.meta({ id: 'Status' });
+export const Handouts = z.array(Handout).readonly();
+export const Generations = z.array(Generation).readonly();
+export const Event = JournalEvent.meta({ id: 'Event' });
+export const Events = z.array(Event).readonly();
+
+/** One line of the answer to a long call: any number of `progress`, then one `result` or `error`. */
+export function jobLine(result: z.ZodType): z.ZodType {
+  return z.union([
+    z.object({ type: z.literal('progress'), message: z.string() }),
+    z.object({ type: z.literal('result'), value: result }),
+    ErrorBody.extend({ type: z.literal('error') }),
+  ]);
+}
+export type JobLine =
+  | { readonly type: 'progress'; readonly message: string }
+  | { readonly type: 'result'; readonly value: unknown }
+  | ({ readonly type: 'error' } & ErrorBody);

@@ -1,0 +1,137 @@
+import type { Control, Enrolled, PlaceReport, UpReport } from '../../src/core/control.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import type { JournalEvent } from '../../src/core/events.ts';
+import type { Condition, DeviceStatus, ServiceStatus, Status, Way } from '../../src/core/status.ts';
+
+export const ONION = `http://${'a'.repeat(55)}d.onion`;
+
+export function condition(type: Condition['type'], status: Condition['status'], message = ''): Condition {
+  return { type, status, reason: 'Test', message, since: '2026-01-02T03:00:00.000Z' };
+}
+
+export function way(changes: Partial<Way> = {}): Way {
+  return {
+    provider: 'tor',
+    address: ONION,
+    addresses: [{ url: ONION, network: 'onion', clientNeeds: ['Tor Browser or another Tor client'] }],
+    reachable: 'yes',
+    vantage: 'tor',
+    provedAt: '2026-01-02T03:04:00.000Z',
+    phase: 'up',
+    conditions: [condition('Published', 'yes'), condition('Reachable', 'yes')],
+    ...changes,
+  };
+}
+
+export function service(name: string, changes: Partial<ServiceStatus> = {}): ServiceStatus {
+  return {
+    name,
+    kind: 'http',
+    privacy: 'open',
+    isolated: true,
+    address: '10.64.1.2',
+    port: 80,
+    listening: { status: 'yes', message: 'listens on 10.64.1.2:80' },
+    phase: 'up',
+    ways: [way()],
+    ...changes,
+  };
+}
+
+export function device(name: string, changes: Partial<DeviceStatus> = {}): DeviceStatus {
+  return {
+    name,
+    services: ['shop'],
+    address: '10.64.8.1',
+    publicKey: 'pub',
+    addedAt: '2026-01-02T03:00:00.000Z',
+    latestHandshake: null,
+    endpoint: null,
+    ...changes,
+  };
+}
+
+export function status(changes: Partial<Status> = {}): Status {
+  return {
+    generation: 3,
+    fileDiffers: false,
+    services: [service('shop')],
+    devices: [],
+    notices: [],
+    ...changes,
+  };
+}
+
+const REPORT: UpReport = {
+  changes: ['make namespace gw-shop'],
+  problems: [],
+  generation: 4,
+  failed: [],
+};
+const ENROLLED: Enrolled = {
+  device: device('phone'),
+  handout: {
+    kind: 'wireguard-config',
+    label: 'WireGuard',
+    file: 'phone.conf',
+    secret: true,
+    text: '[Interface]\nPrivateKey = x\n',
+  },
+  notices: ['this path was not proved from outside yet'],
+};
+
+/** A gateway that only remembers what it was asked; every answer can be replaced. */
+export function recordingControl(replace: Partial<Control> = {}) {
+  const calls: unknown[][] = [];
+  const world = { status: status(), events: [] as JournalEvent[] };
+  const report = (...call: unknown[]): Promise<UpReport> => {
+    calls.push(call);
+    return Promise.resolve(REPORT);
+  };
+  const control: Control = {
+    status: () => Promise.resolve(world.status),
+    plan: () => Promise.resolve({ changes: REPORT.changes, problems: [] }),
+    up: (progress) => {
+      progress('looking');
+      progress('applying');
+      return report('up');
+    },
+    down: () => report('down').then(() => undefined),
+    addService: (draft) => report('addService', draft),
+    setService: (name, edit) => report('setService', name, edit),
+    removeService: (name) => report('removeService', name),
+    expose: (name, provider, options) => report('expose', name, provider, options),
+    unexpose: (name, provider, now) => report('unexpose', name, provider, now),
+    addDevice: (name, services) => report('addDevice', name, services).then(() => ENROLLED),
+    renewDevice: (name) => report('renewDevice', name).then(() => ENROLLED),
+    revokeDevice: (name) => report('revokeDevice', name).then(() => undefined),
+    handouts: (name) =>
+      name === 'shop'
+        ? Promise.resolve([{ kind: 'link', label: 'Tor', file: 'shop-tor', secret: false, text: ONION }])
+        : Promise.reject(new GatewayError(`there is no service "${name}"`, { code: 'ServiceUnknown' })),
+    place: (name) => Promise.resolve(place(name)),
+    events: (after, limit) =>
+      Promise.resolve(world.events.filter((event) => event.seq > after).slice(0, limit)),
+    generations: () =>
+      Promise.resolve([
+        { number: 3, appliedAt: '2026-01-02T03:00:00.000Z', programmed: true, current: true },
+      ]),
+    rollback: (generation) => report('rollback', generation),
+    ...replace,
+  };
+  return { control, calls, world };
+}
+
+export function place(name: string, changes: Partial<PlaceReport> = {}): PlaceReport {
+  return {
+    service: name,
+    isolated: true,
+    namespacePath: `/run/netns/gw-${name}`,
+    namespace: `gw-${name}`,
+    uid: 61_000,
+    directory: `/var/lib/gateway/services/${name}`,
+    address: '10.64.1.2',
+    port: 80,
+    ...changes,
+  };
+}
