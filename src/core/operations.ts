@@ -75,18 +75,38 @@ export const WireguardInterface = z.object({
 });
 export type WireguardInterface = z.infer<typeof WireguardInterface>;
 
-export const OnionFiles = z.strictObject({
+/** One onion service as its torrc lines say it. */
+export const OnionSpec = z.strictObject({
   service: Name,
+  /** Port that visitors use. */
+  virtualPort: PortNumber,
+  target: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
+});
+export type OnionSpec = z.infer<typeof OnionSpec>;
+
+export const OnionFiles = OnionSpec.extend({
   /** Base64 of the 64-byte expanded secret key. */
   secretKey: Base64,
   publicKey: Base64,
   /** `<56 characters>.onion` */
   hostname: z.string().regex(/^[a-z2-7]{56}\.onion$/),
-  /** Port that visitors use. */
-  virtualPort: PortNumber,
-  target: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
 });
 export type OnionFiles = z.infer<typeof OnionFiles>;
+
+/** What the torrc is made of, apart from paths. */
+export const TorrcSpec = z.strictObject({
+  /** Source address of connections to services in the pool. */
+  source: Ipv4,
+  pool: z.cidrv4(),
+  /** Sorted by service. */
+  onions: z.array(OnionSpec),
+  /** The owner's own lines (`tor: torrc:`); checked by src/wire/torrc.ts. */
+  lines: z.array(z.string().max(2000)),
+});
+export type TorrcSpec = z.infer<typeof TorrcSpec>;
+
+/** Onion services that are not in the torrc although they were asked for, because their files are damaged. */
+const Left = z.array(z.object({ service: z.string(), reason: z.string() }));
 
 /** Why something of ours that exists must be applied again: half made, or damaged by somebody. */
 const Renew = z.object({ renew: z.string().optional() });
@@ -156,28 +176,45 @@ export const OPERATIONS = {
     input: z.strictObject({ network: NetworkSpec, name: InterfaceName, publicKey: WireguardKey }),
     result: Done,
   },
+  /** Writes the directory of one onion service (keys, host name), owned by tor's user. Does not touch the torrc. */
+  'tor.writeOnion': { input: z.strictObject({ network: NetworkSpec, onion: OnionFiles }), result: Done },
+  /** The onion service is not wanted any more; its directory goes at once, or with the next `tor.write` that omits it. */
+  'tor.removeOnion': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
   /**
-   * Writes the onion directories and the torrc (rendered by the helper from these fields), all owned by tor's user.
-   * The new torrc is verified before it replaces the old one. Does not reload.
+   * Renders the torrc, owned by root, and removes directories that nothing wants. An onion whose files are absent or
+   * damaged is left out. The new torrc is verified before it replaces the old one. Does not reload.
    */
   'tor.write': {
-    input: z.strictObject({ network: NetworkSpec, onions: z.array(OnionFiles) }),
-    result: z.object({ torrcHash: z.string() }),
+    input: z.strictObject({ network: NetworkSpec, torrc: TorrcSpec }),
+    result: z.object({ torrcHash: z.string(), left: Left }),
   },
   /** What is on disk and what runs; no secrets. */
   'tor.observe': {
     input: Empty,
     result: z.object({
+      /** The process lives and its control socket answers. */
       running: z.boolean(),
+      /** What is wrong when it does not run: 'tor (process 42) does not answer'. */
+      trouble: z.string().optional(),
       /** Hash of the torrc on disk. */
       torrcHash: z.string().optional(),
-      /** Hash of the torrc that the running process has loaded. */
+      /** Hash of the torrc that the running process has loaded, as it says itself. */
       loadedHash: z.string().optional(),
-      onions: z.array(OnionFiles.omit({ secretKey: true })),
+      /** What was asked for by the last `tor.write`; absent without a torrc, or when it is not as we would write it. */
+      torrc: TorrcSpec.optional(),
+      left: Left,
+      onions: z.array(
+        OnionSpec.extend({
+          hostname: z.string(),
+          /** Why tor could not use its files. */
+          damaged: z.string().optional(),
+        }),
+      ),
     }),
   },
-  /** Starts tor in a session of its own, or makes the running one load the torrc (HUP). */
-  'tor.load': { input: Empty, result: z.object({ started: z.boolean() }) },
+  /** Starts tor in a session of its own, or makes the running one load the torrc; key files are checked before. */
+  'tor.load': { input: Empty, result: z.object({ started: z.boolean(), left: Left }) },
+  /** Ends tor and removes the torrc; onion directories stay until they are removed. */
   'tor.stop': { input: Empty, result: Done },
 } as const satisfies Record<string, { input: z.ZodType; result: z.ZodType }>;
 
