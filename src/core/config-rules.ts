@@ -1,0 +1,169 @@
+import type { FileService } from './config-schema.ts';
+import type { Path } from './config-text.ts';
+import {
+  isInRange,
+  isPrivate,
+  parseCidr,
+  parseEndpoint,
+  parseIpv4,
+  formatIpv4,
+  formatEndpoint,
+} from './inet.ts';
+import { NAME_HINT, nameFault, quote } from './name.ts';
+import type { Place } from './service.ts';
+
+/** What no schema of single values can say. Each rule answers with what is wrong, or nothing. */
+export interface Fault {
+  readonly path: Path;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type Placed = { readonly place: Place; readonly port: number } | { readonly fault: Fault };
+
+/** Names that mean something else: `host` is the machine's own network, `hub` our router. */
+const RESERVED: readonly string[] = ['host', 'hub'];
+
+export function reservedFault(name: string): Fault | undefined {
+  if (!RESERVED.includes(name)) return undefined;
+  return {
+    path: ['services', name],
+    message: `services.${name}: the name ${name} belongs to the gateway itself`,
+    hint: 'choose another name',
+  };
+}
+
+/** Where the service listens: `target` alone, or `port` with or without `namespace`. */
+export function placeOf(name: string, service: FileService): Placed {
+  const { namespace, port, target } = service;
+  if (target !== undefined) return targetOf(name, service, target);
+  const at = ['services', name];
+  if (port === undefined) {
+    return {
+      fault: {
+        path: at,
+        message: `services.${name}.port is missing`,
+        hint: 'write the TCP port that the service listens on, such as port: 8080',
+      },
+    };
+  }
+  if (namespace === 'host') return { port, place: { type: 'host' } };
+  const own = namespace ?? name;
+  const wrong = nameFault(own) ?? (own === 'hub' ? 'belongs to the gateway itself' : undefined);
+  if (wrong === undefined) return { port, place: { type: 'namespace', name: own } };
+  return {
+    fault: {
+      path: [...at, 'namespace'],
+      message: `services.${name}.namespace: the name ${quote(own)} ${wrong}`,
+      hint: NAME_HINT,
+    },
+  };
+}
+
+function targetOf(name: string, { namespace, port }: FileService, target: string): Placed {
+  const path = ['services', name, 'target'];
+  const fault = (message: string, hint: string): Placed => ({
+    fault: { path, message: `services.${name}.target ${message}`, hint },
+  });
+  if (namespace !== undefined) {
+    return fault('is on another machine and has no namespace here', 'remove either namespace or target');
+  }
+  if (port !== undefined) return fault('has the port in it already', 'remove the line port');
+  const endpoint = parseEndpoint(target);
+  if (endpoint === undefined) {
+    return fault(`${quote(target)} is not an address and a port`, 'write it like 192.168.1.20:443');
+  }
+  if (endpoint.type === 'name') {
+    return fault(
+      `${quote(target)} is a name, which can change what it points to`,
+      'write the address of the machine, like 192.168.1.20:443',
+    );
+  }
+  if (isThisMachine(endpoint.host)) {
+    return fault(
+      `${quote(target)} is this machine`,
+      `write namespace: host and port: ${endpoint.port} instead`,
+    );
+  }
+  if (isNoHost(endpoint.host))
+    return fault(`${quote(target)} is not the address of one machine`, 'write it like 192.168.1.20:443');
+  return { port: endpoint.port, place: { type: 'target', host: endpoint.host } };
+}
+
+const LOOPBACK = parseCidr('127.0.0.0/8');
+const MULTICAST_AND_ABOVE = parseCidr('224.0.0.0/3');
+
+function isThisMachine(host: string): boolean {
+  const value = parseIpv4(host);
+  if (value === undefined) return /^[0:]*:0*[01]?$/.test(host);
+  return value === 0 || (LOOPBACK !== undefined && isInRange(value, LOOPBACK));
+}
+
+function isNoHost(host: string): boolean {
+  const value = parseIpv4(host);
+  if (value === undefined) return /^ff/i.test(host);
+  return MULTICAST_AND_ABOVE !== undefined && isInRange(value, MULTICAST_AND_ABOVE);
+}
+
+/** A public block would hide a part of the internet from everything here. */
+export function poolFault(pool: string | undefined): Fault | undefined {
+  if (pool === undefined) return undefined;
+  const fault = (message: string, hint = 'write it like 10.64.0.0/20'): Fault => ({
+    path: ['pool'],
+    message: `pool ${quote(pool)} ${message}`,
+    hint,
+  });
+  const [address = '', bits = ''] = pool.split('/');
+  const value = parseIpv4(address);
+  if (value === undefined || !/^[0-9]{1,2}$/.test(bits) || Number(bits) > 32)
+    return fault('is not an IPv4 block');
+  if (Number(bits) < 16 || Number(bits) > 24) return fault('must be a block from /16 to /24');
+  const size = 2 ** (32 - Number(bits));
+  const start = `${formatIpv4(value - (value % size))}/${bits}`;
+  if (value % size !== 0) return fault('is not the start of a block', `write ${start}`);
+  return isPrivate(address)
+    ? undefined
+    : fault('is not private', 'choose a block inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16');
+}
+
+/** Each namespace, and each address and port outside, belongs to one service. */
+export function sharedPlaceFaults(places: readonly { name: string; place: Place; port: number }[]): Fault[] {
+  const owners = new Map<string, string>();
+  return places.flatMap(({ name, place, port }) => {
+    const key =
+      place.type === 'namespace'
+        ? `namespace ${place.name}`
+        : place.type === 'host'
+          ? `port ${port} of the host`
+          : formatEndpoint({ host: place.host, port });
+    const owner = owners.get(key);
+    if (owner === undefined) {
+      owners.set(key, name);
+      return [];
+    }
+    return [
+      {
+        path: ['services', name],
+        message: `services.${name}: ${key} belongs to services.${owner} already`,
+        hint: 'give each service a place of its own',
+      },
+    ];
+  });
+}
+
+export function fallbackFaults(name: string, service: FileService): Fault[] {
+  const exposed = Object.keys(service.expose);
+  return service.fallback.flatMap((provider, index) => {
+    const path = ['services', name, 'fallback', index];
+    const at = `services.${name}.fallback[${index}]`;
+    if (service.fallback.indexOf(provider) < index) {
+      return [
+        { path, message: `${at}: ${quote(provider)} stands in the list twice`, hint: 'remove one of them' },
+      ];
+    }
+    if (exposed.includes(provider)) return [];
+    const hint =
+      exposed.length === 0 ? `add it to expose, or remove it here` : `exposed are: ${exposed.join(', ')}`;
+    return [{ path, message: `${at}: ${name} is not exposed through ${quote(provider)}`, hint }];
+  });
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { NAME } from './name.ts';
+import { KINDS, PRIVACIES, type Place, type Privacy, type ServiceKind } from './service.ts';
+
+/** What the config needs to know of a provider; every `Provider` is one. `settings` must accept `{}` if it can. */
+export interface ProviderSchema {
+  readonly id: string;
+  /** Schema of one service's `expose.<id>`. */
+  readonly options: z.ZodType;
+  /** Schema of the top-level section `<id>:`. */
+  readonly settings: z.ZodType;
+}
+
+export interface ConfigService {
+  readonly name: string;
+  readonly place: Place;
+  readonly port: number;
+  readonly kind: ServiceKind;
+  readonly privacy: Privacy;
+  /** Options by provider id, as the provider's schema parsed them. */
+  readonly expose: Readonly<Record<string, unknown>>;
+  /** Provider ids, first choice first; each of them is in `expose`. */
+  readonly fallback: readonly string[];
+}
+
+/** gateway.yaml, checked and complete. */
+export interface Config {
+  readonly prefix: string;
+  /** `undefined`: the daemon chooses once and keeps its choice. */
+  readonly pool: string | undefined;
+  /** In the order of the file. */
+  readonly services: readonly ConfigService[];
+  /** By provider id; absent for a provider that needs settings, has none, and is not used. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const PORT = z.int().min(1).max(65535);
+
+function serviceSchema(providers: readonly ProviderSchema[]) {
+  const options = Object.fromEntries(
+    providers.map((provider): [string, z.ZodType] => [provider.id, provider.options.optional()]),
+  );
+  return z.strictObject({
+    namespace: z
+      .string()
+      .optional()
+      .describe(
+        "Network namespace that the gateway makes for this service; default: the service's own name. `host`: the machine's own network, not isolated.",
+      ),
+    port: PORT.optional().describe('TCP port that the service listens on.'),
+    target: z
+      .string()
+      .optional()
+      .describe(
+        'Address and port on another machine, such as 192.168.1.20:443; not isolated. Instead of `namespace` and `port`.',
+      ),
+    kind: z.enum(KINDS).default('tcp').describe('What the service speaks.'),
+    privacy: z
+      .enum(PRIVACIES)
+      .default('open')
+      .describe('What the ways in may show of the home; a way that shows more is refused.'),
+    expose: z.strictObject(options).prefault({}).describe('Ways in: provider and its options.'),
+    fallback: z
+      .array(z.string())
+      .default([])
+      .describe('Providers that take over, first choice first; each must be in `expose`.'),
+  });
+}
+
+/** gateway.yaml as written: what `config.ts` turns into a `Config`. */
+export function fileSchema(providers: readonly ProviderSchema[]) {
+  const settings = Object.fromEntries(
+    providers.map((provider): [string, z.ZodType] => [provider.id, provider.settings.optional()]),
+  );
+  return z.strictObject({
+    instance: z
+      .string()
+      .regex(/^[a-z][a-z0-9]{0,3}$/, 'must be 1 to 4 characters of a to z and 0 to 9, starting with a letter')
+      .default('gw')
+      .describe('Starts the name of everything that this gateway makes on the machine.'),
+    pool: z
+      .string()
+      .optional()
+      .describe('Private IPv4 block, /16 to /24, for services and devices; chosen once when left out.'),
+    services: z
+      .record(z.string().regex(NAME), serviceSchema(providers))
+      .default({})
+      .describe('What is to be reached, by name.'),
+    ...settings,
+  });
+}
+
+export type FileService = z.infer<ReturnType<typeof serviceSchema>>;
+
+/** For editors: completion and checks while gateway.yaml is typed. */
+export function configJsonSchema(providers: readonly ProviderSchema[]): Record<string, unknown> {
+  return {
+    ...z.toJSONSchema(fileSchema(providers), { io: 'input', unrepresentable: 'any' }),
+    title: 'gateway.yaml',
+  };
+}
