@@ -1,0 +1,202 @@
+import { allocateAll, serviceRange } from './allocate.ts';
+import type { Config, ConfigService } from './config-schema.ts';
+import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
+import { canonical } from './plan.ts';
+import { privacyProblem } from './privacy.ts';
+import type { Device, Network, Service } from './service.ts';
+
+/** Ledger slices by part id; `services` is ours: `service/<name>` → address. Slices of nobody here are kept as they are. */
+export type Ledgers = Readonly<Record<string, Ledger>>;
+
+export interface DesiredInput {
+  readonly config: Config;
+  readonly devices: readonly Device[];
+  readonly ledger: Ledgers;
+  /** Built-in parts. */
+  readonly parts: readonly Part[];
+  readonly providers: readonly Provider[];
+  /** `networkFor(config.prefix, pool)`. */
+  readonly network: Network;
+}
+
+/** One way of one service. */
+export interface DesiredExposure extends Exposure {
+  /** Provider id. */
+  readonly provider: string;
+  /** Why it is left out; absent when it is accepted. */
+  readonly problem?: Problem;
+}
+
+export interface Desired {
+  readonly network: Network;
+  /** By name. A service for which no address is left is only in `problems`. */
+  readonly services: readonly Service[];
+  /** By service, then provider. */
+  readonly exposures: readonly DesiredExposure[];
+  /** By part id: built-in parts and providers. */
+  readonly resources: ReadonlyMap<string, readonly Resource[]>;
+  readonly problems: readonly Problem[];
+  /** To be stored before anything is applied. */
+  readonly ledger: Ledgers;
+}
+
+/**
+ * What should be in the world. Pure and deterministic; the order of the input never matters. Nothing is thrown for a
+ * service that cannot be: it becomes a problem, and every other service and way stays.
+ */
+export function compileDesired(input: DesiredInput): Desired {
+  const placed = placeServices(input);
+  const devices = knownGrants(input.devices, placed.services);
+  const requested = requestExposures(input, placed.services);
+  const compile = (
+    part: Part,
+    exposures: readonly Exposure[],
+    wants: readonly Want[],
+    settings: unknown,
+  ): Compiled =>
+    part.compile({
+      network: input.network,
+      services: placed.services,
+      exposures,
+      devices,
+      wants,
+      ledger: input.ledger[part.id] ?? {},
+      settings,
+    });
+  const byProvider = new Map(
+    byId(input.providers).map((provider) => {
+      const mine = requested.filter(
+        (exposure) => exposure.provider === provider.id && exposure.problem === undefined,
+      );
+      const exposures = mine.map(({ service, options }) => ({ service, options }));
+      const settings = input.config.settings[provider.id];
+      // Only a provider that nothing uses can lack its settings: config.ts refuses the rest.
+      return [
+        provider.id,
+        settings === undefined ? undefined : compile(provider, exposures, [], settings),
+      ] as const;
+    }),
+  );
+  const wants = inOrder([...byProvider.values()].flatMap((compiled) => compiled?.wants ?? []));
+  const byPart = new Map(
+    byId(input.parts).map((part) => {
+      const mine = wants.filter((want) => want.part === part.id);
+      return [part.id, compile(part, [], mine, {})] as const;
+    }),
+  );
+  return assemble(input, placed, requested, byProvider, byPart);
+}
+
+function assemble(
+  input: DesiredInput,
+  placed: Placed,
+  requested: readonly DesiredExposure[],
+  byProvider: ReadonlyMap<string, Compiled | undefined>,
+  byPart: ReadonlyMap<string, Compiled>,
+): Desired {
+  const compiled = [...byPart, ...byProvider].flatMap(([id, result]) =>
+    result === undefined ? [] : [{ id, result }],
+  );
+  const exposures = requested.map((exposure) => {
+    const found = [byProvider.get(exposure.provider), ...byPart.values()]
+      .flatMap((result) => inOrder(result?.problems ?? []))
+      .find((problem) => problem.service === exposure.service.name);
+    return exposure.problem === undefined && found !== undefined ? { ...exposure, problem: found } : exposure;
+  });
+  const problems = [
+    ...placed.problems,
+    ...requested.flatMap((exposure) => exposure.problem ?? []),
+    ...compiled.flatMap(({ result }) => result.problems),
+  ];
+  const slices = compiled.map(({ id, result }): [string, Ledger] => [id, result.ledger]);
+  return {
+    network: input.network,
+    services: placed.services,
+    exposures,
+    resources: new Map(compiled.map(({ id, result }) => [id, sortBy(result.resources, ({ key }) => key)])),
+    problems: inOrder(problems),
+    ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
+  };
+}
+
+interface Placed {
+  readonly services: readonly Service[];
+  readonly problems: readonly Problem[];
+  readonly ledger: Ledger;
+}
+
+/** A service keeps its address for as long as it is in the config and the pool stays. */
+function placeServices({ config, ledger, network }: DesiredInput): Placed {
+  const held = Object.entries(ledger['services'] ?? {}).flatMap(([key, value]): [string, string][] =>
+    key.startsWith('service/') ? [[key.slice('service/'.length), String(value)]] : [],
+  );
+  const names = config.services.map((service) => service.name);
+  const { addresses, exhausted } = allocateAll(serviceRange(network.pool), names, new Map(held));
+  const services = config.services.flatMap((service) => {
+    const address = addresses.get(service.name);
+    return address === undefined ? [] : [serviceAt(service, address)];
+  });
+  return {
+    services: sortBy(services, ({ name }) => name),
+    problems: exhausted.map((name) => ({
+      code: 'AddressPoolExhausted',
+      service: name,
+      message: `no address of pool ${network.pool} is left for ${name}`,
+      hint: 'remove a service that is not needed, or choose a larger pool in gateway.yaml',
+    })),
+    ledger: Object.fromEntries([...addresses].map(([name, address]) => [`service/${name}`, address])),
+  };
+}
+
+function serviceAt({ name, kind, privacy, port, place }: ConfigService, address: string): Service {
+  const dial = { namespace: address, host: '127.0.0.1', target: place.type === 'target' ? place.host : '' };
+  return { name, kind, privacy, port, place, address, dial: { host: dial[place.type], port } };
+}
+
+/** Every way that the config asks for; the ones that the privacy rule forbids carry that problem. */
+function requestExposures(
+  { config, providers }: DesiredInput,
+  services: readonly Service[],
+): DesiredExposure[] {
+  const expose = new Map(config.services.map((service) => [service.name, service.expose]));
+  return services.flatMap((service) =>
+    byId(providers).flatMap((provider): DesiredExposure[] => {
+      const ways = expose.get(service.name) ?? {};
+      if (!Object.hasOwn(ways, provider.id)) return [];
+      const problem = privacyProblem(service, provider);
+      const exposure = { service, provider: provider.id, options: ways[provider.id] };
+      return [problem === undefined ? exposure : { ...exposure, problem }];
+    }),
+  );
+}
+
+/** A grant for a service that is not there grants nothing. */
+function knownGrants(devices: readonly Device[], services: readonly Service[]): Device[] {
+  const names = new Set(services.map((service) => service.name));
+  const known = devices.map((device) => ({
+    ...device,
+    services: [...new Set(device.services)].filter((name) => names.has(name)).sort(),
+  }));
+  return sortBy(known, ({ name }) => name);
+}
+
+function byId<Item extends { readonly id: string }>(items: readonly Item[]): Item[] {
+  return sortBy(items, ({ id }) => id);
+}
+
+function inOrder<Item>(items: readonly Item[]): Item[] {
+  return sortBy(items, canonical);
+}
+
+function sortBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
+  return items
+    .map((item) => ({ item, key: keyOf(item) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ item }) => item);
+}
+
+function sortLedgers(ledgers: Ledgers): Ledgers {
+  const sorted = <Value>(record: Readonly<Record<string, Value>>): Record<string, Value> =>
+    Object.fromEntries(sortBy(Object.entries(record), ([key]) => key));
+  return sorted(Object.fromEntries(Object.entries(ledgers).map(([id, slice]) => [id, sorted(slice)])));
+}

@@ -1,0 +1,44 @@
+import type { Capabilities, Problem } from './contract.ts';
+import { PRIVACIES, type Privacy } from './service.ts';
+
+type Shown = Pick<Capabilities, 'network' | 'showsHomeAddress' | 'showsPublicName'>;
+
+/**
+ * May a service with this privacy be reached through a provider that shows this?
+ *
+ *   privacy           | onion, shows nothing | shows home address | shows public name | shows nothing, no onion
+ *   ------------------+----------------------+--------------------+-------------------+------------------------
+ *   open              | yes                  | yes                | yes               | yes
+ *   hide-home-address | yes                  | no                 | yes               | yes
+ *   no-clearnet       | yes                  | no                 | no                | yes
+ *   tor-only          | yes                  | no                 | no                | no
+ *
+ * A provider that shows both is refused where either is.
+ */
+export function isAllowed(privacy: Privacy, shown: Shown): boolean {
+  return whyForbidden(privacy, shown) === undefined;
+}
+
+function whyForbidden(privacy: Privacy, shown: Shown): string | undefined {
+  if (privacy === 'open') return undefined;
+  if (privacy === 'tor-only' && shown.network !== 'onion') return 'is not Tor';
+  if (shown.showsHomeAddress) return 'shows visitors the address of the home';
+  if (shown.showsPublicName && privacy !== 'hide-home-address') return 'gives the service a public name';
+  return undefined;
+}
+
+/** Why this exposure is left out, in words; `undefined` when it may be. */
+export function privacyProblem(
+  service: { readonly name: string; readonly privacy: Privacy },
+  provider: { readonly id: string; readonly capabilities: Shown },
+): Problem | undefined {
+  const why = whyForbidden(service.privacy, provider.capabilities);
+  if (why === undefined) return undefined;
+  const enough = PRIVACIES.filter((privacy) => isAllowed(privacy, provider.capabilities)).join(' or ');
+  return {
+    code: 'PrivacyForbids',
+    service: service.name,
+    message: `${service.name} has privacy ${service.privacy} and is not exposed through ${provider.id}, which ${why}`,
+    hint: `remove ${provider.id} from services.${service.name}.expose, or set its privacy to ${enough}`,
+  };
+}
