@@ -35,6 +35,8 @@ export interface Keys {
   ensure(name: string, type: KeyType): Promise<Secret<Uint8Array>>;
   /** `undefined` when it never existed. */
   read(name: string, type: KeyType): Promise<Secret<Uint8Array> | undefined>;
+  /** Stores a secret that came from elsewhere (an import); `AlreadyExists` when there is another one of this name. */
+  put(name: string, type: KeyType, secret: Secret<Uint8Array>): Promise<void>;
   /** Forgets a key on purpose (a revoked device). */
   remove(name: string): Promise<void>;
 }

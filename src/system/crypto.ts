@@ -1,0 +1,18 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Crypto } from '../core/ports.ts';
+import { curve25519Public } from './curve25519.ts';
+import { clamp, ed25519Public } from './ed25519.ts';
+
+/** Cryptography of node:crypto (OpenSSL), nothing else. */
+export const nodeCrypto: Crypto = {
+  curve25519Secret: () => clamp(Uint8Array.from(randomBytes(32))),
+  curve25519Public,
+  ed25519ExpandedSecret() {
+    const expanded = Uint8Array.from(createHash('sha512').update(randomBytes(32)).digest());
+    clamp(expanded.subarray(0, 32));
+    return expanded;
+  },
+  ed25519Public,
+  sha3_256: (data) => Uint8Array.from(createHash('sha3-256').update(data).digest()),
+  random: (bytes) => Uint8Array.from(randomBytes(bytes)),
+};
