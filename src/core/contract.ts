@@ -203,6 +203,8 @@ export interface Provider<Spec = unknown, Options = unknown, Settings = unknown>
   reach(exposure: Exposure<Options>, observed: readonly Observed<Spec>[], context: Context): Promise<Reach>;
   /** What a person holds to use this way. Pure. */
   handouts(exposure: Exposure<Options>, observed: readonly Observed<Spec>[]): readonly Handout[];
+  /** Only providers with `perDeviceCredentials`: under which name `Keys` holds a device's preshared key. Pure. */
+  presharedKeyName?(publicKey: string): string;
   /** Only providers with `perDeviceCredentials`. Pure. */
   enrol?(input: EnrolmentInput<Settings>, observed: readonly Observed<Spec>[]): Handout;
 }

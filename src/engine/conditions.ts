@@ -29,11 +29,21 @@ export function draftConditions(service: string, provider: string, known: Knowle
 
 function programmed(service: string, provider: string, failed: readonly FailedChange[] | undefined): Draft {
   if (failed === undefined) {
-    return { type: 'Programmed', status: 'unknown', reason: 'Applying', message: 'the first pass is under way' };
+    return {
+      type: 'Programmed',
+      status: 'unknown',
+      reason: 'Applying',
+      message: 'the first pass is under way',
+    };
   }
   const failure = failed.find((change) => concerns(change, service, provider));
   if (failure === undefined) {
-    return { type: 'Programmed', status: 'yes', reason: 'Applied', message: 'everything it needs is in place' };
+    return {
+      type: 'Programmed',
+      status: 'yes',
+      reason: 'Applied',
+      message: 'everything it needs is in place',
+    };
   }
   const { code, message, hint } = failure.error;
   const next = hint === undefined ? '' : `; ${hint}`;
@@ -42,12 +52,19 @@ function programmed(service: string, provider: string, failed: readonly FailedCh
 
 /** A failed change hurts the ways that need it: those of its own provider, and all where a built-in part failed. */
 function concerns(change: FailedChange, service: string, provider: string): boolean {
-  return servicesOf(change).includes(service) && (change.part.id === provider || change.part.id === 'namespaces');
+  return (
+    servicesOf(change).includes(service) && (change.part.id === provider || change.part.id === 'namespaces')
+  );
 }
 
 function reachable(reach: Reach | undefined): Draft {
   if (reach === undefined) {
-    return { type: 'Reachable', status: 'unknown', reason: 'NotProbed', message: 'not visited from outside yet' };
+    return {
+      type: 'Reachable',
+      status: 'unknown',
+      reason: 'NotProbed',
+      message: 'not visited from outside yet',
+    };
   }
   const reason = { yes: 'Visited', no: 'VisitFailed', unknown: 'NotProved' }[reach.reachable];
   return { type: 'Reachable', status: reach.reachable, reason, message: reach.detail };

@@ -48,7 +48,13 @@ export class Health {
     for (const target of targets) {
       const probe = this.#probes.get(target.key);
       if (probe === undefined) {
-        this.#probes.set(target.key, { target, latest: undefined, dueAtMs: 0, misses: 0, visiting: undefined });
+        this.#probes.set(target.key, {
+          target,
+          latest: undefined,
+          dueAtMs: 0,
+          misses: 0,
+          visiting: undefined,
+        });
       } else {
         probe.target = target;
         if (again) Object.assign(probe, { dueAtMs: 0, misses: 0 });
@@ -75,13 +81,11 @@ export class Health {
 
   async #visit(probe: Probe): Promise<void> {
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(VISIT_TIMEOUT_MS)]);
-    const reach = await probe.target.visit(signal).catch(
-      (error: unknown): Reach => ({
-        reachable: 'unknown',
-        vantage: 'none',
-        detail: `the check itself failed: ${error instanceof Error ? error.message : String(error)}`,
-      }),
-    );
+    const reach = await probe.target.visit(signal).catch((error: unknown): Reach => ({
+      reachable: 'unknown',
+      vantage: 'none',
+      detail: `the check itself failed: ${error instanceof Error ? error.message : String(error)}`,
+    }));
     probe.visiting = undefined;
     if (this.#abort.signal.aborted) return;
     const before = probe.latest?.reachable;

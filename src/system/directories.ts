@@ -35,6 +35,7 @@ export function pathsOf(directories: Directories) {
     apiSocket: join(run, 'api.sock'),
     helperSocket: join(run, 'helper.sock'),
     daemonPid: join(run, 'daemon.pid'),
+    daemonLock: join(state, 'daemon.lock'),
     helperPid: join(run, 'helper.pid'),
     logs: join(run, 'log'),
   };

@@ -1,0 +1,27 @@
+import type { Applied } from '../core/applied.ts';
+import type { Desired } from '../core/desired.ts';
+import { PeerSpec } from '../core/operations.ts';
+import { z } from 'zod';
+
+/** How the specs of any provider say that they need a peer or a UDP port of the helper. */
+const SpecOfPeer = PeerSpec.loose();
+const SpecOfInterface = z.looseObject({ listenPort: z.number() });
+
+/** What the config justifies: the helper refuses the rest. */
+export function appliedOf(desired: Desired): Applied {
+  const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
+  return {
+    network: desired.network,
+    services: Object.fromEntries(
+      desired.services.map(({ name, address, port, place }) => [name, { address, port, place }]),
+    ),
+    devices: specs.flatMap((spec) => {
+      const peer = SpecOfPeer.safeParse(spec);
+      return peer.success ? [{ publicKey: peer.data.publicKey, address: peer.data.address }] : [];
+    }),
+    ports: specs.flatMap((spec) => {
+      const found = SpecOfInterface.safeParse(spec);
+      return found.success ? [found.data.listenPort] : [];
+    }),
+  };
+}

@@ -1,0 +1,42 @@
+import { parseConfig, formatProblems, type Config, type ProviderSchema } from '../core/config.ts';
+import { GatewayError } from '../core/errors.ts';
+import { readFileIfExists, writeFileAtomic } from '../system/files.ts';
+
+/** gateway.yaml on disk: the owner's file, which we write only on request and never without its comments. */
+export class ConfigFile {
+  readonly path: string;
+  readonly #providers: readonly ProviderSchema[];
+
+  constructor(path: string, providers: readonly ProviderSchema[]) {
+    this.path = path;
+    this.#providers = providers;
+  }
+
+  /** Empty when there is no file. */
+  async read(): Promise<string> {
+    const bytes = await readFileIfExists(this.path);
+    return bytes === undefined ? '' : bytes.toString('utf8');
+  }
+
+  /** Throws `ConfigInvalid` with every mistake, its line, its column and what was probably meant. */
+  parse(text: string): Config {
+    const parsed = parseConfig(text, this.#providers);
+    if (parsed.config !== undefined) return parsed.config;
+    throw new GatewayError(formatProblems('gateway.yaml', parsed.problems), {
+      code: 'ConfigInvalid',
+      retry: 'when-changed',
+      hint: `mend ${this.path}, then run: gateway up`,
+    });
+  }
+
+  async write(text: string): Promise<void> {
+    await writeFileAtomic(this.path, text, { mode: 0o640 });
+  }
+
+  /** Keeps `text` beside the file before a rollback replaces it. */
+  async keep(text: string, name: string): Promise<string> {
+    const path = `${this.path}.${name}`;
+    await writeFileAtomic(path, text, { mode: 0o640 });
+    return path;
+  }
+}

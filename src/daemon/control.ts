@@ -1,0 +1,184 @@
+import { addService, removeExposure, removeService, setExposure, setService } from '../core/config-edit.ts';
+import type { Handout, Provider } from '../core/contract.ts';
+import type { Control, PlaceReport, Progress, UpReport } from '../core/control.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Ports } from '../core/ports.ts';
+import type { Service } from '../core/service.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Store } from '../engine/store.ts';
+import type { Paths } from '../system/directories.ts';
+import type { Changes } from './change.ts';
+import type { ConfigFile } from './config-file.ts';
+import type { Devices } from './devices.ts';
+import type { Recorder } from './journal.ts';
+import type { StatusReporter } from './status-reporter.ts';
+
+export interface ControlOptions {
+  readonly changes: Changes;
+  readonly devices: Devices;
+  readonly engine: Engine;
+  readonly file: ConfigFile;
+  readonly paths: Paths;
+  readonly ports: Ports;
+  readonly record: Recorder;
+  readonly providers: readonly Provider[];
+  readonly reporter: StatusReporter;
+  readonly store: Store;
+  /** Ends the daemon, once the answer to `down` is on its way. */
+  readonly leave: () => void;
+}
+
+/** What the API can ask of the gateway, wired to the pieces that do it. */
+export function createControl(options: ControlOptions): Control {
+  const { changes, devices, engine, reporter, store } = options;
+  const edit = (
+    change: (text: string) => string,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport> => changes.edit(change, progress, signal);
+  return {
+    status: () => reporter.report(),
+    plan: (signal) => changes.preview(signal),
+    up: (progress, signal) => changes.apply(progress, signal),
+    down: (progress, signal) => down(options, progress, signal),
+    addService: (draft, progress, signal) => edit((text) => addService(text, draft), progress, signal),
+    setService: (name, set, progress, signal) =>
+      edit((text) => setService(text, name, set), progress, signal),
+    removeService: (name, progress, signal) => edit((text) => removeService(text, name), progress, signal),
+    expose: (service, provider, choice, progress, signal) =>
+      edit((text) => setExposure(text, service, provider, choice), progress, signal),
+    unexpose: (service, provider, now, progress, signal) =>
+      unexpose(options, { service, provider, now }, progress, signal),
+    addDevice: (name, services, progress, signal) => devices.add(name, services, progress, signal),
+    renewDevice: (name, progress, signal) => devices.renew(name, progress, signal),
+    revokeDevice: (name, progress, signal) => devices.revoke(name, progress, signal),
+    handouts: (service) => handouts(options, service),
+    place: (service) => placeOf(options, findService(engine, service)),
+    events: (after, limit) => store.events(after, limit),
+    generations: () => Promise.resolve(store.generations()),
+    rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),
+  };
+}
+
+async function down(options: ControlOptions, progress: Progress, signal: AbortSignal): Promise<void> {
+  const { changes, store, leave } = options;
+  if (store.generationConfig() !== undefined) {
+    const { failed } = await changes.clear(progress, signal);
+    const [failure] = failed;
+    if (failure !== undefined) throw failure.error;
+  }
+  progress('everything of ours is gone from this machine; keys, devices and addresses are kept');
+  leave();
+}
+
+interface Unexposure {
+  readonly service: string;
+  readonly provider: string;
+  readonly now: boolean;
+}
+
+/** Without `now` open connections may end by themselves: the hub lets established ones through. */
+async function unexpose(
+  { changes, engine, ports }: ControlOptions,
+  { service, provider, now }: Unexposure,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<UpReport> {
+  const { address, place } = findService(engine, service);
+  const report = await changes.edit((text) => removeExposure(text, service, provider), progress, signal);
+  const network = engine.desired?.network;
+  if (now && network !== undefined && place.type !== 'target') {
+    progress('ending the connections that are open');
+    await ports.helper.call('flows.cut', { network, address }, signal);
+  }
+  return report;
+}
+
+async function rollback(
+  { changes, file, record, store }: ControlOptions,
+  wanted: number | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<UpReport> {
+  const all = store.generations();
+  const target = all.findLast((one) =>
+    wanted === undefined ? one.programmed && !one.current : one.number === wanted,
+  );
+  const text = target === undefined ? undefined : store.generationConfig(target.number);
+  if (target === undefined || text === undefined) {
+    const known = all.map((one) => one.number).join(', ') || 'none';
+    throw new GatewayError(
+      wanted === undefined
+        ? 'there is no earlier generation that was fully applied'
+        : `there is no generation ${wanted}`,
+      {
+        code: 'GenerationUnknown',
+        retry: 'never',
+        hint: `generations: ${known}; see them with: gateway generations`,
+      },
+    );
+  }
+  const kept = await file.keep(await file.read(), 'before-rollback');
+  progress(`the file as it was is kept as ${kept}`);
+  const report = await changes.edit(() => text, progress, signal);
+  record('config.rolledBack', `gateway.yaml is generation ${target.number} again`, {
+    generation: target.number,
+  });
+  return report;
+}
+
+async function handouts({ engine, providers, reporter }: ControlOptions, name: string): Promise<Handout[]> {
+  const service = findService(engine, name);
+  const world = await reporter.observe();
+  const exposures = engine.desired?.exposures ?? [];
+  return exposures
+    .filter((exposure) => exposure.service.name === service.name && exposure.problem === undefined)
+    .flatMap((exposure) => {
+      const provider = providers.find(({ id }) => id === exposure.provider);
+      return provider === undefined ? [] : [...provider.handouts(exposure, world.get(provider.id) ?? [])];
+    });
+}
+
+/** First of the ids that systemd also gives to dynamic users and nobody else may use (systemd.exec(5), DynamicUser). */
+const FIRST_UID = 61_184;
+
+async function placeOf({ engine, paths, store }: ControlOptions, service: Service): Promise<PlaceReport> {
+  const { name, place, address, port } = service;
+  const namespace =
+    place.type === 'namespace' ? `${engine.desired?.network.prefix ?? 'gw'}-${place.name}` : null;
+  return {
+    service: name,
+    isolated: namespace !== null,
+    namespace,
+    namespacePath: namespace === null ? null : `/run/netns/${namespace}`,
+    uid: await userOf(name, store),
+    directory: paths.serviceDirectory(name),
+    address,
+    port,
+  };
+}
+
+/** Chosen once and kept: a program's files must belong to the same user tomorrow. */
+async function userOf(service: string, store: Store): Promise<number> {
+  const ledger = store.ledger();
+  const users = ledger['users'] ?? {};
+  const kept = users[service];
+  if (typeof kept === 'number') return kept;
+  const taken = new Set(Object.values(users));
+  let uid = FIRST_UID;
+  while (taken.has(uid)) uid += 1;
+  const slices = Object.entries(ledger).map(([part, slice]) => [part, { ...slice }] as const);
+  await store.commit({ ledger: { ...Object.fromEntries(slices), users: { ...users, [service]: uid } } });
+  return uid;
+}
+
+function findService(engine: Engine, name: string): Service {
+  const services = engine.desired?.services ?? [];
+  const service = services.find((candidate) => candidate.name === name);
+  if (service !== undefined) return service;
+  const names = services.map((candidate) => candidate.name).join(', ') || 'none yet';
+  throw new GatewayError(`there is no service ${name}`, {
+    code: 'ServiceUnknown',
+    hint: `services: ${names}`,
+  });
+}

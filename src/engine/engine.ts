@@ -1,0 +1,177 @@
+import type { Context, Part, Provider } from '../core/contract.ts';
+import type { Desired } from '../core/desired.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { EventType } from '../core/events.ts';
+import type { Ports } from '../core/ports.ts';
+import type { Network } from '../core/service.ts';
+import { Health } from './health.ts';
+import {
+  observeAll,
+  pass,
+  planAll,
+  sentenceOf,
+  type FailedChange,
+  type PassReport,
+  type PassWatcher,
+  type World,
+} from './reconciler.ts';
+import { Scheduler, type Outcome } from './scheduler.ts';
+import { Turn } from './turn.ts';
+
+export interface EngineOptions {
+  readonly parts: readonly Part[];
+  readonly providers: readonly Provider[];
+  readonly ports: Ports;
+  /** Appends to the journal. */
+  readonly record: (type: EventType, message: string, data?: Readonly<Record<string, unknown>>) => void;
+  /** Called after a pass in which every change succeeded. */
+  readonly programmed: (desired: Desired) => void;
+}
+
+/** The world is looked at again this often although nothing happened. */
+const INTERVAL_MS = 30_000;
+const PASS_TIMEOUT_MS = 300_000;
+
+/**
+ * Drives the world towards what is desired, pass after pass, and visits every exposure. It holds no truth: kill it, and
+ * the next one observes the same world and carries on.
+ */
+export class Engine {
+  readonly health: Health;
+  readonly #options: EngineOptions;
+  readonly #all: readonly Part[];
+  readonly #turn = new Turn();
+  readonly #scheduler: Scheduler;
+  readonly #abort = new AbortController();
+  #desired: Desired | undefined;
+  #failed: readonly FailedChange[] | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#all = [...options.parts, ...options.providers];
+    this.#scheduler = new Scheduler(() => this.#background(), INTERVAL_MS);
+    this.health = new Health(options.ports.now, (key, reach) =>
+      options.record('condition.changed', `${key}: reachable ${reach.reachable}: ${reach.detail}`, {
+        exposure: key,
+        condition: 'Reachable',
+        status: reach.reachable,
+        vantage: reach.vantage,
+      }),
+    );
+  }
+
+  /** Starts from what was applied last, if anything; the first pass runs in the background. */
+  start(desired: Desired | undefined): void {
+    this.#desired = desired;
+    this.health.start();
+    if (desired !== undefined) this.#scheduler.trigger();
+  }
+
+  get desired(): Desired | undefined {
+    return this.#desired;
+  }
+
+  /** What failed in the last pass; `undefined` before the first. */
+  get failed(): readonly FailedChange[] | undefined {
+    return this.#failed;
+  }
+
+  observe(network: Network, signal: AbortSignal): Promise<World> {
+    return observeAll(this.#all, this.#context(network, signal));
+  }
+
+  /** The changes that would lead to `desired`, as sentences; nothing is changed. */
+  async preview(desired: Desired, signal: AbortSignal): Promise<string[]> {
+    const world = await this.observe(desired.network, signal);
+    return planAll(this.#all, desired.resources, world).map(sentenceOf);
+  }
+
+  /** Makes `desired` the aim and runs a pass for it now; later passes keep to it. */
+  async reach(
+    desired: Desired,
+    progress: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<PassReport> {
+    const report = await this.#turn.take(async () => {
+      this.#desired = desired;
+      return this.#pass(desired, AbortSignal.any([signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]), progress);
+    });
+    this.#visit(report, true);
+    this.#scheduler.trigger();
+    return report;
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new GatewayError('the gateway is stopping', { code: 'Aborted', retry: 'never' }));
+    await Promise.all([this.#scheduler.stop(), this.health.stop()]);
+    for (const part of this.#all) await part.close();
+  }
+
+  async #background(): Promise<Outcome> {
+    const { log } = this.#options.ports;
+    try {
+      return await this.#turn.take(async () => {
+        if (this.#desired === undefined) return 'settled';
+        const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]);
+        const report = await this.#pass(this.#desired, signal, () => undefined);
+        this.#visit(report, report.changes.length > 0);
+        return report.failed.length === 0 ? 'settled' : 'again';
+      });
+    } catch (error) {
+      if (this.#abort.signal.aborted) return 'settled';
+      const stack = error instanceof Error && !(error instanceof GatewayError) ? error.stack : undefined;
+      log('error', 'pass failed', { error: String(error), ...(stack === undefined ? {} : { stack }) });
+      return 'again';
+    }
+  }
+
+  async #pass(
+    desired: Desired,
+    signal: AbortSignal,
+    progress: (message: string) => void,
+  ): Promise<PassReport> {
+    const context = this.#context(desired.network, signal);
+    const report = await pass(this.#all, desired.resources, context, this.#watcher(progress));
+    this.#failed = report.failed;
+    if (report.failed.length === 0) this.#options.programmed(desired);
+    return report;
+  }
+
+  #watcher(progress: (message: string) => void): PassWatcher {
+    const { record } = this.#options;
+    return {
+      applying: (change) => progress(sentenceOf(change)),
+      applied: (change) => record('change.applied', sentenceOf(change), { part: change.part.id }),
+      failed: (change) => {
+        progress(`failed: ${sentenceOf(change)}: ${change.error.message}`);
+        record('change.failed', `${sentenceOf(change)}: ${change.error.message}`, {
+          part: change.part.id,
+          code: change.error.code,
+        });
+      },
+    };
+  }
+
+  /** Tells health what to visit: accepted exposures, with what the pass observed. */
+  #visit(report: PassReport, again: boolean): void {
+    const desired = this.#desired;
+    if (desired === undefined) return;
+    const accepted = desired.exposures.filter((exposure) => exposure.problem === undefined);
+    this.health.setTargets(
+      accepted.flatMap((exposure) => {
+        const provider = this.#options.providers.find((candidate) => candidate.id === exposure.provider);
+        if (provider === undefined) return [];
+        const visit = async (signal: AbortSignal) => {
+          const context = this.#context(desired.network, signal);
+          return provider.reach(exposure, await provider.observe(context), context);
+        };
+        return [{ key: `${exposure.service.name}/${provider.id}`, visit }];
+      }),
+      again && report.changes.length > 0,
+    );
+  }
+
+  #context(network: Network, signal: AbortSignal): Context {
+    return { signal, network, ports: this.#options.ports };
+  }
+}

@@ -1,0 +1,144 @@
+import type { Observed, Provider, Tri } from '../core/contract.ts';
+import type { Desired, DesiredExposure } from '../core/desired.ts';
+import type { Device, Service } from '../core/service.ts';
+import {
+  phaseOf,
+  phaseOfService,
+  type DeviceStatus,
+  type ServiceStatus,
+  type Status,
+  type Way,
+} from '../core/status.ts';
+import { draftConditions, type ConditionClock } from './conditions.ts';
+import type { Health } from './health.ts';
+import type { FailedChange, World } from './reconciler.ts';
+
+/** Does something listen where the config says? */
+export interface Listening {
+  readonly status: Tri;
+  readonly message: string;
+}
+
+export interface ReportInput {
+  readonly desired: Desired | undefined;
+  readonly world: World;
+  readonly failed: readonly FailedChange[] | undefined;
+  readonly providers: readonly Provider[];
+  readonly devices: readonly Device[];
+  readonly health: Health;
+  readonly clock: ConditionClock;
+  readonly listening: ReadonlyMap<string, Listening>;
+  readonly generation: number | null;
+  readonly fileDiffers: boolean;
+  readonly notices: readonly string[];
+}
+
+/** Everything that `gateway status` shows, from what was desired, observed and visited. */
+export function reportStatus(input: ReportInput): Status {
+  const services = input.desired?.services ?? [];
+  return {
+    generation: input.generation,
+    fileDiffers: input.fileDiffers,
+    services: services.map((service) => reportService(service, input)),
+    devices: input.devices.map((device) => reportDevice(device, input.world)),
+    notices: [...input.notices],
+  };
+}
+
+function reportService(service: Service, input: ReportInput): ServiceStatus {
+  const exposures =
+    input.desired?.exposures.filter((exposure) => exposure.service.name === service.name) ?? [];
+  const ways = exposures.map((exposure) => reportWay(exposure, input));
+  return {
+    name: service.name,
+    kind: service.kind,
+    privacy: service.privacy,
+    isolated: service.place.type === 'namespace',
+    address: service.address,
+    port: service.port,
+    listening: input.listening.get(service.name) ?? { status: 'unknown', message: 'not looked at yet' },
+    phase: phaseOfService(ways),
+    ways,
+  };
+}
+
+function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
+  const { service, provider: id } = exposure;
+  const key = `${service.name}/${id}`;
+  const provider = input.providers.find((candidate) => candidate.id === id);
+  const observed = input.world.get(id) ?? [];
+  const isAccepted = exposure.problem === undefined && provider !== undefined;
+  const addresses = isAccepted ? provider.addresses(exposure, observed) : [];
+  const reach = isAccepted ? input.health.latest(key) : undefined;
+  const published = isAccepted
+    ? provider.published(exposure, observed)
+    : { status: 'no' as const, reason: 'NotAccepted', message: 'not accepted' };
+  const drafts = draftConditions(service.name, id, {
+    problem: exposure.problem,
+    failed: input.failed,
+    published,
+    reach,
+  });
+  const conditions = input.clock.stamp(key, drafts);
+  return {
+    provider: id,
+    address: addresses[0]?.url ?? null,
+    addresses: addresses.map((address) => ({ ...address, clientNeeds: [...address.clientNeeds] })),
+    reachable: reach?.reachable ?? 'unknown',
+    vantage: reach?.vantage ?? 'none',
+    provedAt: reach?.provedAt ?? null,
+    phase: phaseOf(conditions),
+    conditions,
+  };
+}
+
+/** A provider with credentials per device observes each with these facts: publicKey, address, latestHandshake, endpoint. */
+function reportDevice(device: Device, world: World): DeviceStatus {
+  const peer = peerOf(device.publicKey, world);
+  const handshake = peer?.facts['latestHandshake'];
+  const endpoint = peer?.facts['endpoint'];
+  const address = peer?.facts['address'];
+  return {
+    name: device.name,
+    services: [...device.services],
+    address: typeof address === 'string' ? address : null,
+    publicKey: device.publicKey,
+    addedAt: device.addedAt,
+    latestHandshake:
+      typeof handshake === 'number' && handshake > 0 ? new Date(handshake * 1000).toISOString() : null,
+    endpoint: typeof endpoint === 'string' && endpoint !== '' ? endpoint : null,
+  };
+}
+
+function peerOf(publicKey: string, world: World): Observed | undefined {
+  for (const observed of world.values()) {
+    const peer = observed.find(
+      (candidate) =>
+        candidate.facts['publicKey'] === publicKey && candidate.facts['latestHandshake'] !== undefined,
+    );
+    if (peer !== undefined) return peer;
+  }
+  return undefined;
+}
+
+/** What the sockets inside a service's namespace say about the port of the config. */
+export function judgeListeners(
+  service: Pick<Service, 'name' | 'port' | 'address'>,
+  listeners: readonly { readonly address: string; readonly port: number }[],
+): Listening {
+  const here = listeners.filter((listener) => listener.port === service.port);
+  if (here.length === 0) {
+    const others = [...new Set(listeners.map((listener) => listener.port))].sort((a, b) => a - b);
+    const seen = others.length === 0 ? '' : `; something listens on port ${others.join(', ')}`;
+    return { status: 'no', message: `nothing listens on port ${service.port} of ${service.name} yet${seen}` };
+  }
+  const isReachable = here.some(({ address }) =>
+    ['0.0.0.0', '*', '::', '[::]', service.address].includes(address),
+  );
+  if (isReachable) return { status: 'yes', message: `listens on port ${service.port}` };
+  const at = here.map((listener) => `${listener.address}:${listener.port}`).join(', ');
+  return {
+    status: 'no',
+    message: `${service.name} listens on ${at} only, where no visitor arrives; let it listen on 0.0.0.0 (or ${service.address}), its namespace keeps everyone else out`,
+  };
+}

@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../system/run.ts';
+import type { LabNode } from '../lab.ts';
+
+/** A phone with the stock WireGuard tools. Nothing but the picture of the QR code reaches it. */
+export class Phone {
+  readonly node: LabNode;
+  #conf: string | undefined;
+
+  constructor(node: LabNode) {
+    this.node = node;
+  }
+
+  /** Decodes the picture as a camera would, and brings the tunnel up with wg-quick. Returns the decoded text. */
+  async scan(png: string, signal: AbortSignal): Promise<string> {
+    const { stdout } = await run(['zbarimg', '-q', '--raw', '--nodbus', png], { signal });
+    const text = stdout.replace(/\n+$/, '\n');
+    // wg-quick names the interface after the file.
+    this.#conf = join(this.node.directory, 'wgphone.conf');
+    await writeFile(this.#conf, text, { mode: 0o600 });
+    await this.#wgQuick('up', signal);
+    return text;
+  }
+
+  /** The page's text, fetched through the tunnel; rejects when it does not come. */
+  async open(url: string, signal: AbortSignal, timeoutSeconds = 10): Promise<string> {
+    const argv = ['curl', '-sS', '--fail', '--max-time', String(timeoutSeconds), url] as const;
+    const { stdout } = await this.node.run([...argv], { signal, timeoutMs: (timeoutSeconds + 5) * 1000 });
+    return stdout;
+  }
+
+  async leave(signal: AbortSignal): Promise<void> {
+    await this.#wgQuick('down', signal);
+  }
+
+  async #wgQuick(verb: 'up' | 'down', signal: AbortSignal): Promise<void> {
+    if (this.#conf === undefined) return;
+    // Debian's wg-quick tries the kernel first and falls back to this by itself.
+    const env = ['WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go', 'LOG_LEVEL=error'];
+    await this.node.run(['env', ...env, 'wg-quick', verb, this.#conf], { signal });
+  }
+}
