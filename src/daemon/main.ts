@@ -11,7 +11,6 @@ import { pathsOf, type Directories, type Paths } from '../system/directories.ts'
 import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
 import { createKeys } from '../system/keys.ts';
-import { resolveHost } from '../system/resolve.ts';
 import { hostRoutes } from '../system/routes.ts';
 import { openStore } from '../system/store/index.ts';
 import { createTorPort } from '../system/tor.ts';
