@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { NamespaceSpec, NetworkSpec } from '../core/operations.ts';
+
+/**
+ * Our mark on an interface of the hub, set as the last step of making it: what it is for, as JSON in its alias (at most
+ * 255 characters). An interface without it is half made.
+ */
+const MARK = 'gateway:';
+
+export const ServiceAlias = z.object({ owner: z.string(), service: z.string(), spec: NamespaceSpec });
+export type ServiceAlias = z.infer<typeof ServiceAlias>;
+
+export const HubAlias = z.object({ owner: z.string(), network: NetworkSpec });
+export type HubAlias = z.infer<typeof HubAlias>;
+
+/** `endpoint`: `host:port` that devices dial. */
+export const WireguardAlias = z.object({ owner: z.string(), endpoint: z.string() });
+export type WireguardAlias = z.infer<typeof WireguardAlias>;
+
+export function formatAlias(alias: ServiceAlias | HubAlias | WireguardAlias): string {
+  return MARK + JSON.stringify(alias);
+}
+
+/** `undefined` when it is absent or not ours. */
+export function parseAlias<Alias>(text: string | undefined, schema: z.ZodType<Alias>): Alias | undefined {
+  if (text === undefined || !text.startsWith(MARK)) return undefined;
+  const parsed = schema.safeParse(jsonOf(text.slice(MARK.length)));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+import { chmod, chown, mkdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { errnoOf, GatewayError } from '../core/errors.ts';
+import type { Log } from '../core/ports.ts';
+import { pathsOf, type Directories } from '../system/directories.ts';
+import { fileError } from '../system/files.ts';
+import { createLog } from '../system/log.ts';
+import { lookUpGroup, lookUpUser } from '../system/users.ts';
+import { serveConnection } from './connection.ts';
+import type { HelperEnvironment } from './environment.ts';
+import { createDispatch } from './queue.ts';
+import { closeServer, listenOn } from './socket.ts';
+
+export interface HelperOptions {
+  readonly directories: Directories;
+  /** Ends the helper; tor and wireguard-go go on. */
+  readonly signal: AbortSignal;
+  readonly log?: Log;
+  /** Called once requests are answered. */
+  readonly onReady?: () => void;
+}
+
+const GATEWAY_USER = 'gateway';
+const TOR_USER = 'gateway-tor';
+
+/** The root process: serves run/helper.sock until `signal` aborts. Needs no daemon, and none needs it to start. */
+export async function runHelper(options: HelperOptions): Promise<void> {
+  const { directories, signal } = options;
+  const log = options.log ?? createLog('helper', process.env['GATEWAY_LOG']);
+  if (process.geteuid?.() !== 0) throw notRoot();
+  const [gateway, tor, gid] = await Promise.all([
+    lookUpUser(GATEWAY_USER),
+    lookUpUser(TOR_USER),
+    lookUpGroup(GATEWAY_USER),
+  ]);
+  const paths = pathsOf(directories);
+  const environment: HelperEnvironment = { directories, paths, gateway, tor, log };
+  await makeDirectories(directories, gid);
+  const dispatch = createDispatch(environment, signal);
+  const sockets = new Set<Socket>();
+  const server = await listenOn(paths.helperSocket, { gid }, (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    serveConnection(socket, dispatch, log);
+  });
+  log('info', 'the helper is ready', { socket: paths.helperSocket });
+  options.onReady?.();
+  if (!signal.aborted) await once(signal, 'abort');
+  await closeServer(server, paths.helperSocket, sockets);
+}
+
+/**
+ * Root's, writable for the daemon's group, sticky: the daemon makes its files there but cannot move ours away. Ones that
+ * exist are left as they are.
+ */
+async function makeDirectories({ config, state, run }: Directories, gid: number): Promise<void> {
+  for (const directory of [config, state, run]) {
+    try {
+      if ((await mkdir(directory, { recursive: true })) === undefined) continue;
+      await chown(directory, 0, gid);
+      await chmod(directory, 0o1775);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw fileError(`${directory} could not be made`, error);
+    }
+  }
+}
+
+function notRoot(): GatewayError {
+  return new GatewayError('the helper must run as root: it makes namespaces and interfaces', {
+    code: 'PermissionDenied',
+    retry: 'never',
+    hint: 'start it as root: sudo gateway helper',
+  });
+}

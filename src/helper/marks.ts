@@ -1,0 +1,61 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf } from '../core/errors.ts';
+import type { Network } from '../core/service.ts';
+import { fileError, removeFile } from '../system/files.ts';
+import type { HelperEnvironment } from './environment.ts';
+
+/**
+ * One empty file for each namespace that we make, written before it is made and removed after it is gone: what a kill
+ * leaves half made is found again by it. Lies beside the sockets, so it goes at a power cut with the namespaces.
+ */
+export interface Mark {
+  readonly namespace: string;
+  /** Empty for the hub. */
+  readonly service: string;
+}
+
+type Where = Pick<HelperEnvironment, 'directories'>;
+
+function directoryOf(environment: Where): string {
+  return join(environment.directories.run, 'namespaces');
+}
+
+function fileOf(environment: Where, network: Pick<Network, 'prefix'>, mark: Mark): string {
+  return join(directoryOf(environment), `${network.prefix}-${mark.namespace}=${mark.service}`);
+}
+
+export async function addMark(
+  environment: Where,
+  network: Pick<Network, 'prefix'>,
+  mark: Mark,
+): Promise<void> {
+  try {
+    await mkdir(directoryOf(environment), { recursive: true, mode: 0o755 });
+    await writeFile(fileOf(environment, network, mark), '');
+  } catch (error) {
+    throw fileError(`the mark of namespace ${mark.namespace} could not be written`, error);
+  }
+}
+
+export async function removeMark(
+  environment: Where,
+  network: Pick<Network, 'prefix'>,
+  mark: Mark,
+): Promise<void> {
+  await removeFile(fileOf(environment, network, mark));
+}
+
+/** Of this prefix only. */
+export async function listMarks(environment: Where, network: Pick<Network, 'prefix'>): Promise<Mark[]> {
+  const start = `${network.prefix}-`;
+  const names = await readdir(directoryOf(environment)).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw fileError('the marks of our namespaces could not be read', error);
+  });
+  return names.flatMap((name) => {
+    const [namespace, service] = name.slice(start.length).split('=');
+    const isOurs = name.startsWith(start) && namespace !== undefined && service !== undefined;
+    return isOurs ? [{ namespace, service }] : [];
+  });
+}

@@ -1,0 +1,136 @@
+import { GatewayError } from '../core/errors.ts';
+import type { NamespaceSpec } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import {
+  ensureNetns,
+  inNetns,
+  ipBatch,
+  isNetns,
+  removeLink,
+  removeNetns,
+  setSysctls,
+} from '../system/netns.ts';
+import { loadRules } from '../system/nft.ts';
+import { run } from '../system/run.ts';
+import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
+import type { Handler, HelperEnvironment } from './environment.ts';
+import { isUp, linkCalled, listLinks } from './links.ts';
+import { addMark, listMarks, removeMark } from './marks.ts';
+import { hubNetns, ownerOf, SERVICE_END, serviceLink, serviceNetns } from './names.ts';
+import { removeResolverFiles, writeResolverFiles } from './resolver-files.ts';
+import { SERVICE_SYSCTLS, serviceRules } from './rules.ts';
+
+/** Keeps the link, and with it the connections, when only the port changes. */
+export const ensureNamespace: Handler<'namespace.ensure'> = async (input, environment, signal) => {
+  const { network, service, spec } = input;
+  const netns = serviceNetns(network, spec.namespace);
+  await removeOthers(input, environment, signal);
+  await refuseForeign(network, { service, namespace: spec.namespace }, environment, signal);
+  await addMark(environment, network, { service, namespace: spec.namespace });
+  const isNew = !(await isNetns(netns));
+  await ensureNetns(netns, signal);
+  await loadRules(netns, serviceRules(spec), signal);
+  await setSysctls(netns, SERVICE_SYSCTLS, signal);
+  await writeResolverFiles(netns, environment);
+  const hub = hubNetns(network);
+  if (isNew || !(await isLinked(hub, service, spec, signal))) await link(network, service, spec, signal);
+  const alias = formatAlias({ owner: ownerOf(environment), service, spec });
+  const argv = inNetns(hub, ['ip', 'link', 'set', 'dev', serviceLink(service), 'alias', alias]);
+  await run(argv, { signal });
+  return {};
+};
+
+async function link(
+  network: Network,
+  service: string,
+  spec: NamespaceSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = serviceLink(service);
+  const hub = hubNetns(network);
+  const netns = serviceNetns(network, spec.namespace);
+  await removeLink(hub, name, signal);
+  await removeLink(netns, SERVICE_END, signal);
+  await ipBatch(
+    hub,
+    [
+      `link add name ${name} type veth peer name ${SERVICE_END} netns ${netns}`,
+      `link set dev ${name} up`,
+      `route replace ${spec.address}/32 dev ${name}`,
+    ],
+    signal,
+  );
+  await ipBatch(
+    netns,
+    [
+      'link set dev lo up',
+      `addr replace ${spec.address}/32 dev ${SERVICE_END}`,
+      `link set dev ${SERVICE_END} up`,
+      `route replace ${network.hub}/32 dev ${SERVICE_END}`,
+      `route replace default via ${network.hub} dev ${SERVICE_END}`,
+    ],
+    signal,
+  );
+}
+
+async function isLinked(
+  hub: string,
+  service: string,
+  spec: NamespaceSpec,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const found = linkCalled(serviceLink(service), await listLinks(hub, signal));
+  const alias = parseAlias(found?.ifalias, ServiceAlias);
+  if (found === undefined || alias === undefined || !isUp(found)) return false;
+  return alias.spec.namespace === spec.namespace && alias.spec.address === spec.address;
+}
+
+/** A service that moved to a namespace of another name leaves nothing behind. */
+async function removeOthers(
+  { network, service, spec }: Parameters<Handler<'namespace.ensure'>>[0],
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const marks = await listMarks(environment, network);
+  const others = marks.filter((mark) => mark.service === service && mark.namespace !== spec.namespace);
+  if (others.length > 0) await removeNamespace({ network, service }, environment, signal);
+}
+
+async function refuseForeign(
+  network: Network,
+  wanted: { readonly service: string; readonly namespace: string },
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const netns = serviceNetns(network, wanted.namespace);
+  const marks = await listMarks(environment, network);
+  const holder = marks.find((mark) => mark.namespace === wanted.namespace);
+  if (holder !== undefined && holder.service !== wanted.service) {
+    await removeNamespace({ network, service: holder.service }, environment, signal);
+  }
+  if (holder !== undefined || !(await isNetns(netns))) return;
+  throw new GatewayError(`namespace ${netns} exists, and this gateway did not make it`, {
+    code: 'AlreadyExists',
+    retry: 'when-changed',
+    hint: `choose another namespace name for ${wanted.service}, or remove that one: ip netns del ${netns}`,
+  });
+}
+
+/** Programs inside keep running, without any network. */
+export const removeNamespace: Handler<'namespace.remove'> = async (
+  { network, service },
+  environment,
+  signal,
+) => {
+  const hub = hubNetns(network);
+  if (await isNetns(hub)) await removeLink(hub, serviceLink(service), signal);
+  const marks = await listMarks(environment, network);
+  for (const mark of marks.filter((each) => each.service === service && each.service !== '')) {
+    const netns = serviceNetns(network, mark.namespace);
+    if (await isNetns(netns)) await removeLink(netns, SERVICE_END, signal);
+    await removeNetns(netns, signal);
+    await removeResolverFiles(netns, environment);
+    await removeMark(environment, network, mark);
+  }
+  return {};
+};

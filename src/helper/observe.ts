@@ -1,0 +1,191 @@
+import { z } from 'zod';
+import { sortFlows } from '../core/flows.ts';
+import { Flow, type OperationResult } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import { ipShow, isNetns, readSysctls } from '../system/netns.ts';
+import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
+import type { Handler, HelperEnvironment } from './environment.ts';
+import { hostServicesIn } from './host-service.ts';
+import { isUp, Link, linkCalled, rulesFrom } from './links.ts';
+import { listMarks } from './marks.ts';
+import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf, serviceLink, serviceNetns } from './names.ts';
+import { HUB_CHAINS, HUB_ROUTING } from './rules.ts';
+import { type HubTable, readTable } from './table.ts';
+import { observeWireguard } from './wireguard.ts';
+
+type Seen = OperationResult<'observe'>;
+
+/** What a handful of commands tell, however many services there are. */
+interface Sight {
+  readonly network: Network;
+  readonly owner: string;
+  readonly hasHub: boolean;
+  readonly links: readonly Link[];
+  readonly rules: readonly string[];
+  /** Destinations that the hub routes, with the interface: `10.64.1.2 s-0123456789ab`. */
+  readonly routes: ReadonlySet<string>;
+  readonly table: HubTable | undefined;
+  readonly forwards: boolean;
+  readonly hostAddresses: ReadonlySet<string>;
+  readonly hostRoutesPool: boolean;
+  readonly hostForwards: boolean;
+}
+
+export const observe: Handler<'observe'> = async ({ network }, environment, signal) => {
+  const sight = await look(network, environment, signal);
+  const hub = hubOf(sight);
+  return {
+    ...(hub === undefined ? {} : { hub }),
+    namespaces: await namespacesOf(sight, environment),
+    hostServices: hostServicesOf(sight),
+    wireguard: await observeWireguard(network, environment, signal),
+  };
+};
+
+const Route = z.object({ dst: z.string(), dev: z.string().optional() });
+const Addressed = z.object({
+  ifname: z.string().optional(),
+  addr_info: z.array(z.object({ local: z.string() })).optional(),
+});
+
+async function look(network: Network, environment: HelperEnvironment, signal: AbortSignal): Promise<Sight> {
+  const owner = ownerOf(environment);
+  const hub = hubNetns(network);
+  const hasHub = await isNetns(hub);
+  const [host, inHub] = await Promise.all([
+    lookAtHost(network, signal),
+    hasHub ? lookAtHub(hub, signal) : NOTHING,
+  ]);
+  return { network, owner, hasHub, ...host, ...inHub };
+}
+
+const NOTHING = { links: [], rules: [], routes: new Set<string>(), table: undefined, forwards: false };
+
+async function lookAtHub(
+  hub: string,
+  signal: AbortSignal,
+): Promise<Pick<Sight, 'links' | 'rules' | 'routes' | 'table' | 'forwards'>> {
+  const [shown, table, forward] = await Promise.all([
+    ipShow(hub, ['link show', 'rule show', 'route show'], signal),
+    readTable(hub, signal),
+    readSysctls(hub, ['net.ipv4.ip_forward'], signal),
+  ]);
+  const routes = z.array(Route).parse(shown[2]);
+  return {
+    links: z.array(Link).parse(shown[0]),
+    rules: rulesFrom(shown[1]),
+    routes: new Set(routes.map(({ dst, dev }) => `${dst} ${dev ?? ''}`)),
+    table,
+    forwards: forward[0] === '1',
+  };
+}
+
+async function lookAtHost(
+  network: Network,
+  signal: AbortSignal,
+): Promise<Pick<Sight, 'hostAddresses' | 'hostRoutesPool' | 'hostForwards'>> {
+  const link = hostLink(network);
+  const show = ['addr show', `route show exact ${network.pool}`];
+  const [addresses, routes] = await ipShow(undefined, show, signal);
+  const mine = z
+    .array(Addressed)
+    .parse(addresses)
+    .find((each) => each.ifname === link);
+  const forwards =
+    mine === undefined ? [] : await readSysctls(undefined, [`net.ipv4.conf.${link}.forwarding`], signal);
+  return {
+    hostAddresses: new Set((mine?.addr_info ?? []).map((each) => each.local)),
+    hostRoutesPool: z
+      .array(Route)
+      .parse(routes)
+      .some((route) => route.dev === link),
+    hostForwards: forwards[0] !== '0',
+  };
+}
+
+function hubOf(sight: Sight): Seen['hub'] {
+  const isMarkedHub = sight.hasHub && !isForeign(sight);
+  if (!isMarkedHub) return undefined;
+  const renew = damageOf(sight);
+  return { flows: flowsIn(sight.table), ...(renew === undefined ? {} : { renew }) };
+}
+
+/** Made by a gateway with other directories. */
+function isForeign(sight: Sight): boolean {
+  const alias = linkCalled(HUB_END_OF_HOST, sight.links)?.ifalias;
+  const parsed = parseAlias(alias, z.object({ owner: z.string() }));
+  return parsed !== undefined && parsed.owner !== sight.owner;
+}
+
+/** Why the hub must be made again, or `undefined` when it is whole. */
+function damageOf(sight: Sight): string | undefined {
+  const { network, owner } = sight;
+  const link = linkCalled(HUB_END_OF_HOST, sight.links);
+  const missingRules = HUB_ROUTING.filter((rule) => !sight.rules.includes(rule));
+  const isWhole = JSON.stringify(sight.table?.chains) === JSON.stringify(HUB_CHAINS);
+  if (!isWhole) return 'its packet filter was removed or changed; nothing passes until it is back';
+  if (missingRules.length > 0) return 'its routing policy was removed';
+  if (link === undefined) return 'its link to the host is gone';
+  if (link.ifalias !== formatAlias({ owner, network }))
+    return 'it is half made, or was made for other addresses';
+  if (!isUp(link)) return 'its link to the host is down';
+  if (!sight.forwards) return 'its forwarding was switched off';
+  const hostMisses = [network.edge, network.tor].filter((address) => !sight.hostAddresses.has(address));
+  if (hostMisses.length > 0) return `the host lost its address ${hostMisses.join(' and ')}`;
+  if (!sight.hostRoutesPool) return `the host lost its route to ${network.pool}`;
+  if (sight.hostForwards) return `forwarding was switched on for ${hostLink(network)}`;
+  return undefined;
+}
+
+/** `{ concat: ['host', '10.64.0.3', '10.64.1.2', 'tcp', 80] }` */
+const Element = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.string(), z.number()]) });
+
+function flowsIn(table: HubTable | undefined): Flow[] {
+  const flows = (table?.sets.get('allowed') ?? []).map((element) => {
+    const [via, source, address, protocol, port] = Element.parse(element).concat;
+    return Flow.parse({ via, source, address, protocol, port });
+  });
+  return sortFlows(flows);
+}
+
+async function namespacesOf(sight: Sight, environment: HelperEnvironment): Promise<Seen['namespaces']> {
+  const marks = await listMarks(environment, sight.network);
+  const byName = new Map(sight.links.map((link) => [link.ifname, link]));
+  const services = marks.filter((mark) => mark.service !== '');
+  return Promise.all(
+    services.map(async ({ service, namespace }) => {
+      const link = byName.get(serviceLink(service));
+      const alias = parseAlias(link?.ifalias, ServiceAlias);
+      const spec = alias?.spec ?? { namespace, address: '0.0.0.0', port: 1 };
+      const stands = await isNetns(serviceNetns(sight.network, namespace));
+      const renew = damageOfNamespace(sight, link, alias, stands);
+      return { service, spec, ...(renew === undefined ? {} : { renew }) };
+    }),
+  );
+}
+
+function damageOfNamespace(
+  sight: Sight,
+  link: Link | undefined,
+  alias: ServiceAlias | undefined,
+  stands: boolean,
+): string | undefined {
+  if (!stands) return 'its namespace is gone';
+  if (link === undefined) return 'its link to the hub is gone';
+  if (alias === undefined) return 'it is half made';
+  if (!isUp(link)) return 'its link to the hub is down';
+  if (!sight.routes.has(`${alias.spec.address} ${link.ifname}`)) return 'the hub lost the route to it';
+  return undefined;
+}
+
+function hostServicesOf(sight: Sight): Seen['hostServices'] {
+  return hostServicesIn(sight.table).map(({ service, spec }) => {
+    const stands =
+      sight.hostAddresses.has(spec.address) && sight.routes.has(`${spec.address} ${HUB_END_OF_HOST}`);
+    return {
+      service,
+      spec,
+      ...(stands ? {} : { renew: 'its address on the host or the route to it is gone' }),
+    };
+  });
+}

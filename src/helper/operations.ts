@@ -1,0 +1,86 @@
+import { GatewayError, messageOf } from '../core/errors.ts';
+import {
+  OPERATIONS,
+  type OperationArguments,
+  type OperationName,
+  type OperationResult,
+} from '../core/operations.ts';
+import type { z } from 'zod';
+import { readApplied } from './applied-file.ts';
+import type { Handler, HelperEnvironment } from './environment.ts';
+import { ensureHostService, removeHostService } from './host-service.ts';
+import { cutFlows, ensureHub, removeHub, replaceFlows } from './hub.ts';
+import { listListeners } from './listeners.ts';
+import { ensureNamespace, removeNamespace } from './namespace.ts';
+import { observe } from './observe.ts';
+import { checkPolicy } from './policy.ts';
+import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
+import { ensureWireguard, removePeer, removeWireguard, setPeer } from './wireguard.ts';
+
+const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
+  observe,
+  'hub.ensure': ensureHub,
+  'hub.remove': removeHub,
+  'namespace.ensure': ensureNamespace,
+  'namespace.remove': removeNamespace,
+  'hostService.ensure': ensureHostService,
+  'hostService.remove': removeHostService,
+  'flows.replace': replaceFlows,
+  'flows.cut': cutFlows,
+  'namespace.listeners': listListeners,
+  'wireguard.ensure': ensureWireguard,
+  'wireguard.remove': removeWireguard,
+  'wireguard.setPeer': setPeer,
+  'wireguard.removePeer': removePeer,
+  'tor.writeOnion': writeOnion,
+  'tor.removeOnion': removeOnion,
+  'tor.write': writeTor,
+  'tor.observe': observeTor,
+  'tor.load': loadTor,
+  'tor.stop': stopTor,
+};
+
+export function isOperation(name: string): name is OperationName {
+  return Object.hasOwn(OPERATIONS, name);
+}
+
+/** Validates, asks the policy, executes. */
+export async function execute<Name extends OperationName>(
+  name: Name,
+  input: unknown,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<OperationResult<Name>> {
+  const checked = parseInput(name, input);
+  checkPolicy(name, checked, await readApplied(environment.paths.applied));
+  const handler: Handler<Name> = HANDLERS[name];
+  return handler(checked, environment, signal);
+}
+
+function parseInput<Name extends OperationName>(name: Name, input: unknown): OperationArguments<Name> {
+  // The table says which schema belongs to which name; TypeScript cannot follow that through a generic index.
+  const schema = OPERATIONS[name].input as unknown as z.ZodType<OperationArguments<Name>>;
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined ? '' : ` (${issue.path.join('.') || 'input'}: ${issue.message})`;
+  throw new GatewayError(`${name} was called with input that is not well formed${where}`, {
+    code: 'InvalidRequest',
+    retry: 'never',
+  });
+}
+
+/** Operations that touch the same things wait for each other. */
+export function queueOf(name: OperationName): 'tor' | 'network' {
+  return name.startsWith('tor.') ? 'tor' : 'network';
+}
+
+/** What is sent back for anything that was thrown; a bug of ours is told without its stack. */
+export function wireError(error: unknown): { code: string; message: string; hint?: string } {
+  if (!(error instanceof GatewayError)) return { code: 'Internal', message: messageOf(error) };
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}

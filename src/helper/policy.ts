@@ -1,0 +1,164 @@
+import type { Applied, AppliedService } from '../core/applied.ts';
+import { GatewayError } from '../core/errors.ts';
+import { textOf } from '../core/flows.ts';
+import { isInCidr } from '../core/inet.ts';
+import type { Flow, OnionSpec, OperationArguments, OperationName } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+
+/**
+ * What the helper refuses although it is well formed: everything that would open more than the applied config opens.
+ * Removing and looking are always allowed, within our own prefix. Each rule returns what is wrong, or `undefined`.
+ */
+type Rule<Name extends OperationName> = (
+  input: OperationArguments<Name>,
+  applied: Applied,
+) => string | undefined;
+
+const always = (): undefined => undefined;
+
+const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
+  observe: always,
+  'hub.ensure': ({ network }) => outside(network, [network.hub, network.edge, network.tor]),
+  'hub.remove': always,
+  'namespace.ensure': ({ service, spec }, { services }) => {
+    const { place, address, port } = services[service] ?? {};
+    const isJustified =
+      place?.type === 'namespace' &&
+      place.name === spec.namespace &&
+      address === spec.address &&
+      port === spec.port;
+    return isJustified
+      ? undefined
+      : `namespace ${spec.namespace} with ${spec.address}:${spec.port} for ${service}`;
+  },
+  'namespace.remove': always,
+  'hostService.ensure': ({ service, spec }, { services }) => {
+    const { place, address } = services[service] ?? {};
+    const isJustified = place?.type === 'host' && address === spec.address;
+    return isJustified ? undefined : `host address ${spec.address} for ${service}`;
+  },
+  'hostService.remove': always,
+  'flows.replace': ({ flows }, applied) => {
+    const judge = flowJudge(applied);
+    const unjustified = flows.find((flow) => !judge(flow));
+    return unjustified === undefined ? undefined : `flow ${textOf(unjustified)}`;
+  },
+  'flows.cut': ({ network, source, address }) => {
+    if (source === undefined && address === undefined) return 'cutting every connection at once';
+    return outside(
+      network,
+      [source, address].filter((each) => each !== undefined),
+    );
+  },
+  'namespace.listeners': ({ service }, { services }) => {
+    const type = services[service]?.place.type;
+    return type === 'namespace' || type === 'host' ? undefined : `looking at the sockets of ${service}`;
+  },
+  'wireguard.ensure': ({ network, name, listenPort, address }, { ports }) => {
+    if (!isWireguardName(name, network)) return `WireGuard interface ${name}`;
+    if (!ports.includes(listenPort)) return `WireGuard on UDP port ${listenPort}`;
+    return outside(network, [address]);
+  },
+  'wireguard.remove': ({ network, name }) => wireguardName(name, network),
+  'wireguard.setPeer': ({ network, name, peer }, { devices }) => {
+    const isDevice = devices.some(
+      ({ publicKey, address }) => publicKey === peer.publicKey && address === peer.address,
+    );
+    if (!isDevice) return `peer ${peer.publicKey} with ${peer.address}`;
+    return wireguardName(name, network) ?? outside(network, [peer.address]);
+  },
+  'wireguard.removePeer': ({ network, name }) => wireguardName(name, network),
+  'tor.writeOnion': ({ onion }, { services }) => onionRule(onion, services),
+  'tor.removeOnion': always,
+  'tor.write': ({ torrc }, { services, network }) => {
+    if (torrc.source !== network.tor) return `tor with source address ${torrc.source}`;
+    if (torrc.pool !== network.pool) return `tor for the pool ${torrc.pool}`;
+    return torrc.onions.map((onion) => onionRule(onion, services)).find((wrong) => wrong !== undefined);
+  },
+  'tor.observe': always,
+  'tor.load': always,
+  'tor.stop': always,
+};
+
+/** Before the first `up` there is nothing to compare with; these change nothing or only remove. */
+const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
+  'observe',
+  'hub.remove',
+  'namespace.remove',
+  'hostService.remove',
+  'wireguard.remove',
+  'wireguard.removePeer',
+  'tor.observe',
+  'tor.removeOnion',
+  'tor.stop',
+]);
+
+/** Throws `HelperRefused` unless the applied config justifies the operation. */
+export function checkPolicy<Name extends OperationName>(
+  name: Name,
+  input: OperationArguments<Name>,
+  applied: Applied | undefined,
+): void {
+  if (applied === undefined) {
+    if (WITHOUT_APPLIED.has(name)) return;
+    throw refused(name, 'no config was applied yet');
+  }
+  if ('network' in input && !sameNetwork(input.network, applied.network)) {
+    throw refused(name, `the applied config has another network than ${JSON.stringify(input.network)}`);
+  }
+  const rule: Rule<Name> = RULES[name];
+  const wrong = rule(input, applied);
+  if (wrong !== undefined) throw refused(name, `the applied config does not justify ${wrong}`);
+}
+
+function refused(name: string, why: string): GatewayError {
+  return new GatewayError(`the helper refused ${name}: ${why}`, {
+    code: 'HelperRefused',
+    retry: 'when-changed',
+    hint: 'run gateway up; if this comes again, the daemon asks for more than gateway.yaml says: report it',
+  });
+}
+
+function sameNetwork(a: Network, b: Network): boolean {
+  return (
+    a.prefix === b.prefix && a.pool === b.pool && a.hub === b.hub && a.edge === b.edge && a.tor === b.tor
+  );
+}
+
+function outside(network: Network, addresses: readonly string[]): string | undefined {
+  const stray = addresses.find((address) => !isInCidr(address, network.pool));
+  return stray === undefined ? undefined : `${stray}, which is outside the pool ${network.pool}`;
+}
+
+function isWireguardName(name: string, { prefix }: Network): boolean {
+  return name.startsWith(`${prefix}wg`) && /^[0-9]{1,4}$/.test(name.slice(prefix.length + 2));
+}
+
+function wireguardName(name: string, network: Network): string | undefined {
+  return isWireguardName(name, network) ? undefined : `touching interface ${name}`;
+}
+
+/** Judges each of many flows in constant time. */
+function flowJudge({ network, services, devices }: Applied): (flow: Flow) => boolean {
+  const ours = Object.values(services).filter(({ place }) => place.type !== 'target');
+  const destinations = new Set(ours.map(({ address, port }) => `${address}:${port}`));
+  const deviceAddresses = new Set(devices.map(({ address }) => address));
+  return ({ via, source, address, protocol, port }) => {
+    if (protocol !== 'tcp' || !destinations.has(`${address}:${port}`)) return false;
+    if (via === 'host') return source === network.edge || source === network.tor;
+    return isWireguardName(via, network) && deviceAddresses.has(source);
+  };
+}
+
+/** An onion may lead to the service's own port and nowhere else. */
+function onionRule(onion: OnionSpec, services: Readonly<Record<string, AppliedService>>): string | undefined {
+  const { host, port } = onion.target;
+  const service = services[onion.service];
+  const isJustified = service !== undefined && port === service.port && hostsOf(service).includes(host);
+  return isJustified ? undefined : `an onion service ${onion.service} that leads to ${host}:${port}`;
+}
+
+function hostsOf({ place, address }: AppliedService): readonly string[] {
+  if (place.type === 'target') return [place.host];
+  return place.type === 'host' ? [address, '127.0.0.1', '::1'] : [address];
+}

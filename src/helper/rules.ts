@@ -1,0 +1,99 @@
+import type { Flow, NamespaceSpec } from '../core/operations.ts';
+import { TABLE } from './names.ts';
+
+/** Packets that may be forwarded carry this mark; without it the hub has no route for them. */
+export const PERMITTED_MARK = 1;
+
+/** As `listTable` tells them; anything else means that somebody changed the table. */
+export const HUB_CHAINS: readonly string[] = ['forward drop 1', 'input drop 2', 'permit accept 3'];
+
+/**
+ * Deny by default, twice: `permit` marks what is allowed, `forward` drops what has no mark, and so does the routing
+ * policy (`HUB_ROUTING`), so that a flushed table closes the hub instead of opening it.
+ * Loading it again keeps the sets.
+ */
+export const HUB_RULES = `
+add table inet ${TABLE}
+add set inet ${TABLE} allowed { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+add set inet ${TABLE} hosts { type ipv4_addr; }
+add chain inet ${TABLE} permit { type filter hook prerouting priority mangle; policy accept; }
+add chain inet ${TABLE} forward { type filter hook forward priority filter; policy drop; }
+add chain inet ${TABLE} input { type filter hook input priority filter; policy drop; }
+flush chain inet ${TABLE} permit
+flush chain inet ${TABLE} forward
+flush chain inet ${TABLE} input
+add rule inet ${TABLE} permit meta mark set 0
+add rule inet ${TABLE} permit ct state established,related meta mark set ${PERMITTED_MARK} accept
+add rule inet ${TABLE} permit ct state new iifname . ip saddr . ip daddr . meta l4proto . th dport @allowed meta mark set ${PERMITTED_MARK}
+add rule inet ${TABLE} forward meta mark ${PERMITTED_MARK} accept
+add rule inet ${TABLE} input iifname "lo" accept
+add rule inet ${TABLE} input ct state established,related accept
+`;
+
+/**
+ * Routing policy of the hub, after the kernel's own rule 0 (local addresses): marked packets and what the hub itself
+ * sends use the main table, everything else is dropped.
+ */
+export const HUB_ROUTING: readonly string[] = [
+  'priority 300 blackhole',
+  'priority 200 iif lo lookup main',
+  `priority 100 fwmark ${PERMITTED_MARK} lookup main`,
+];
+
+export const HUB_SYSCTLS: Readonly<Record<string, number>> = {
+  'net.ipv4.conf.all.rp_filter': 1,
+  'net.ipv4.conf.default.rp_filter': 1,
+  // The reverse path check must follow the same routing policy as the packet.
+  'net.ipv4.conf.all.src_valid_mark': 1,
+  'net.ipv4.conf.all.accept_redirects': 0,
+  'net.ipv4.conf.default.accept_redirects': 0,
+  'net.ipv4.conf.all.send_redirects': 0,
+  'net.ipv4.conf.default.send_redirects': 0,
+  'net.ipv6.conf.all.disable_ipv6': 1,
+  'net.ipv6.conf.default.disable_ipv6': 1,
+};
+
+/** A fresh namespace inherits the host's settings, so each is said. */
+export const SERVICE_SYSCTLS: Readonly<Record<string, number>> = {
+  'net.ipv4.ip_forward': 0,
+  'net.ipv4.conf.all.accept_redirects': 0,
+  'net.ipv4.conf.default.accept_redirects': 0,
+  'net.ipv6.conf.all.disable_ipv6': 1,
+  'net.ipv6.conf.default.disable_ipv6': 1,
+  // Programs run as unprivileged users; port 80 is theirs, because nobody else lives here.
+  'net.ipv4.ip_unprivileged_port_start': 0,
+};
+
+/** The second, static wall, inside each namespace that we make. Replaced in one transaction. */
+export function serviceRules(spec: NamespaceSpec): string {
+  return `
+add table inet ${TABLE}
+delete table inet ${TABLE}
+table inet ${TABLE} {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname "lo" accept
+    ct state established,related accept
+    ip daddr ${spec.address} tcp dport ${spec.port} accept
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+  }
+  chain output {
+    type filter hook output priority filter; policy drop;
+    oifname "lo" accept
+    ct state established,related accept
+  }
+}
+`;
+}
+
+/** All flows in one transaction: there is no moment in which a wanted flow is missing. */
+export function flowRules(flows: readonly Flow[]): string {
+  const elements = flows.map(
+    ({ via, source, address, protocol, port }) => `"${via}" . ${source} . ${address} . ${protocol} . ${port}`,
+  );
+  const flush = `flush set inet ${TABLE} allowed\n`;
+  if (elements.length === 0) return flush;
+  return `${flush}add element inet ${TABLE} allowed { ${elements.join(',\n')} }\n`;
+}

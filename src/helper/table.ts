@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { listTable } from '../system/nft.ts';
+import { TABLE } from './names.ts';
+
+const Listed = z.object({
+  nftables: z.array(
+    z.object({
+      chain: z.object({ name: z.string(), policy: z.string().optional() }).optional(),
+      rule: z.object({ chain: z.string() }).optional(),
+      set: z.object({ name: z.string(), elem: z.array(z.unknown()).default([]) }).optional(),
+    }),
+  ),
+});
+
+export interface HubTable {
+  /** `name policy rules`: 'forward drop 1'. Tells whether somebody emptied a chain. */
+  readonly chains: readonly string[];
+  readonly sets: ReadonlyMap<string, readonly unknown[]>;
+}
+
+/** `undefined` when there is none. */
+export async function readTable(netns: string, signal: AbortSignal): Promise<HubTable | undefined> {
+  const json = await listTable(netns, TABLE, signal);
+  return json === undefined ? undefined : parseTable(json);
+}
+
+function parseTable(json: string): HubTable {
+  const objects = Listed.parse(JSON.parse(json)).nftables;
+  const rules = objects.flatMap((object) => object.rule ?? []);
+  const chains = objects.flatMap(({ chain }) => {
+    if (chain === undefined) return [];
+    const count = rules.filter((rule) => rule.chain === chain.name).length;
+    return [`${chain.name} ${chain.policy ?? 'none'} ${count}`];
+  });
+  const sets = objects.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem] as const]));
+  return { chains: chains.sort(), sets: new Map(sets) };
+}

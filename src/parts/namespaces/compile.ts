@@ -1,0 +1,94 @@
+import type { AllowWant, Compiled, CompileInput, Problem, Resource } from '../../core/contract.ts';
+import { sortFlows } from '../../core/flows.ts';
+import type { Flow } from '../../core/operations.ts';
+import type { Network, Service } from '../../core/service.ts';
+import type { Spec } from './spec.ts';
+
+/**
+ *   place       | resource            | flows
+ *   ------------+---------------------+------
+ *   namespace   | namespace:<service> | yes
+ *   host        | hostService:<service> | yes
+ *   target      |                     | none: it is not behind the hub
+ *
+ * The hub stands as soon as there is a service, so that a first exposure finds it.
+ */
+export function compile({ network, services, wants }: CompileInput): Compiled<Spec> {
+  const sorted = [...services].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const problems = sharedNamespaces(sorted);
+  const rejected = new Set(problems.map((problem) => problem.service));
+  const accepted = sorted.filter((service) => !rejected.has(service.name));
+  const flows = flowsOf(network, accepted, wants);
+  return {
+    resources: [
+      ...hubFor(network, accepted),
+      ...accepted.flatMap(placeOf),
+      ...(flows.flows.length === 0 ? [] : [flowsResource(flows)]),
+    ],
+    wants: [],
+    problems,
+    ledger: {},
+  };
+}
+
+function hubFor(network: Network, services: readonly Service[]): Resource<Spec>[] {
+  if (services.length === 0) return [];
+  const neededBy = services.map((service) => service.name);
+  return [{ key: 'hub:hub', spec: { type: 'hub', ...network }, neededBy }];
+}
+
+function placeOf({ name, place, address, port }: Service): Resource<Spec>[] {
+  const neededBy = [name];
+  if (place.type === 'target') return [];
+  if (place.type === 'host')
+    return [{ key: `hostService:${name}`, spec: { type: 'hostService', address }, neededBy }];
+  const spec = { type: 'namespace', namespace: place.name, address, port } as const;
+  return [{ key: `namespace:${name}`, spec, neededBy }];
+}
+
+interface Flows {
+  readonly flows: readonly Flow[];
+  readonly neededBy: readonly string[];
+}
+
+function flowsOf(network: Network, services: readonly Service[], wants: readonly AllowWant[]): Flows {
+  const behindHub = services.filter((service) => service.place.type !== 'target');
+  const byName = new Map(behindHub.map((service) => [service.name, service]));
+  const flows = wants.flatMap((want): Flow[] => {
+    const service = byName.get(want.service);
+    if (service === undefined) return [];
+    return [
+      { ...sourceOf(want.from, network), address: service.address, protocol: 'tcp', port: service.port },
+    ];
+  });
+  const named = new Set(wants.map((want) => want.service).filter((name) => byName.has(name)));
+  return { flows: sortFlows(flows), neededBy: [...named].sort() };
+}
+
+function sourceOf(from: AllowWant['from'], network: Network): Pick<Flow, 'via' | 'source'> {
+  if (typeof from === 'object') return { via: from.interface, source: from.address };
+  return { via: 'host', source: from === 'tor' ? network.tor : network.edge };
+}
+
+function flowsResource({ flows, neededBy }: Flows): Resource<Spec> {
+  return { key: 'flows:hub', spec: { type: 'flows', flows }, neededBy };
+}
+
+/** A namespace belongs to the first service that names it: there each lets in one port and no neighbour. */
+function sharedNamespaces(services: readonly Service[]): Problem[] {
+  const owners = new Map<string, string>([['hub', 'the gateway itself']]);
+  return services.flatMap(({ name, place }): Problem[] => {
+    if (place.type !== 'namespace') return [];
+    const owner = owners.get(place.name);
+    if (owner === undefined) owners.set(place.name, name);
+    if (owner === undefined) return [];
+    return [
+      {
+        code: 'NamespaceTaken',
+        service: name,
+        message: `${name} cannot use namespace ${place.name}: it belongs to ${owner}`,
+        hint: `give ${name} another namespace name, or leave it out to name it like the service`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,52 @@
+import type { Change } from '../../core/contract.ts';
+import { textOf } from '../../core/flows.ts';
+import { nameIn } from './apply.ts';
+import type { FlowsSpec, Spec } from './spec.ts';
+
+const VERBS = { create: 'make', update: 'repair', delete: 'remove' } as const;
+
+export function describe(change: Change<Spec>): string {
+  const { key, spec } = change.op === 'delete' ? change.have : change.want;
+  const verb = VERBS[change.op];
+  switch (spec.type) {
+    case 'hub':
+      return `${verb} the hub that joins services, devices and the host (${spec.prefix}-hub, ${spec.pool})`;
+    case 'namespace':
+      return namespaceSentence(change, nameIn(key), spec);
+    case 'hostService':
+      return change.op === 'delete'
+        ? `take address ${spec.address} of ${nameIn(key)} off the host`
+        : `give ${nameIn(key)}, which runs on the host, the address ${spec.address}`;
+    case 'flows':
+      return flowsSentence(change, spec);
+  }
+}
+
+function namespaceSentence(
+  change: Change<Spec>,
+  service: string,
+  { namespace, address, port }: Extract<Spec, { type: 'namespace' }>,
+): string {
+  if (change.op === 'delete') return `remove namespace ${namespace} of ${service}`;
+  const verb = change.op === 'create' ? 'make' : 'set up';
+  return `${verb} namespace ${namespace} for ${service} at ${address}, where only port ${port} is let in`;
+}
+
+function flowsSentence(change: Change<Spec>, spec: FlowsSpec): string {
+  if (change.op === 'delete') return 'close every path through the hub';
+  const before = change.op === 'update' && change.have.spec.type === 'flows' ? change.have.spec.flows : [];
+  const old = new Set(before.map(textOf));
+  const now = new Set(spec.flows.map(textOf));
+  const opened = [...now].filter((flow) => !old.has(flow));
+  const closed = [...old].filter((flow) => !now.has(flow));
+  const parts = [
+    ...(opened.length === 0 ? [] : [`open ${listed(opened)}`]),
+    ...(closed.length === 0 ? [] : [`close ${listed(closed)}`]),
+  ];
+  return parts.length === 0 ? 'open the same paths through the hub again' : parts.join(', ');
+}
+
+/** A few in full; thousands as a number. */
+function listed(flows: readonly string[]): string {
+  return flows.length > 3 ? `${flows.length} paths through the hub` : flows.join(' and ');
+}
