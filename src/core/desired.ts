@@ -4,9 +4,9 @@ import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Wan
 import { canonical } from './plan.ts';
 import { privacyProblem } from './privacy.ts';
 import type { Device, Network, Service } from './service.ts';
+import type { Ledgers } from './state.ts';
 
-/** Ledger slices by part id; `services` is ours: `service/<name>` → address. Slices of nobody here are kept as they are. */
-export type Ledgers = Readonly<Record<string, Ledger>>;
+export type { Ledgers } from './state.ts';
 
 export interface DesiredInput {
   readonly config: Config;

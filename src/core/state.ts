@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import type { Ledger } from './contract.ts';
+import { GatewayError } from './errors.ts';
+import type { Device } from './service.ts';
+
+/** Ledger slices by part id; `services` belongs to the compiler: `service/<name>` → address. */
+export type Ledgers = Readonly<Record<string, Ledger>>;
 
 /**
  * Everything that must survive: acknowledged one change at a time, numbered by `counter`, stored twice (database and
@@ -8,7 +14,7 @@ const LedgersSchema = z.record(z.string(), z.record(z.string(), z.union([z.strin
 
 const DeviceSchema = z.strictObject({
   name: z.string(),
-  services: z.array(z.string()),
+  services: z.array(z.string()).readonly(),
   publicKey: z.string(),
   addedAt: z.string(),
 });
@@ -35,27 +41,39 @@ export const State = z.strictObject({
 export type State = z.infer<typeof State>;
 
 /** What one acknowledged change does, all of it or nothing. What is left out stays. */
-export const StateChange = z.strictObject({
+export interface StateChange {
   /** All slices by part id; a slice that is not named is dropped. */
+  readonly ledger?: Ledgers;
+  readonly putDevices?: readonly Device[];
+  readonly removeDevices?: readonly string[];
+  readonly rememberKeys?: Readonly<Record<string, string>>;
+  readonly forgetKeys?: readonly string[];
+  /** Becomes the current one, not programmed yet, with the next number. */
+  readonly addGeneration?: { readonly config: string; readonly appliedAt: string };
+  /** Makes an earlier one the current one again. */
+  readonly useGeneration?: number;
+  /** Everything of this generation is in the world. */
+  readonly programmed?: number;
+}
+
+/** What cannot be read again must not be written: an unknown field is a bug that shows at once. */
+const StateChangeSchema = z.strictObject({
   ledger: LedgersSchema.optional(),
   putDevices: z.array(DeviceSchema).optional(),
   removeDevices: z.array(z.string()).optional(),
   rememberKeys: z.record(z.string(), z.string()).optional(),
   forgetKeys: z.array(z.string()).optional(),
-  /** Becomes the current one, not programmed yet, with the next number. */
   addGeneration: z.strictObject({ config: z.string(), appliedAt: z.string() }).optional(),
-  /** Makes an earlier one the current one again. */
   useGeneration: z.int().optional(),
-  /** Everything of this generation is in the world. */
   programmed: z.int().optional(),
 });
-export type StateChange = z.infer<typeof StateChange>;
+type CheckedChange = z.infer<typeof StateChangeSchema>;
 
 export const EMPTY_STATE: State = { counter: 0, ledger: {}, devices: [], keys: {}, generations: [] };
 
 /** The next state, or `state` itself when nothing differs. */
 export function changeState(state: State, change: StateChange): State {
-  const checked = StateChange.parse(change);
+  const checked = StateChangeSchema.parse(change);
   const next = normalise({
     ...state,
     ledger: checked.ledger ?? state.ledger,
@@ -94,7 +112,7 @@ function sorted<Value>(record: Readonly<Record<string, Value>>): Record<string, 
 
 function changeDevices(
   devices: State['devices'],
-  { putDevices, removeDevices }: StateChange,
+  { putDevices, removeDevices }: CheckedChange,
 ): State['devices'] {
   if (putDevices === undefined && removeDevices === undefined) return devices;
   const byName = new Map(devices.map((device) => [device.name, device]));
@@ -103,18 +121,25 @@ function changeDevices(
   return [...byName.values()];
 }
 
-function changeKeys(keys: State['keys'], { rememberKeys, forgetKeys }: StateChange): State['keys'] {
+function changeKeys(keys: State['keys'], { rememberKeys, forgetKeys }: CheckedChange): State['keys'] {
   const forgotten = new Set(forgetKeys);
   const kept = Object.entries(keys).filter(([name]) => !forgotten.has(name));
   return { ...Object.fromEntries(kept), ...rememberKeys };
 }
 
-function changeGenerations(generations: StoredGeneration[], change: StateChange): StoredGeneration[] {
-  const { addGeneration, programmed } = change;
+function changeGenerations(generations: StoredGeneration[], change: CheckedChange): StoredGeneration[] {
+  const { addGeneration, programmed, useGeneration } = change;
+  if (useGeneration !== undefined && !generations.some(({ number }) => number === useGeneration)) {
+    throw new GatewayError(`there is no generation ${useGeneration}`, {
+      code: 'GenerationUnknown',
+      retry: 'never',
+      hint: 'choose one of those that are kept',
+    });
+  }
   const next = Math.max(0, ...generations.map(({ number }) => number)) + 1;
-  const current = addGeneration === undefined ? change.useGeneration : next;
+  const current = addGeneration === undefined ? useGeneration : next;
   const added =
-    addGeneration === undefined ? [] : [{ ...addGeneration, number: next, programmed: false, current: true }];
+    addGeneration === undefined ? [] : [{ number: next, ...addGeneration, programmed: false, current: true }];
   const changed = [...generations, ...added].map((generation) => ({
     ...generation,
     programmed: generation.programmed || generation.number === programmed,

@@ -1,8 +1,7 @@
 import type { Generation } from '../core/control.ts';
-import type { Ledgers } from '../core/desired.ts';
 import type { JournalEvent } from '../core/events.ts';
 import type { Device } from '../core/service.ts';
-import type { StateChange } from '../core/state.ts';
+import type { Ledgers, StateChange } from '../core/state.ts';
 
 export type { StateChange } from '../core/state.ts';
 
