@@ -131,7 +131,10 @@ export class Changes {
   ) {
     const { compiler, engine, store, permit } = this.#options;
     const desired = await compiler.compile(config, signal);
-    await store.commit({ ledger: copyOf(desired.ledger), addGeneration });
+    await store.commit({
+      ledger: copyOf(desired.ledger),
+      ...(addGeneration === undefined ? {} : { addGeneration }),
+    });
     await permit(appliedOf(desired));
     this.#aim = desired;
     return { desired, report: await engine.reach(desired, progress, signal) };

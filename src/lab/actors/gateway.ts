@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError } from '../../core/errors.ts';
 import type { Status } from '../../core/status.ts';
-import type { Lab, LabNode } from '../lab.ts';
+import type { Lab, LabNode } from '../index.ts';
 
 /** Where the program lies inside every node. */
 const PROGRAM = '/opt/gateway/bin/gateway';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../system/run.ts';
-import type { LabNode } from '../lab.ts';
+import type { LabNode } from '../index.ts';
 
 /** A phone with the stock WireGuard tools. Nothing but the picture of the QR code reaches it. */
 export class Phone {

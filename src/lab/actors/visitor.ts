@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, GatewayError } from '../../core/errors.ts';
-import type { Lab, LabNode } from '../lab.ts';
+import type { Lab, LabNode } from '../index.ts';
 
 const SOCKS_PORT = 9050;
 
