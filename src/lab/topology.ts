@@ -1,0 +1,199 @@
+import { z } from 'zod';
+import { GatewayError } from '../core/errors.ts';
+
+/**
+ * An internet as data: nodes, and the networks that join them. Documented for people in docs/lab.md.
+ * The interface of a node is named like the network that it is in; interface names end at 15 characters.
+ */
+const NodeName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{1,14}$/, 'a name is 2 to 15 characters of a-z, 0-9 and -, starting with a letter');
+const NetworkName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{2,12}$/, 'a name is 3 to 13 characters of a-z, 0-9 and -, starting with a letter');
+const Ipv4 = z.ipv4('must be an IPv4 address');
+const Cidr = z.cidrv4('must be an IPv4 address with its prefix length, such as 192.168.50.1/24');
+const PortNumber = z.int().min(1).max(65_535);
+
+/** How a router treats the ports of its NAT, in the words of RFC 4787. */
+export const NAT_BEHAVIOURS = [
+  'endpoint-independent',
+  'symmetric',
+  'full-cone',
+  'address-restricted',
+  'port-block',
+  'symmetric-port-block',
+] as const;
+export type NatBehaviour = (typeof NAT_BEHAVIOURS)[number];
+
+const Nat = z.strictObject({
+  /** Network on which the world is. */
+  outside: NetworkName,
+  behaviour: z.enum(NAT_BEHAVIOURS).default('endpoint-independent'),
+  /** Everything that arrives unasked goes to this host ("exposed host"). */
+  dmz: Ipv4.optional(),
+});
+export type Nat = z.infer<typeof Nat>;
+
+const Forward = z.strictObject({
+  protocol: z.enum(['tcp', 'udp']),
+  port: PortNumber,
+  to: z.string().regex(/^\d+\.\d+\.\d+\.\d+:\d+$/, 'must be address:port, such as 192.168.50.10:51820'),
+});
+export type Forward = z.infer<typeof Forward>;
+
+const Service = z.discriminatedUnion('type', [
+  /** Authoritative name server of one zone; every node asks it unless it says otherwise. */
+  z.strictObject({
+    type: z.literal('dns'),
+    zone: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a domain name such as lab.test'),
+    names: z.record(z.string().regex(/^(\*|[a-z0-9-]+)(\.[a-z0-9-]+)*$/), Ipv4).default({}),
+  }),
+  /** A private Tor network: one relay for each address of the node, the last one an exit. */
+  z.strictObject({ type: z.literal('tor') }),
+  /** A web page that says who asked. */
+  z.strictObject({
+    type: z.literal('page'),
+    port: PortNumber.default(80),
+    title: z.string().max(80).default('a page'),
+  }),
+]);
+export type NodeService = z.infer<typeof Service>;
+
+const Route = z.strictObject({ to: Cidr, via: Ipv4 });
+
+const NodeSpec = z.strictObject({
+  kind: z.enum(['host', 'router']).default('host'),
+  defaultRoute: Ipv4.optional(),
+  routes: z.array(Route).default([]),
+  /** Name server; default: the lab's own. `none`: no name server. */
+  resolver: z.union([Ipv4, z.literal('none')]).optional(),
+  nat: Nat.optional(),
+  forwards: z.array(Forward).default([]),
+  services: z.array(Service).default([]),
+});
+export type NodeSpec = z.infer<typeof NodeSpec>;
+
+const Addresses = z.union([Cidr, z.array(Cidr).min(1)]).transform((value) => [value].flat());
+
+export const TopologySchema = z.strictObject({
+  description: z.string().optional(),
+  nodes: z.record(NodeName, NodeSpec),
+  networks: z.record(NetworkName, z.record(z.string(), Addresses)),
+});
+export type Topology = z.infer<typeof TopologySchema>;
+export type TopologyInput = z.input<typeof TopologySchema>;
+
+/** Checks a topology; `source` names it in errors. Throws `LabFailed` with every mistake and its path. */
+export function parseTopology(input: unknown, source: string): Topology {
+  const parsed = TopologySchema.safeParse(input);
+  const mistakes = parsed.success
+    ? mistakesOf(parsed.data)
+    : parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+  if (parsed.success && mistakes.length === 0) return parsed.data;
+  throw new GatewayError(
+    `topology ${source} has ${mistakes.length} mistake(s):\n  ${mistakes.join('\n  ')}`,
+    {
+      code: 'LabFailed',
+      retry: 'never',
+      hint: 'docs/lab.md describes every field',
+    },
+  );
+}
+
+/** What the schema cannot say: that the parts fit together. */
+function mistakesOf(topology: Topology): string[] {
+  return [
+    ...networkMistakes(topology),
+    ...Object.entries(topology.nodes).flatMap(([name, node]) =>
+      nodeMistakes(topology, name, node).map((mistake) => `nodes.${name}.${mistake}`),
+    ),
+  ];
+}
+
+function networkMistakes({ networks, nodes }: Topology): string[] {
+  const seen = new Map<string, string>();
+  return Object.entries(networks).flatMap(([network, members]) =>
+    Object.entries(members).flatMap(([member, addresses]) => {
+      const path = `networks.${network}.${member}`;
+      if (!(member in nodes)) return [`${path}: there is no node named ${member}`];
+      return addresses.flatMap((cidr) => {
+        const key = `${network} ${addressOf(cidr)}`;
+        const other = seen.get(key);
+        seen.set(key, member);
+        return other === undefined ? [] : [`${path}: ${cidr} is taken by ${other}`];
+      });
+    }),
+  );
+}
+
+function nodeMistakes(topology: Topology, name: string, node: NodeSpec): string[] {
+  const mine = networksOf(topology, name);
+  const mistakes: string[] = [];
+  if (node.nat !== undefined && node.kind !== 'router')
+    mistakes.push('nat: only a node of kind router has one');
+  if (node.nat !== undefined && !mine.some(({ network }) => network === node.nat?.outside)) {
+    mistakes.push(`nat.outside: ${name} is not in a network named ${node.nat.outside}`);
+  }
+  if (node.forwards.length > 0 && node.nat === undefined) mistakes.push('forwards: they need nat');
+  if (node.defaultRoute !== undefined && !isOnLink(mine, node.defaultRoute)) {
+    mistakes.push(`defaultRoute: ${node.defaultRoute} is in none of the networks of ${name}`);
+  }
+  for (const [index, route] of node.routes.entries()) {
+    if (!isOnLink(mine, route.via))
+      mistakes.push(`routes.${index}.via: ${route.via} is in none of the networks of ${name}`);
+  }
+  const addresses = mine.flatMap(({ addresses }) => addresses);
+  if (node.services.some(({ type }) => type === 'tor') && addresses.length < 4) {
+    mistakes.push(`services: a Tor network needs 4 addresses at least, ${name} has ${addresses.length}`);
+  }
+  if (node.services.length > 0 && addresses.length === 0) mistakes.push(`services: ${name} is in no network`);
+  return mistakes;
+}
+
+export interface Attachment {
+  readonly network: string;
+  readonly addresses: readonly string[];
+}
+
+/** Networks that a node is in, in the order of the topology. */
+export function networksOf(topology: Topology, node: string): Attachment[] {
+  return Object.entries(topology.networks).flatMap(([network, members]) => {
+    const addresses = members[node];
+    return addresses === undefined ? [] : [{ network, addresses }];
+  });
+}
+
+/** First address of a node, without prefix length. */
+export function firstAddress(topology: Topology, node: string): string | undefined {
+  const cidr = networksOf(topology, node)[0]?.addresses[0];
+  return cidr === undefined ? undefined : addressOf(cidr);
+}
+
+/** Address of the name server that a node asks. */
+export function resolverOf(topology: Topology, node: string): string | undefined {
+  const said = topology.nodes[node]?.resolver;
+  if (said !== undefined) return said === 'none' ? undefined : said;
+  const server = Object.entries(topology.nodes).find(([, { services }]) =>
+    services.some(({ type }) => type === 'dns'),
+  );
+  return server === undefined ? undefined : firstAddress(topology, server[0]);
+}
+
+export function addressOf(cidr: string): string {
+  return cidr.slice(0, cidr.indexOf('/'));
+}
+
+function isOnLink(attachments: readonly Attachment[], address: string): boolean {
+  return attachments.some(({ addresses }) => addresses.some((cidr) => contains(cidr, address)));
+}
+
+function contains(cidr: string, address: string): boolean {
+  const bits = Number(cidr.slice(cidr.indexOf('/') + 1));
+  const size = 2 ** (32 - bits);
+  return Math.floor(toNumber(addressOf(cidr)) / size) === Math.floor(toNumber(address) / size);
+}
+
+function toNumber(address: string): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
