@@ -137,8 +137,11 @@ function damageOf(sight: Sight): string | undefined {
   return undefined;
 }
 
+/** Machines without /etc/protocols list numbers. */
+const PROTOCOLS: Readonly<Record<string, string>> = { 6: 'tcp', 17: 'udp' };
+const Protocol = z.union([z.string(), z.number()]).transform((value) => PROTOCOLS[value] ?? value);
 /** `{ concat: ['host', '10.64.0.3', '10.64.1.2', 'tcp', 80] }` */
-const Element = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), z.string(), z.number()]) });
+const Element = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), Protocol, z.number()]) });
 
 function flowsIn(table: HubTable | undefined): Flow[] {
   const flows = (table?.sets.get('allowed') ?? []).map((element) => {

@@ -88,6 +88,7 @@ interface Call {
 }
 
 function ask({ socket, waiting }: Connection, call: Call, signal: AbortSignal): Promise<unknown> {
+  if (signal.aborted) return Promise.reject(aborted(call.name, signal));
   return new Promise((resolve, reject) => {
     const patience = setTimeout(() => finish(() => reject(silent(call.name))), ANSWER_TIMEOUT_MS);
     const stop = (): void => finish(() => reject(aborted(call.name, signal)));

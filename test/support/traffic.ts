@@ -1,0 +1,82 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import type { Machine } from './machine.ts';
+
+const NODE = resolve(import.meta.dirname, '../../node_modules/.bin/node');
+
+/** Answers each connection with its name and whom it sees, and keeps it open; echoes what comes. */
+const SERVER = `
+const [name, port] = process.argv.slice(1);
+require('node:net').createServer((socket) => {
+  socket.on('error', () => {});
+  socket.write(name + ' sees ' + socket.remoteAddress.replace('::ffff:', ''));
+  socket.pipe(socket);
+}).listen({ port: Number(port), host: '0.0.0.0' }, () => console.log('ready'));
+`;
+
+const CLIENT = `
+const [from, host, port] = process.argv.slice(1);
+const socket = require('node:net').connect({ host, port: Number(port), ...(from === '' ? {} : { localAddress: from }) });
+const end = (text) => { console.log(text); process.exit(); };
+setTimeout(end, 700, 'nothing');
+socket.on('data', (data) => end(data.toString()));
+socket.on('error', () => end('nothing'));
+`;
+
+/** Prints one line for each second echo; \`silence\` once an echo stays out. */
+const LASTING = `
+const [from, host, port] = process.argv.slice(1);
+const socket = require('node:net').connect({ host, port: Number(port), localAddress: from });
+let heard = 0, silent = 0;
+socket.on('data', () => { heard++; silent = 0; console.log('alive'); });
+socket.on('error', () => console.log('silence'));
+setInterval(() => { socket.write('x'); if (++silent > 8) console.log('silence'); }, 50);
+`;
+
+function within(netns: string | undefined): readonly [string, ...string[]] | readonly [] {
+  return netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`];
+}
+
+export async function serve(
+  machine: Machine,
+  netns: string | undefined,
+  name: string,
+  port: number,
+): Promise<void> {
+  const server = machine.start(...argv(within(netns), SERVER, name, String(port)));
+  await once(server.stdout ?? server, 'data');
+}
+
+/** What a connection hears at once: `shop sees 10.64.0.3`, or `nothing`. */
+export async function dial(
+  machine: Machine,
+  netns: string | undefined,
+  to: { readonly from?: string; readonly host: string; readonly port: number },
+): Promise<string> {
+  return machine.sh(...argv(within(netns), CLIENT, to.from ?? '', to.host, String(to.port)));
+}
+
+export interface Lasting {
+  /** The last thing it said: `alive` or `silence`. */
+  next(): Promise<string>;
+}
+
+/** A connection that stays open and talks every 50 ms. */
+export function talk(
+  machine: Machine,
+  to: { readonly from: string; readonly host: string; readonly port: number },
+): Lasting {
+  const client: ChildProcess = machine.start(...argv([], LASTING, to.from, to.host, String(to.port)));
+  return {
+    next: async () => {
+      const [said] = (await once(client.stdout ?? client, 'data')) as [Buffer];
+      return said.toString().trim().split('\n').at(-1) ?? '';
+    },
+  };
+}
+
+function argv(prefix: readonly string[], script: string, ...rest: string[]): [string, ...string[]] {
+  const [first, ...others] = [...prefix, NODE, '-e', script, ...rest];
+  return [first ?? NODE, ...others];
+}
