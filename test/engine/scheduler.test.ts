@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { retryAfterMs } from '../../src/core/retry.ts';
+import { Scheduler, type Outcome } from '../../src/engine/scheduler.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it('never runs twice at once, and coalesces what is asked meanwhile', async () => {
+  let running = 0;
+  let most = 0;
+  let runs = 0;
+  const scheduler = new Scheduler(async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    running -= 1;
+    runs += 1;
+    return 'settled';
+  }, 60_000);
+  for (let index = 0; index < 5; index += 1) scheduler.trigger();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect({ most, runs }).toEqual({ most: 1, runs: 2 });
+  await scheduler.stop();
+});
+
+it('tries again by the retry table after failures, and at its interval after success', async () => {
+  const outcomes: Outcome[] = ['again', 'again', 'again', 'settled', 'settled'];
+  const at: number[] = [];
+  const scheduler = new Scheduler(() => {
+    at.push(Date.now());
+    return Promise.resolve(outcomes.shift() ?? 'settled');
+  }, 30_000);
+  scheduler.trigger();
+  await vi.advanceTimersByTimeAsync(120_000);
+  await scheduler.stop();
+  const waits = at.slice(1, 5).map((time, index) => time - (at[index] ?? 0));
+  expect(waits).toEqual([1000, 2000, 5000, 30_000]);
+});
+
+it('waits for the run under way when it stops, and runs nothing after', async () => {
+  let runs = 0;
+  const scheduler = new Scheduler(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    runs += 1;
+    return 'again';
+  }, 10);
+  scheduler.trigger();
+  const stopped = scheduler.stop();
+  await vi.advanceTimersByTimeAsync(50);
+  await stopped;
+  scheduler.trigger();
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(runs).toBe(1);
+});
+
+it('has a retry table that grows and ends at a minute', () => {
+  const waits = Array.from({ length: 10 }, (_, index) => retryAfterMs(index + 1));
+  expect(waits).toEqual([1000, 2000, 5000, 10_000, 30_000, 60_000, 60_000, 60_000, 60_000, 60_000]);
+});
