@@ -93,15 +93,13 @@ export const OnionFiles = OnionSpec.extend({
 });
 export type OnionFiles = z.infer<typeof OnionFiles>;
 
-/** What the torrc is made of, apart from paths. */
+/** What the torrc is made of, apart from paths and the owner's own lines (`torrc.d/*.conf`, read by the helper). */
 export const TorrcSpec = z.strictObject({
   /** Source address of connections to services in the pool. */
   source: Ipv4,
   pool: z.cidrv4(),
   /** Sorted by service. */
   onions: z.array(OnionSpec),
-  /** The owner's own lines (`tor: torrc:`); checked by src/wire/torrc.ts. */
-  lines: z.array(z.string().max(2000)),
 });
 export type TorrcSpec = z.infer<typeof TorrcSpec>;
 

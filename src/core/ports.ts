@@ -12,6 +12,8 @@ export interface Ports {
   readonly keys: Keys;
   readonly crypto: Crypto;
   readonly tor: TorPort;
+  /** Addresses behind a public name, asked of the machine's resolver; `undefined` when it cannot be told. */
+  readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[] | undefined>;
   readonly log: Log;
 }
 
@@ -49,7 +51,7 @@ export interface Crypto {
   ed25519ExpandedSecret(): Uint8Array;
   /** Public key of an expanded secret. */
   ed25519Public(expanded: Uint8Array): Uint8Array;
-  sha3_256(data: Uint8Array): Uint8Array;
+  readonly sha3_256: (data: Uint8Array) => Uint8Array;
   random(bytes: number): Uint8Array;
 }
 

@@ -74,9 +74,9 @@ function modulo(value: bigint, by: bigint): bigint {
 }
 
 function fromLittleEndian(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+  return BigInt(`0x${Buffer.from(bytes.toReversed()).toString('hex')}`);
 }
 
 function toLittleEndian(value: bigint): Uint8Array {
-  return Uint8Array.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse());
+  return Uint8Array.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex').toReversed());
 }

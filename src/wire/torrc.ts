@@ -1,4 +1,4 @@
-/** The owner's own lines for the torrc (`tor: torrc:` in gateway.yaml). Pure. */
+/** The owner's own lines for the torrc (`torrc.d/*.conf` beside gateway.yaml). Pure. */
 
 /**
  * Options that the gateway writes itself, or that would take tor out of its hands. Lower case. tor accepts any

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { isInCidr } from '../core/inet.ts';
+import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
+
+/** Everything but the paths is what was asked for; the paths are the helper's own. */
+export interface TorrcPlace {
+  readonly dataDirectory: string;
+  readonly pidFile: string;
+  readonly controlSocket: string;
+  readonly socksSocket: string;
+  readonly onionDirectory: (service: string) => string;
+}
+
+export interface Left {
+  readonly service: string;
+  readonly reason: string;
+}
+
+export interface Torrc {
+  readonly asked: TorrcSpec;
+  readonly left: readonly Left[];
+  /** Of everything below its own line; tor gives it back as `ContactInfo`: so the process says what it has loaded. */
+  readonly hash: string;
+}
+
+const ASKED = '# asked: ';
+const LEFT = '# left out: ';
+/** Free text that only relays publish, and this tor is never one. */
+const CONTACT = 'ContactInfo gateway ';
+/** One visitor's circuit; a browser opens some dozens. Without a limit one circuit can take every file descriptor. */
+const STREAMS_PER_CIRCUIT = 256;
+
+/** The torrc as text. Pure: the same input gives the same bytes. */
+export function renderTorrc(
+  asked: TorrcSpec,
+  left: readonly Left[],
+  own: readonly string[],
+  place: TorrcPlace,
+): string {
+  const leftOut = new Set(left.map(({ service }) => service));
+  const body = [
+    '# Written by gateway; changes are overwritten. Own lines go to torrc.d/, beside gateway.yaml.',
+    `${ASKED}${JSON.stringify(asked)}`,
+    `${LEFT}${JSON.stringify(left)}`,
+    `DataDirectory ${quote(place.dataDirectory)}`,
+    `PidFile ${quote(place.pidFile)}`,
+    'Log notice stdout',
+    'RunAsDaemon 0',
+    'ClientOnly 1',
+    'CookieAuthentication 0',
+    `ControlPort ${socket(place.controlSocket)} GroupWritable RelaxDirModeCheck`,
+    `SocksPort ${socket(place.socksSocket)} GroupWritable RelaxDirModeCheck`,
+    ...bindLines(asked),
+    ...asked.onions
+      .filter(({ service }) => !leftOut.has(service))
+      .flatMap((onion) => onionLines(onion, place.onionDirectory(onion.service))),
+    ...(own.length === 0 ? [] : ['# from torrc.d/', ...own]),
+    '',
+  ].join('\n');
+  return `${CONTACT}${createHash('sha256').update(body).digest('hex')}\n${body}`;
+}
+
+/** What a torrc of ours says about itself, or `undefined` when it is not ours. */
+export function parseTorrc(text: string): Torrc | undefined {
+  const lines = text.split('\n');
+  const asked = TorrcSpec.safeParse(jsonAfter(lines, ASKED));
+  if (!asked.success) return undefined;
+  const hash = (lines[0] ?? '').slice(CONTACT.length);
+  return { asked: asked.data, left: leftOf(jsonAfter(lines, LEFT)), hash };
+}
+
+/** The hash inside the value that `GETCONF ContactInfo` gives. */
+export function hashOfContact(value: string): string | undefined {
+  const prefix = CONTACT.slice('ContactInfo '.length);
+  return value.startsWith(prefix) ? value.slice(prefix.length) : undefined;
+}
+
+/** Without comments: what LOADCONF needs. */
+export function withoutComments(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .join('\n');
+}
+
+function onionLines({ virtualPort, target }: OnionSpec, directory: string): string[] {
+  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+  return [
+    `HiddenServiceDir ${quote(directory)}`,
+    'HiddenServiceVersion 3',
+    `HiddenServicePort ${virtualPort} ${host}:${target.port}`,
+    `HiddenServiceMaxStreams ${STREAMS_PER_CIRCUIT}`,
+  ];
+}
+
+/**
+ * tor dials services with the source address that the hub knows as tor's. The option holds for all targets but
+ * loopback, and a machine of the LAN could not answer that address: with such a target the host's route must choose it.
+ */
+function bindLines({ source, pool, onions }: TorrcSpec): string[] {
+  const isNear = ({ target: { host } }: OnionSpec): boolean =>
+    host === '::1' || host.startsWith('127.') || isInCidr(host, pool);
+  return onions.every(isNear) ? [`OutboundBindAddressExit ${source}`] : [];
+}
+
+function quote(path: string): string {
+  return `"${path.replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+function socket(path: string): string {
+  return /^[\w./-]+$/.test(path) ? `unix:${path}` : `unix:${quote(path)}`;
+}
+
+function jsonAfter(lines: readonly string[], prefix: string): unknown {
+  const line = lines.find((candidate) => candidate.startsWith(prefix));
+  if (line === undefined) return undefined;
+  try {
+    return JSON.parse(line.slice(prefix.length));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function leftOf(value: unknown): Left[] {
+  const list = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  return list.flatMap((item) =>
+    typeof item === 'object' && item !== null && 'service' in item && 'reason' in item
+      ? [{ service: String(item.service), reason: String(item.reason) }]
+      : [],
+  );
+}
