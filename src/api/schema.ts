@@ -4,6 +4,7 @@ import type * as edits from '../core/config-edit.ts';
 import type * as control from '../core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
 import { JournalEvent } from '../core/events.ts';
+import { NAME, NAME_HINT } from '../core/name.ts';
 import { KINDS, PRIVACIES } from '../core/service.ts';
 import { DeviceStatus, Status } from '../core/status.ts';
 
@@ -12,9 +13,7 @@ import { DeviceStatus, Status } from '../core/status.ts';
  * does not compile until it is made here too. Requests are strict: an unknown field is an error.
  */
 
-export const Name = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 characters a-z, 0-9 or -, beginning with a letter');
+export const Name = z.string().regex(NAME, NAME_HINT);
 const Port = z.int().min(1).max(65535);
 
 /** `Internal` is a bug of ours; every other code is a failure of the outside world. */

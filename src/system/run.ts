@@ -1,5 +1,6 @@
 import { spawn, type SpawnOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 
 /** The one place that runs commands: an argument vector, never a shell. */
@@ -106,10 +107,23 @@ export async function detach(argv: Argv, options: DetachOptions): Promise<number
 export function attach(argv: Argv, options: Pick<RunOptions, 'env' | 'cwd'> = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(argv[0], argv.slice(1), { ...spawnOptions(options), stdio: 'inherit' });
-    child.on('error', (error) => reject(translate(argv, error)));
-    child.on('close', (code) => resolve(code ?? 137));
+    // A terminal sends Ctrl-C to the program as well; what is sent to us alone is passed on.
+    const forward = (signal: NodeJS.Signals): void =>
+      void (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
+    for (const signal of FORWARDED) process.on(signal, forward);
+    const release = (): void => void FORWARDED.forEach((signal) => process.off(signal, forward));
+    child.on('error', (error) => {
+      release();
+      reject(translate(argv, error));
+    });
+    child.on('close', (code, signal) => {
+      release();
+      resolve(code ?? 128 + (signal === null ? 9 : constants.signals[signal]));
+    });
   });
 }
+
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function spawnOptions(options: Pick<RunOptions, 'env' | 'cwd'>): SpawnOptions {
   return {

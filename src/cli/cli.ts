@@ -1,0 +1,84 @@
+import { resolve } from 'node:path';
+import type { Context } from './command.ts';
+import { EXIT } from './command.ts';
+import { commands } from './commands.ts';
+import { explain } from './failure.ts';
+import { helpFor, helpForAll, helpForGroup } from './help.ts';
+import { parseCommandLine, type Parsed } from './parse.ts';
+import { progressOn, systemTerminal, type Terminal } from './terminal.ts';
+
+/** Runs one command line and resolves with its exit code; whatever goes wrong is said on stderr. */
+export async function cli(
+  argv: readonly string[],
+  terminal: Terminal = systemTerminal(!argv.includes('--no-color')),
+): Promise<number> {
+  const interrupt = interruptSignal();
+  try {
+    const parsed = parseCommandLine(argv, commands);
+    if (parsed.command === undefined || parsed.wantsHelp) return help(parsed, terminal);
+    return await parsed.command.run(parsed.input, contextFor(parsed, terminal, interrupt));
+  } catch (error) {
+    const { exitCode, code, message, hint, stack } = explain(error);
+    if (stack !== undefined) terminal.note(stack);
+    terminal.note(`gateway: ${code}: ${message}`);
+    if (hint !== undefined) terminal.note(`next: ${hint}`);
+    return exitCode;
+  } finally {
+    interrupt.release();
+  }
+}
+
+function help({ command, group, wantsHelp }: Parsed, terminal: Terminal): number {
+  const text =
+    command !== undefined
+      ? helpFor(command)
+      : group !== undefined
+        ? helpForGroup(group, commands)
+        : helpForAll(commands);
+  if (wantsHelp) terminal.print(text);
+  else terminal.note(text);
+  return wantsHelp ? EXIT.ok : EXIT.usage;
+}
+
+function contextFor({ input }: Parsed, terminal: Terminal, interrupt: Interrupt): Context {
+  const typed = input.text('root');
+  const root = typed === undefined ? undefined : resolve(typed);
+  const socket = input.text('socket');
+  return {
+    terminal,
+    root,
+    socket,
+    isJson: input.has('json'),
+    signal: interrupt.signal,
+    releaseSignals: interrupt.release,
+    progress: progressOn(terminal, process.stderr.isTTY),
+    commands,
+    client: async () => {
+      const { findSocket } = await import('./find-socket.ts');
+      const { createClient } = await import('./client.ts');
+      const found = await findSocket({ root, socket }, process.env, process.getuid?.() ?? -1);
+      if (found.isDemo) terminal.note('(talking to the demo that runs in another terminal)');
+      return createClient(found.socket);
+    },
+  };
+}
+
+interface Interrupt {
+  readonly signal: AbortSignal;
+  readonly release: () => void;
+}
+
+/** The first Ctrl-C asks to end; the second does not ask. */
+function interruptSignal(): Interrupt {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort();
+  };
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of names) process.on(name, interrupt);
+  const release = (): void => {
+    for (const name of names) process.off(name, interrupt);
+  };
+  return { signal: controller.signal, release };
+}

@@ -1,0 +1,41 @@
+import type { Command } from './command.ts';
+import { completion } from './commands/completion.ts';
+import { demo } from './commands/demo.ts';
+import { deviceAdd, deviceList, deviceRenew, deviceRevoke } from './commands/device.ts';
+import { expose, unexpose } from './commands/expose.ts';
+import { help, version } from './commands/help.ts';
+import { events, generations, rollback } from './commands/history.ts';
+import { daemon, down, helper, up } from './commands/lifecycle.ts';
+import { qr } from './commands/qr.ts';
+import { serviceRun } from './commands/service-run.ts';
+import { serviceAdd, serviceList, serviceRemove, serviceSet } from './commands/service.ts';
+import { plan, status } from './commands/status.ts';
+
+/** Every command, in the order of the help. What is heavy is imported when a command runs. */
+export const commands: readonly Command[] = [
+  up,
+  down,
+  status,
+  plan,
+  serviceAdd,
+  serviceSet,
+  serviceRemove,
+  serviceList,
+  serviceRun,
+  expose,
+  unexpose,
+  deviceAdd,
+  deviceRenew,
+  deviceList,
+  deviceRevoke,
+  qr,
+  events,
+  generations,
+  rollback,
+  demo,
+  daemon,
+  helper,
+  completion,
+  help,
+  version,
+];

@@ -1,0 +1,149 @@
+import type { Enrolled } from '../../core/control.ts';
+import type { Status } from '../../core/status.ts';
+import type { Client } from '../client.ts';
+import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
+import { wholeNumber } from '../parse.ts';
+import { renderDevices } from '../render-lists.ts';
+import { segment, show } from '../report.ts';
+import { painter } from '../table.ts';
+import { plain } from '../terminal.ts';
+import { awaitHandshake } from '../wait.ts';
+
+const DEVICE = { name: 'NAME', completion: 'devices', summary: 'Name of the device' } as const;
+const WAITING: readonly Option[] = [
+  { name: 'no-wait', summary: 'Do not wait for the device' },
+  { name: 'timeout', value: 'SECONDS', summary: 'Wait no longer than this (600)' },
+];
+const SHOWN_ONCE =
+  'The code holds a private key that is not kept: it is shown once. Without --png, --svg or --conf it is drawn in the terminal.';
+const WAIT_DETAILS =
+  'Then the command waits for the first handshake of the device. Ctrl-C ends the waiting; the device stays. Exit code 3: no handshake was seen.';
+
+export const deviceAdd: Command = {
+  name: 'device add',
+  summary: 'Add a phone or laptop and show the code that it scans',
+  details: [SHOWN_ONCE, WAIT_DETAILS],
+  arguments: [{ name: 'NAME', summary: 'A name for it: a to z, 0 to 9, dashes' }],
+  options: [
+    {
+      name: 'service',
+      short: 's',
+      value: 'SERVICE',
+      isRepeatable: true,
+      completion: 'services',
+      summary: 'A service that it may reach; may be repeated',
+    },
+    ...FILE_OPTIONS,
+    ...WAITING,
+  ],
+  examples: ['gateway device add alice-phone --service shop'],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const services = input.list('service');
+    if (services.length === 0) {
+      throw new UsageError(
+        '--service is missing',
+        'name each service that the device may reach: --service shop',
+      );
+    }
+    return await enrol(name, input, context, (client) =>
+      client.send<Enrolled>('POST', '/v1/devices', { name, services }, context.progress, context.signal),
+    );
+  },
+};
+
+export const deviceRenew: Command = {
+  name: 'device renew',
+  summary: 'Give a device new keys; the old ones stop working at once',
+  details: [SHOWN_ONCE, WAIT_DETAILS],
+  arguments: [DEVICE],
+  options: [...FILE_OPTIONS, ...WAITING],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const path = `/v1/devices/${segment(name)}/renew`;
+    return await enrol(name, input, context, (client) =>
+      client.send<Enrolled>('POST', path, undefined, context.progress, context.signal),
+    );
+  },
+};
+
+async function enrol(
+  name: string,
+  input: Input,
+  context: Context,
+  ask: (client: Client) => Promise<Enrolled>,
+): Promise<number> {
+  const waitMs = wholeNumber(input.text('timeout') ?? '600', '--timeout', 1, 86_400) * 1000;
+  const client = await context.client();
+  const files = await reserveFiles(input);
+  try {
+    // WireGuard counts handshakes in whole seconds.
+    const since = Math.floor(Date.now() / 1000) * 1000;
+    const enrolled = await ask(client);
+    const written = await files.fill(enrolled.handout.text);
+    if (context.isJson) {
+      show(context, enrolled, () => '');
+      return EXIT.ok;
+    }
+    await showCode(enrolled, written, context);
+    if (input.has('no-wait')) return EXIT.ok;
+    return await tellHandshake(name, since, waitMs, client, context);
+  } finally {
+    await files.release();
+  }
+}
+
+async function showCode({ handout, notices }: Enrolled, written: readonly string[], { terminal }: Context) {
+  if (written.length === 0) {
+    const { terminalQr } = await import('../qr.ts');
+    terminal.print(terminalQr(handout.text));
+  } else {
+    terminal.print(`Written, readable by you alone: ${written.join(', ')}`);
+  }
+  for (const notice of notices) terminal.print(`! ${plain(notice)}`);
+  terminal.print('Switch the phone to mobile data and scan the code with the WireGuard app.');
+}
+
+async function tellHandshake(name: string, since: number, waitMs: number, client: Client, context: Context) {
+  const { terminal } = context;
+  const paint = painter(terminal.hasColour);
+  terminal.note(`Waiting for the handshake of ${name} (Ctrl-C ends the waiting; the device stays) …`);
+  const device = await awaitHandshake(name, since, waitMs, client, context);
+  if (device === undefined) {
+    terminal.note(`No handshake of ${name} yet; the device stays added.\nnext: gateway status`);
+    return EXIT.undecided;
+  }
+  const from = device.endpoint === null ? '' : ` from ${plain(device.endpoint)}`;
+  terminal.print(paint('green', `${name} is connected: handshake${from} at ${device.latestHandshake ?? ''}`));
+  return EXIT.ok;
+}
+
+export const deviceList: Command = {
+  name: 'device list',
+  summary: 'List the devices, their services and last handshakes',
+  arguments: [],
+  options: [],
+  run: async (_input, context) => {
+    const client = await context.client();
+    const { devices } = await client.get<Status>('/v1/status', context.signal);
+    show(context, devices, () => renderDevices(devices, Date.now()));
+    return EXIT.ok;
+  },
+};
+
+export const deviceRevoke: Command = {
+  name: 'device revoke',
+  summary: 'Revoke a device: its session ends at once',
+  arguments: [DEVICE],
+  options: [],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const client = await context.client();
+    const path = `/v1/devices/${segment(name)}`;
+    const done = await client.send<null>('DELETE', path, undefined, context.progress, context.signal);
+    show(context, done, () => `Revoked ${name}: its keys work no more.`);
+    return EXIT.ok;
+  },
+};

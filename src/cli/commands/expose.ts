@@ -1,0 +1,50 @@
+import type { UpReport } from '../../core/control.ts';
+import { type Command, type Option, PROVIDER_IDS } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { segment, showUp } from '../report.ts';
+
+const VIA: Option = {
+  name: 'via',
+  value: 'PROVIDER',
+  completion: 'providers',
+  summary: `The way in: ${PROVIDER_IDS.join(' or ')}`,
+};
+const SERVICE = { name: 'SERVICE', completion: 'services', summary: 'Name of the service' } as const;
+
+export const expose: Command = {
+  name: 'expose',
+  summary: 'Open a way in to a service',
+  arguments: [SERVICE],
+  options: [VIA],
+  examples: ['gateway expose shop --via wireguard'],
+  run: async (input, context) => {
+    const path = pathOf(input.argument('SERVICE'), input.text('via'));
+    const client = await context.client();
+    return showUp(context, await client.send<UpReport>('PUT', path, {}, context.progress, context.signal));
+  },
+};
+
+export const unexpose: Command = {
+  name: 'unexpose',
+  summary: 'Close a way in to a service',
+  details: ['Connections that are open may finish, unless --now ends them.'],
+  arguments: [SERVICE],
+  options: [VIA, { name: 'now', summary: 'Also end connections that are open' }],
+  run: async (input, context) => {
+    const path = pathOf(input.argument('SERVICE'), input.text('via'));
+    const client = await context.client();
+    const query = input.has('now') ? '?now=true' : '';
+    const { progress, signal } = context;
+    return showUp(
+      context,
+      await client.send<UpReport>('DELETE', `${path}${query}`, undefined, progress, signal),
+    );
+  },
+};
+
+function pathOf(service: string, via: string | undefined): string {
+  if (via === undefined) {
+    throw new UsageError('--via is missing', `say which way: --via ${PROVIDER_IDS.join(' or --via ')}`);
+  }
+  return `/v1/services/${segment(service)}/expose/${segment(via)}`;
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import type { UpReport } from '../../core/control.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { directoriesIn, pathsOf } from '../../system/directories.ts';
+import type { Client } from '../client.ts';
+import { type Command, type Context, EXIT } from '../command.ts';
+import { show, showUp } from '../report.ts';
+
+export const up: Command = {
+  name: 'up',
+  summary: 'Apply gateway.yaml; start the gateway first if it does not run',
+  details: [
+    'Starting needs root, and the users gateway and gateway-tor. The gateway then runs on its own: helper (root) and daemon (user gateway, no privileges), with logs in the directory run/log.',
+    'Ctrl-C ends the waiting; what was begun goes on.',
+  ],
+  arguments: [],
+  options: [],
+  run: async (_input, context) => {
+    const client = await running(context);
+    const { progress, signal } = context;
+    return showUp(context, await client.send<UpReport>('POST', '/v1/up', undefined, progress, signal));
+  },
+};
+
+export const down: Command = {
+  name: 'down',
+  summary: 'Close every way in, remove what the gateway made, and stop it; keys and state stay',
+  details: ['The next "gateway up" brings everything back, with the same addresses.'],
+  arguments: [],
+  options: [],
+  run: async (_input, context) => {
+    const { root, socket, progress, signal } = context;
+    const isFresh = socket === undefined && !existsSync(pathsOf(directoriesIn(root)).database);
+    const client = isFresh ? await context.client() : await running(context);
+    await client.send<null>('POST', '/v1/down', undefined, progress, signal);
+    if (process.geteuid?.() === 0 && socket === undefined) {
+      const { stopHelper } = await import('../start.ts');
+      await stopHelper(root, signal);
+    }
+    show(context, null, () => 'The gateway is down; keys and state are kept.');
+    return EXIT.ok;
+  },
+};
+
+/** The gateway that answers, or one that was started. */
+async function running(context: Context): Promise<Client> {
+  const client = await context.client();
+  try {
+    await client.get('/v1/generations', context.signal);
+    return client;
+  } catch (error) {
+    const isGone = error instanceof GatewayError && error.code === 'DaemonUnreachable';
+    if (!isGone || context.socket !== undefined) throw error;
+  }
+  const { startGateway } = await import('../start.ts');
+  return await startGateway(context, context.root);
+}
+
+export const daemon: Command = {
+  name: 'daemon',
+  summary: 'Run the daemon in the foreground, as user gateway; the helper must run',
+  details: ['SIGTERM ends it, and leaves every way in open. The next start adopts what runs.'],
+  arguments: [],
+  options: [],
+  run: async (_input, { root, signal }) => {
+    const { runDaemon } = await import('../../daemon/main.ts');
+    const { createLog } = await import('../../system/log.ts');
+    const log = createLog('daemon', process.env['GATEWAY_LOG']);
+    await runDaemon({ directories: directoriesIn(root), signal, log });
+    return EXIT.ok;
+  },
+};
+
+export const helper: Command = {
+  name: 'helper',
+  summary: 'Run the helper in the foreground, as root',
+  isHidden: true,
+  arguments: [],
+  options: [],
+  run: async (_input, { root, signal }) => {
+    const { runHelper } = await import('../../helper/main.ts');
+    await runHelper({ directories: directoriesIn(root), signal });
+    return EXIT.ok;
+  },
+};

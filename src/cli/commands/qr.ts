@@ -1,0 +1,87 @@
+import type { Handout } from '../../core/contract.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { Status } from '../../core/status.ts';
+import { suggest } from '../../core/suggest.ts';
+import { type Command, type Context, EXIT } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
+import { segment, show } from '../report.ts';
+
+export const qr: Command = {
+  name: 'qr',
+  summary: 'Show the code of a service, for its visitors',
+  details: [
+    'The code of a device holds its private key, which is not kept: it is shown once, by gateway device add or gateway device renew.',
+  ],
+  arguments: [{ name: 'NAME', completion: 'services', summary: 'Name of a service' }],
+  options: [
+    {
+      name: 'via',
+      value: 'PROVIDER',
+      completion: 'providers',
+      summary: 'Which way in, when there are several',
+    },
+    ...FILE_OPTIONS,
+  ],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const client = await context.client();
+    const status = await client.get<Status>('/v1/status', context.signal);
+    refuseOthers(name, status);
+    const all = await client.get<Handout[]>(`/v1/services/${segment(name)}/handouts`, context.signal);
+    const via = input.text('via');
+    const handouts = via === undefined ? all : all.filter((handout) => matches(handout, via));
+    if (handouts.length === 0) throw nothingToShow(name, via);
+    if (context.isJson) {
+      show(context, handouts, () => '');
+      return EXIT.ok;
+    }
+    const files = await reserveFiles(input);
+    if (files.count === 0) return await draw(handouts, context);
+    try {
+      const [only, ...others] = handouts;
+      if (only === undefined || others.length > 0) {
+        throw new UsageError(`${name} has several codes`, 'say which: --via PROVIDER');
+      }
+      context.terminal.print(`Written: ${(await files.fill(only.text)).join(', ')}`);
+    } finally {
+      await files.release();
+    }
+    return EXIT.ok;
+  },
+};
+
+async function draw(handouts: readonly Handout[], { terminal }: Context): Promise<number> {
+  const { terminalQr } = await import('../qr.ts');
+  for (const { label, text } of handouts) terminal.print(`${label}: ${text}\n${terminalQr(text)}`);
+  return EXIT.ok;
+}
+
+function matches({ label, file }: Handout, via: string): boolean {
+  return `${label} ${file}`.toLowerCase().includes(via.toLowerCase());
+}
+
+function refuseOthers(name: string, { services, devices }: Status): void {
+  if (services.some((service) => service.name === name)) return;
+  if (devices.some((device) => device.name === name)) {
+    throw new GatewayError(`the private key of ${name} was handed out once and is not kept`, {
+      code: 'NotSupported',
+      hint: `make new keys (the old ones stop working): gateway device renew ${name}`,
+    });
+  }
+  const meant = suggest(
+    name,
+    services.map((service) => service.name),
+  );
+  throw new GatewayError(`there is no service "${name}"`, {
+    code: 'ServiceUnknown',
+    hint: meant === undefined ? 'see gateway service list' : `did you mean ${meant}?`,
+  });
+}
+
+function nothingToShow(name: string, via: string | undefined): GatewayError {
+  return new GatewayError(`${name} has no address to show${via === undefined ? '' : ` by ${via}`} yet`, {
+    code: 'NotSupported',
+    hint: `see gateway status; open a way in: gateway expose ${name} --via tor`,
+  });
+}

@@ -1,0 +1,93 @@
+import type { Generation, PlanReport, UpReport } from '../core/control.ts';
+import type { JournalEvent } from '../core/events.ts';
+import type { DeviceStatus, ServiceStatus } from '../core/status.ts';
+import { EXIT } from './command.ts';
+import { table } from './table.ts';
+import { plain } from './terminal.ts';
+import { timeOf } from './time.ts';
+
+/** Lists and reports for people. Pure: the time comes from outside. */
+
+export function renderServices(services: readonly ServiceStatus[]): string {
+  if (services.length === 0) return 'No services yet.\nnext: gateway service add NAME --port PORT';
+  return table(
+    ['SERVICE', 'KIND', 'PRIVACY', 'ADDRESS', 'ISOLATED', 'WAYS'],
+    services.map(({ name, kind, privacy, address, port, isolated, ways }) => [
+      name,
+      kind,
+      privacy,
+      `${address}:${port}`,
+      isolated ? 'yes' : 'no',
+      ways.length === 0 ? '–' : ways.map((way) => way.provider).join(', '),
+    ]),
+  ).join('\n');
+}
+
+export function renderDevices(devices: readonly DeviceStatus[], now: number): string {
+  if (devices.length === 0) return 'No devices yet.\nnext: gateway device add NAME --service SERVICE';
+  return table(
+    ['DEVICE', 'SERVICES', 'ADDRESS', 'LAST HANDSHAKE', 'FROM'],
+    devices.map(({ name, services, address, latestHandshake, endpoint }) => [
+      name,
+      services.join(', '),
+      address ?? '–',
+      latestHandshake === null ? 'never' : timeOf(latestHandshake, now),
+      plain(endpoint ?? '–'),
+    ]),
+  ).join('\n');
+}
+
+export function renderPlan(report: PlanReport): string {
+  const changes =
+    report.changes.length === 0
+      ? ['Nothing to change.']
+      : report.changes.map((change) => `- ${plain(change)}`);
+  return [...changes, ...problemLines(report)].join('\n');
+}
+
+export function renderUp(report: UpReport): string {
+  const count = report.changes.length;
+  const done = count === 0 ? 'nothing had to change' : `${count} ${count === 1 ? 'change' : 'changes'}`;
+  return [
+    `Generation ${report.generation} is applied: ${done}.`,
+    ...report.failed.flatMap((failure) => [
+      `failed: ${plain(failure.change)}`,
+      ...wordsOf(failure),
+      '  it is tried again; see gateway status',
+    ]),
+    ...problemLines(report),
+  ].join('\n');
+}
+
+/** 1 when something failed or cannot be as the file says. */
+export function exitCodeOfReport(report: PlanReport & Partial<UpReport>): number {
+  return report.problems.length + (report.failed?.length ?? 0) > 0 ? EXIT.warnings : EXIT.ok;
+}
+
+function problemLines(report: PlanReport): string[] {
+  return report.problems.flatMap((problem) => [`problem: ${problem.service}`, ...wordsOf(problem)]);
+}
+
+function wordsOf(failure: { code: string; message: string; hint?: string | undefined }): string[] {
+  return [
+    `  ${failure.code}: ${plain(failure.message)}`,
+    ...(failure.hint === undefined ? [] : [`  next: ${plain(failure.hint)}`]),
+  ];
+}
+
+export function renderEvent(event: JournalEvent): string {
+  return `${event.at.slice(0, 19).replace('T', ' ')} UTC  ${event.type.padEnd(18)}  ${plain(event.message)}`;
+}
+
+export function renderGenerations(generations: readonly Generation[], now: number): string {
+  if (generations.length === 0) return 'Nothing was applied yet.\nnext: gateway up';
+  return table(
+    ['GENERATION', 'APPLIED', 'PROGRAMMED', ''],
+    generations.map(({ number, appliedAt, programmed, current }) => [
+      String(number),
+      timeOf(appliedAt, now),
+      programmed ? 'yes' : 'no',
+      current ? 'current' : '',
+    ]),
+  ).join('\n');
+}

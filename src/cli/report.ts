@@ -1,0 +1,19 @@
+import type { UpReport } from '../core/control.ts';
+import type { Context } from './command.ts';
+import { exitCodeOfReport, renderUp } from './render-lists.ts';
+
+/** Prints the API's object unchanged, or its text for people. */
+export function show(context: Context, value: unknown, text: () => string): void {
+  context.terminal.print(context.isJson ? JSON.stringify(value) : text());
+}
+
+/** What most commands end with: what was applied, and whether all of it worked. */
+export function showUp(context: Context, report: UpReport): number {
+  show(context, report, () => renderUp(report));
+  return exitCodeOfReport(report);
+}
+
+/** A part of a path of the API. */
+export function segment(name: string): string {
+  return encodeURIComponent(name);
+}

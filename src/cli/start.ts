@@ -1,0 +1,167 @@
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { extname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf, GatewayError } from '../core/errors.ts';
+import { type Directories, directoriesIn, pathsOf } from '../system/directories.ts';
+import { type Argv, detach } from '../system/run.ts';
+import { lookUpGroup, lookUpUser } from '../system/users.ts';
+import { type Client, createClient } from './client.ts';
+import type { Context } from './command.ts';
+import { isAnswered } from './find-socket.ts';
+
+const START_WAIT_MS = 20_000;
+/** Our users; see docs/reference/cli.md, `gateway up`. */
+export const USERADD: Readonly<Record<string, string>> = {
+  'gateway-tor': 'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin gateway-tor',
+  gateway:
+    'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin --groups gateway-tor gateway',
+};
+
+/** Starts helper and daemon as processes of their own that outlive this command, and waits until the API answers. */
+export async function startGateway(context: Context, root: string | undefined): Promise<Client> {
+  const directories = directoriesIn(root);
+  const paths = pathsOf(directories);
+  if (process.geteuid?.() !== 0) {
+    throw new GatewayError('starting the gateway needs root: it makes network namespaces', {
+      code: 'PermissionDenied',
+      hint: 'sudo gateway up',
+    });
+  }
+  await checkUsers();
+  await makeDirectories(directories, paths.logs);
+  if (!(await isAnswered(paths.helperSocket))) {
+    context.progress('starting the helper');
+    const pid = await spawnPart('helper', root, paths.logs, []);
+    await writeFile(paths.helperPid, `${pid}\n`, { mode: 0o644 });
+    await waitUntilAnswered('helper', paths.helperSocket, pid, paths.logs, context);
+  }
+  context.progress('starting the daemon');
+  const pid = await spawnPart('daemon', root, paths.logs, AS_GATEWAY);
+  await waitUntilAnswered('daemon', paths.apiSocket, pid, paths.logs, context);
+  return createClient(paths.apiSocket);
+}
+
+/** No capability, and none to be had: whoever takes over the daemon has taken over the user gateway, not more. */
+const AS_GATEWAY = [
+  'setpriv',
+  '--reuid=gateway',
+  '--regid=gateway',
+  '--init-groups',
+  '--no-new-privs',
+  '--bounding-set=-all',
+  '--inh-caps=-all',
+];
+
+async function checkUsers(): Promise<void> {
+  const missing: string[] = [];
+  for (const name of Object.keys(USERADD)) {
+    try {
+      await lookUpUser(name);
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== 'UserMissing') throw error;
+      missing.push(name);
+    }
+  }
+  if (missing.length === 0) return;
+  throw new GatewayError(`this machine has no user ${missing.join(' and no user ')}`, {
+    code: 'UserMissing',
+    hint: ['make them as root, then run gateway up again:', ...missing.map((name) => USERADD[name])].join(
+      '\n  ',
+    ),
+  });
+}
+
+/** Like the helper makes them (root's, sticky, writable for the daemon); the log must have a place before it starts. */
+async function makeDirectories({ config, state, run }: Directories, logs: string): Promise<void> {
+  const gid = await lookUpGroup('gateway');
+  for (const directory of [config, state, run]) {
+    if ((await mkdir(directory, { recursive: true })) === undefined) continue;
+    await chown(directory, 0, gid);
+    await chmod(directory, 0o1775);
+  }
+  await mkdir(logs, { recursive: true, mode: 0o750 });
+}
+
+function spawnPart(
+  part: 'helper' | 'daemon',
+  root: string | undefined,
+  logs: string,
+  prefix: readonly string[],
+): Promise<number> {
+  const main = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
+  const moved = root === undefined ? [] : ['--root', resolve(root)];
+  const argv = [...prefix, process.execPath, main, part, ...moved];
+  return detach(argv as unknown as Argv, { logFile: logOf(part, logs), env: environment(), cwd: '/' });
+}
+
+/** Only what a service needs of a shell: its secrets are none of the daemon's business. */
+function environment(): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'LANG', 'TZ', 'GATEWAY_TOOLS', 'GATEWAY_LOG'];
+  return Object.fromEntries(
+    kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}
+
+function logOf(part: string, logs: string): string {
+  return join(logs, `${part}.log`);
+}
+
+async function waitUntilAnswered(
+  part: 'helper' | 'daemon',
+  socket: string,
+  pid: number,
+  logs: string,
+  { signal }: Context,
+): Promise<void> {
+  const until = Date.now() + START_WAIT_MS;
+  while (!(await isAnswered(socket))) {
+    if (!isAlive(pid) || Date.now() > until) throw await startFailure(part, pid, logs);
+    await sleep(50, undefined, { signal });
+  }
+}
+
+async function startFailure(part: string, pid: number, logs: string): Promise<GatewayError> {
+  const said = (await readFile(logOf(part, logs), 'utf8')).trimEnd().split('\n').slice(-3).join('\n');
+  const what = isAlive(pid) ? `does not answer after ${START_WAIT_MS / 1000} s` : 'ended at once';
+  return new GatewayError(`the ${part} ${what}; it said:\n${said}`, {
+    code: part === 'helper' ? 'HelperUnreachable' : 'DaemonUnreachable',
+    hint: `its log is ${logOf(part, logs)}`,
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Ends the helper that `startGateway` started, if it is still that process. */
+export async function stopHelper(root: string | undefined, signal: AbortSignal): Promise<void> {
+  const pid = await readPid(pathsOf(directoriesIn(root)).helperPid);
+  if (pid === undefined || !(await isHelper(pid))) return;
+  process.kill(pid, 'SIGTERM');
+  const until = Date.now() + 5000;
+  while (isAlive(pid) && Date.now() < until) await sleep(20, undefined, { signal });
+}
+
+async function readPid(file: string): Promise<number | undefined> {
+  const pid = Number((await readIfThere(file)).trim());
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** Process ids come back; only a process that is a helper is ours to end. */
+async function isHelper(pid: number): Promise<boolean> {
+  return (await readIfThere(`/proc/${pid}/cmdline`)).split('\0').includes('helper');
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}

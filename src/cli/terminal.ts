@@ -1,0 +1,44 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { Progress } from '../core/control.ts';
+
+/** Where a command writes: results to stdout, everything else to stderr. */
+export interface Terminal {
+  /** One or more lines of the result. */
+  print(text: string): void;
+  /** A remark that is not the result: notes, progress, errors. */
+  note(text: string): void;
+  readonly hasColour: boolean;
+  readonly columns: number;
+}
+
+export function systemTerminal(isColourWanted: boolean): Terminal {
+  const { stdout, stderr, env } = process;
+  // `gateway events | head -1`: who reads has seen enough; that is no failure.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return {
+    print: (text) => void stdout.write(text.endsWith('\n') ? text : `${text}\n`),
+    note: (text) => void stderr.write(`${text}\n`),
+    hasColour: isColourWanted && stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    columns: stdout.isTTY ? Math.max(stdout.columns, 40) : 80,
+  };
+}
+
+/** Progress at once for a person who watches; for a script only once something has taken longer than a second. */
+export function progressOn(terminal: Terminal, isWatched: boolean, now: () => number = Date.now): Progress {
+  const quietUntil = now() + (isWatched ? 0 : 1000);
+  return (message) => {
+    if (now() >= quietUntil) terminal.note(`… ${plain(message)}`);
+  };
+}
+
+/** Text from elsewhere without anything that a terminal obeys. */
+export function plain(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return stripVTControlCharacters(text).replace(
+    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g,
+    ' ',
+  );
+}

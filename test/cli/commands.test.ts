@@ -1,0 +1,294 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Control } from '../../src/core/control.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import { cliGateway, runCli } from '../support/cli-gateway.ts';
+import { device, ONION, service, status, way } from '../support/recording-control.ts';
+
+const open: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0)) await close();
+});
+
+async function gateway(replace: Partial<Control> = {}) {
+  const made = await cliGateway(replace);
+  open.push(made.close);
+  return made;
+}
+
+describe('what is typed arrives at the gateway', () => {
+  const draft = {
+    name: 'shop',
+    port: 80,
+    kind: 'http',
+    privacy: 'open',
+    namespace: 'own',
+    expose: { tor: {} },
+  };
+  test.each([
+    ['service add shop --port 80', ['addService', draft]],
+    ['service add shop --port 80 --no-tor', ['addService', { ...draft, expose: {} }]],
+    [
+      'service add shop --port 80 --via wireguard',
+      ['addService', { ...draft, expose: { tor: {}, wireguard: {} } }],
+    ],
+    ['service add shop --port 80 --isolation off', ['addService', { ...draft, namespace: 'host' }]],
+    ['service add shop --port 80 --namespace web', ['addService', { ...draft, namespace: { name: 'web' } }]],
+    [
+      'service add shop --target 10.0.0.2:80',
+      ['addService', { ...draft, namespace: { target: '10.0.0.2:80' } }],
+    ],
+    ['service set shop --isolation off --port 81', ['setService', 'shop', { port: 81, isolated: false }]],
+    ['service remove shop', ['removeService', 'shop']],
+    ['expose shop --via wireguard', ['expose', 'shop', 'wireguard', {}]],
+    ['unexpose shop --via tor', ['unexpose', 'shop', 'tor', false]],
+    ['unexpose shop --via tor --now', ['unexpose', 'shop', 'tor', true]],
+    ['device add phone -s shop --service lnd --json', ['addDevice', 'phone', ['shop', 'lnd']]],
+    ['device renew phone --json', ['renewDevice', 'phone']],
+    ['device revoke phone', ['revokeDevice', 'phone']],
+    ['rollback', ['rollback', undefined]],
+    ['rollback 2', ['rollback', 2]],
+    ['up', ['up']],
+  ])('gateway %s', async (line, call) => {
+    const { run, calls } = await gateway();
+    const { exitCode, stderr } = await run(...line.split(' '));
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(calls).toEqual([call]);
+  });
+});
+
+describe('answers', () => {
+  test('--json prints the object of the API unchanged', async () => {
+    const { run, world } = await gateway();
+    const { stdout } = await run('status', '--json');
+    expect(JSON.parse(stdout)).toEqual(world.status);
+  });
+
+  test('a new service says how to put the real one into its namespace, and its onion address', async () => {
+    const { stdout } = await (await gateway()).run('service', 'add', 'shop', '--port', '80');
+    expect(stdout).toContain('NetworkNamespacePath=/run/netns/gw-shop');
+    expect(stdout).toContain('BindReadOnlyPaths=-/etc/netns/gw-shop/resolv.conf:/etc/resolv.conf');
+    expect(stdout).toContain('--network ns:/run/netns/gw-shop');
+    expect(stdout).toContain(`Onion address: ${ONION}`);
+    expect(stdout).toContain('It is published');
+  });
+
+  test('a service without isolation is marked as such', async () => {
+    const place: Control['place'] = () =>
+      Promise.resolve({
+        service: 'shop',
+        isolated: false,
+        namespacePath: null,
+        namespace: null,
+        uid: 61_184,
+        directory: '/x',
+        address: '10.64.1.2',
+        port: 80,
+      });
+    const { run } = await gateway({ place });
+    const { stdout } = await run('service', 'add', 'shop', '--port', '80', '--isolation', 'off', '--no-tor');
+    expect(stdout).toContain('not isolated');
+    expect(stdout).not.toContain('NetworkNamespacePath');
+  });
+
+  test('changes that failed are named, and the exit code is 1', async () => {
+    const failed = [
+      { change: 'publish an onion service', code: 'TorUnavailable', message: 'tor is gone', hint: 'wait' },
+    ];
+    const up: Control['up'] = () => Promise.resolve({ changes: ['x'], problems: [], generation: 2, failed });
+    const { exitCode, stdout } = await (await gateway({ up })).run('up');
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('failed: publish an onion service\n  TorUnavailable: tor is gone\n  next: wait');
+  });
+
+  test('events: the last ones, oldest first', async () => {
+    const { run, world } = await gateway();
+    world.events = [1, 2, 3].map((seq) => ({
+      seq,
+      at: '2026-01-02T03:04:05.678Z',
+      type: 'config.applied',
+      message: `generation ${seq}`,
+      data: {},
+    }));
+    const { stdout } = await run('events', '--last', '2');
+    expect(stdout).toBe(
+      '2026-01-02 03:04:05 UTC  config.applied      generation 2\n2026-01-02 03:04:05 UTC  config.applied      generation 3',
+    );
+  });
+
+  test('text from elsewhere cannot command the terminal', async () => {
+    const { run, world } = await gateway();
+    world.status = status({ notices: ['\u001b]0;owned\u0007\u001b[31mred\r\nnew line'] });
+    const { stdout } = await run('status');
+    expect(stdout).not.toMatch(/[\u001b\u0007\r]/);
+    expect(stdout).toContain('red new line');
+  });
+});
+
+describe('exit codes of status', () => {
+  test.each([
+    [0, 'all ways are proved', status()],
+    [1, 'the file differs', status({ fileDiffers: true })],
+    [
+      1,
+      'a service does not listen',
+      status({
+        services: [service('a', { listening: { status: 'no', message: 'listens on 127.0.0.1 only' } })],
+      }),
+    ],
+    [
+      2,
+      'a way is unreachable',
+      status({
+        services: [service('a', { ways: [way(), way({ reachable: 'no' }), way({ reachable: 'unknown' })] })],
+      }),
+    ],
+    [
+      3,
+      'a way is undecided',
+      status({ notices: ['x'], services: [service('a', { ways: [way({ reachable: 'unknown' })] })] }),
+    ],
+  ])('%i: %s', async (expected, _case, now) => {
+    const { run, world } = await gateway();
+    world.status = now;
+    expect((await run('status')).exitCode).toBe(expected);
+  });
+});
+
+describe('failures', () => {
+  test('a failure of the gateway is code, message and next step', async () => {
+    const refused = new GatewayError('there is no service "shpo"', {
+      code: 'ServiceUnknown',
+      hint: 'did you mean shop?',
+    });
+    const { run } = await gateway({ removeService: () => Promise.reject(refused) });
+    expect(await run('service', 'remove', 'shpo')).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'gateway: ServiceUnknown: there is no service "shpo"\nnext: did you mean shop?',
+    });
+  });
+
+  test('a bug of the daemon is 70', async () => {
+    const { run } = await gateway({ up: () => Promise.reject(new TypeError('x')) });
+    const { exitCode, stderr } = await run('up');
+    expect(exitCode).toBe(70);
+    expect(stderr).toMatch(/^gateway: Internal: .*bug of ours\nnext: /);
+  });
+
+  test('no daemon: what to do', async () => {
+    const { exitCode, stderr } = await runCli('--root', '/nonexistent', 'status');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('DaemonUnreachable');
+    expect(stderr).toContain('next: start it: gateway up');
+  });
+
+  test('a daemon that dies during a call is not a success', async () => {
+    const { run, close } = await gateway({
+      up: async (progress) => {
+        progress('begun');
+        await new Promise(() => undefined);
+        throw new Error('never');
+      },
+    });
+    const running = run('up');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await close();
+    open.pop();
+    expect(await running).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('DaemonUnreachable') as string,
+    });
+  });
+
+  test.each([
+    ['frobnicate', 'there is no command "frobnicate"', 'see gateway --help'],
+    ['statsu', 'there is no command "statsu"', 'did you mean status?'],
+    ['service ad', 'there is no command "service ad"', 'did you mean service add?'],
+    ['status --jsn', 'there is no option "--jsn"', 'did you mean --json?'],
+    ['status extra', '"extra" is one word too many', 'usage: gateway status'],
+    ['expose shop', '--via is missing', 'say which way'],
+    ['service add shop --port', '--port needs a value', 'write --port P'],
+    ['service add shop --port 0', '--port is "0"', ''],
+    ['service add shop --port 80 --kind htpt', '--kind is "htpt"', 'did you mean http?'],
+    ['service add shop --port 80 --target 1.2.3.4:5', 'the port in it already', 'leave out --port'],
+    ['service add s --isolation off --target 1.2.3.4:5', 'exclude each other', 'choose one'],
+    ['service set shop', 'nothing to change', 'use --port'],
+    ['service run shop', 'COMMAND is missing', 'usage: gateway service run'],
+    ['device add phone', '--service is missing', 'name each service'],
+    ['status --json=yes', '--json takes no value', ''],
+    ['--root', '--root needs a value', 'write --root DIR'],
+  ])('gateway %s is a usage error that says what to type', async (line, message, hint) => {
+    const { exitCode, stdout, stderr } = await runCli(...line.split(' '));
+    expect([exitCode, stdout]).toEqual([64, '']);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+  });
+});
+
+describe('device add', () => {
+  test('waits for the handshake and says where it came from', async () => {
+    const { run, world, directory } = await gateway();
+    const file = join(directory, 'phone.conf');
+    const running = run('device', 'add', 'phone', '--service', 'shop', '--conf', file);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    world.status = status({
+      devices: [device('phone', { latestHandshake: new Date().toISOString(), endpoint: '11.0.0.9:4242' })],
+    });
+    const { exitCode, stdout } = await running;
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('this path was not proved from outside yet');
+    expect(stdout).toContain('mobile data');
+    expect(stdout).toContain('phone is connected: handshake from 11.0.0.9:4242');
+    expect(stdout).not.toContain('PrivateKey');
+    expect(await readFile(file, 'utf8')).toBe('[Interface]\nPrivateKey = x\n');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test('an old handshake of the same name proves nothing: exit code 3', async () => {
+    const { run, world, directory } = await gateway();
+    world.status = status({ devices: [device('phone', { latestHandshake: '2020-01-01T00:00:00.000Z' })] });
+    const file = join(directory, 'phone.conf');
+    const { exitCode, stderr } = await run(
+      'device',
+      'add',
+      'phone',
+      '-s',
+      'shop',
+      '--timeout',
+      '1',
+      '--conf',
+      file,
+    );
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('the device stays added');
+  });
+
+  test('a file that is there is never overwritten, and no key is made for it', async () => {
+    const { run, calls, directory } = await gateway();
+    const file = join(directory, 'phone.conf');
+    await writeFile(file, 'precious');
+    const { exitCode, stderr } = await run('device', 'add', 'phone', '-s', 'shop', '--conf', file);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('AlreadyExists');
+    expect(await readFile(file, 'utf8')).toBe('precious');
+    expect(calls).toEqual([]);
+  });
+
+  test('a refused device leaves no empty file behind', async () => {
+    const refused = new GatewayError('phone is there already', { code: 'AlreadyExists' });
+    const { run, directory } = await gateway({ addDevice: () => Promise.reject(refused) });
+    const file = join(directory, 'phone.conf');
+    expect((await run('device', 'add', 'phone', '-s', 'shop', '--conf', file)).exitCode).toBe(1);
+    await expect(stat(file)).rejects.toThrow('ENOENT');
+  });
+
+  test('the code of a device cannot be shown again, and the hint says what can be done', async () => {
+    const { run, world } = await gateway();
+    world.status = status({ devices: [device('phone')] });
+    const { exitCode, stderr } = await run('qr', 'phone');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('gateway device renew phone');
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { renderStatus } from '../../src/cli/render.ts';
+import { painter } from '../../src/cli/table.ts';
+import { condition, service, status, way } from '../support/recording-control.ts';
+
+const view = { columns: 80, paint: painter(false), now: Date.parse('2026-01-02T04:00:00Z') };
+const wireguard = way({
+  provider: 'wireguard',
+  address: 'http://10.64.1.2:80',
+  reachable: 'unknown',
+  vantage: 'none',
+  provedAt: null,
+  phase: 'pending',
+  conditions: [condition('Reachable', 'unknown', 'no device has shaken hands yet')],
+});
+
+describe('status', () => {
+  test('worst first, every row says why it is not green, long addresses whole on a line of their own', () => {
+    const services = [
+      service('shop', { ways: [way(), wireguard] }),
+      service('nas', {
+        isolated: false,
+        ways: [
+          way({
+            reachable: 'no',
+            provedAt: '2026-01-01T22:10:00.000Z',
+            conditions: [
+              condition('Programmed', 'yes', 'fine'),
+              condition('Reachable', 'no', 'the visit through Tor timed out'),
+            ],
+          }),
+        ],
+      }),
+    ];
+    const text = renderStatus(status({ services, notices: ['tor is bootstrapping, 45 %'] }), view);
+    expect(text).toMatchInlineSnapshot(`
+      "SERVICE  WAY        REACHABLE  VANTAGE  PROVED                ADDRESS
+      nas      tor        no         tor      2026-01-01 22:10 UTC
+        http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad.onion
+        the visit through Tor timed out
+        not isolated: it has no network namespace of its own
+      shop     wireguard  unknown    –        –
+        http://10.64.1.2:80
+        no device has shaken hands yet
+      shop     tor        yes        tor      03:04:00 UTC
+        http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad.onion
+
+      ! tor is bootstrapping, 45 %"
+    `);
+  });
+
+  test('without services it says how to add one', () => {
+    expect(renderStatus(status({ services: [] }), view)).toMatchInlineSnapshot(`
+      "No services yet.
+      next: gateway service add NAME --port PORT"
+    `);
+  });
+
+  test('no line is wider than 80 columns with an onion address', () => {
+    const lines = renderStatus(status(), view).split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  test('colours say the same as the words', () => {
+    const text = renderStatus(status({ services: [service('shop', { ways: [wireguard, way()] })] }), {
+      ...view,
+      paint: painter(true),
+    });
+    expect(text).toContain('\u001b[32myes\u001b[0m');
+    expect(text).toContain('\u001b[33munknown\u001b[0m');
+  });
+});
