@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { deviceBlock } from '../core/allocate.ts';
+import type { WireguardInterface } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import { inNetns, ipShow, isNetns, type Netns } from '../system/netns.ts';
+import { run } from '../system/run.ts';
+import { parseDump, type WireguardDump } from '../wire/wireguard.ts';
+import { parseAlias, WireguardAlias } from './alias.ts';
+import { hubNetns } from './names.ts';
+
+/** An interface with a name of ours, wherever it is: between being made and being moved it is still with the host. */
+export interface WireguardLink {
+  readonly name: string;
+  readonly place: 'hub' | 'host';
+  readonly implementation: WireguardInterface['implementation'];
+  readonly isUp: boolean;
+  readonly addresses: readonly string[];
+  /** Is the devices' half of the pool routed into it? */
+  readonly isRouted: boolean;
+  /** `undefined` while it is half made. */
+  readonly alias: WireguardAlias | undefined;
+}
+
+/** Where the filter leaves a link out, `ip` prints an empty object. */
+const Link = z.object({
+  ifname: z.string().default(''),
+  ifalias: z.string().optional(),
+  flags: z.array(z.string()).default([]),
+});
+const Addressed = z.object({
+  ifname: z.string().default(''),
+  addr_info: z.array(z.object({ family: z.string(), local: z.string() })).default([]),
+});
+const Route = z.object({ dev: z.string().optional() });
+
+export function isOwnName(network: Network, name: string): boolean {
+  return name.startsWith(`${network.prefix}wg`) && /^[0-9]+$/.test(name.slice(network.prefix.length + 2));
+}
+
+export async function findWireguardLinks(network: Network, signal: AbortSignal): Promise<WireguardLink[]> {
+  const hub = hubNetns(network);
+  const inHub = (await isNetns(hub)) ? await linksIn(hub, 'hub', network, signal) : [];
+  return [...inHub, ...(await linksIn(undefined, 'host', network, signal))];
+}
+
+async function linksIn(
+  netns: Netns,
+  place: WireguardLink['place'],
+  network: Network,
+  signal: AbortSignal,
+): Promise<WireguardLink[]> {
+  // Only `link show` tells the alias, only `addr show` the addresses.
+  const kinds = ['wireguard', 'tun'].flatMap((kind) => [`link show type ${kind}`, `addr show type ${kind}`]);
+  const route = `route show exact ${deviceBlock(network.pool)}`;
+  const shown = await ipShow(netns, [...kinds, route], signal);
+  const [kernel = [], kernelAddresses = [], tun = [], tunAddresses = [], routes = []] = shown;
+  const routed = new Set(
+    Route.array()
+      .parse(routes)
+      .map(({ dev }) => dev),
+  );
+  const addressesOf = addressesByName([...kernelAddresses, ...tunAddresses]);
+  const read = (links: unknown, implementation: WireguardLink['implementation']): WireguardLink[] =>
+    Link.array()
+      .parse(links)
+      .filter(({ ifname }) => isOwnName(network, ifname))
+      .map(({ ifname: name, ifalias, flags }) => ({
+        name,
+        place,
+        implementation,
+        isUp: flags.includes('UP'),
+        addresses: addressesOf.get(name) ?? [],
+        isRouted: routed.has(name),
+        alias: parseAlias(ifalias, WireguardAlias),
+      }));
+  return [...read(kernel, 'kernel'), ...read(tun, 'wireguard-go')];
+}
+
+function addressesByName(shown: unknown): ReadonlyMap<string, readonly string[]> {
+  const isIpv4 = ({ family }: { family: string }): boolean => family === 'inet';
+  const entries = Addressed.array().parse(shown);
+  return new Map(
+    entries.map((each) => [each.ifname, each.addr_info.filter(isIpv4).map(({ local }) => local)]),
+  );
+}
+
+/** `undefined` when nobody answers for the interface: its process hangs or is gone. */
+export async function dumpInterface(
+  network: Network,
+  link: Pick<WireguardLink, 'name' | 'place'>,
+  signal: AbortSignal,
+): Promise<WireguardDump | undefined> {
+  const netns = link.place === 'hub' ? hubNetns(network) : undefined;
+  const ran = await run(inNetns(netns, ['wg', 'show', link.name, 'dump']), { signal, accept: [0, 1] });
+  return ran.exitCode === 0 ? parseDump(ran.stdout) : undefined;
+}

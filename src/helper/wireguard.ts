@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { deviceBlock } from '../core/allocate.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { OperationArguments, Peer, WireguardInterface } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import { inNetns, ipBatch, isNetns, removeLink } from '../system/netns.ts';
+import { run } from '../system/run.ts';
+import { decodeKey, type DumpedPeer } from '../wire/wireguard.ts';
+import { formatAlias } from './alias.ts';
+import type { Handler, HelperEnvironment } from './environment.ts';
+import { cutFlows } from './hub.ts';
+import { hubNetns, ownerOf } from './names.ts';
+import { withSecretFile } from './secret-file.ts';
+import { startWireguardGo, stopWireguardGo } from './wireguard-go.ts';
+import { setKeyAndPort, waitUntilBound } from './wireguard-configure.ts';
+import { dumpInterface, findWireguardLinks, isOwnName, type WireguardLink } from './wireguard-links.ts';
+
+type Ensure = OperationArguments<'wireguard.ensure'>;
+
+/**
+ * The interface is made where we run and then moved into the hub: its UDP socket stays here, so that the phones' packets
+ * need no forwarding. Each step looks first, so what runs is not disturbed and what was half made is completed; the alias
+ * is set last and says that it is whole.
+ */
+export const ensureWireguard: Handler<'wireguard.ensure'> = async (input, environment, signal) => {
+  const { network, name } = input;
+  const hub = await demandHub(network);
+  const found = await findLink(network, name, environment, signal);
+  const link = found ?? (await create(network, name, environment, signal));
+  const moved = link.place === 'host';
+  if (moved) await run(['ip', 'link', 'set', 'dev', name, 'netns', hub], { signal });
+  const isUp = link.isUp && !moved;
+  if (!isUp) await forgetPort(hub, name, signal);
+  await setAddress(input, link, signal);
+  if (!isUp) await waitUntilBound(network, name, signal);
+  await setKeyAndPort(input, environment, signal);
+  const alias = formatAlias({ owner: ownerOf(environment), endpoint: input.endpoint });
+  await run(inNetns(hub, ['ip', 'link', 'set', 'dev', name, 'alias', alias]), { signal });
+  return { implementation: link.implementation };
+};
+
+/** Until it is up a port can be taken without anybody being told; so it comes up on any port and is given its own then. */
+async function forgetPort(hub: string, name: string, signal: AbortSignal): Promise<void> {
+  await run(inNetns(hub, ['wg', 'set', name, 'listen-port', '0']), { signal });
+}
+
+async function setAddress(input: Ensure, link: WireguardLink, signal: AbortSignal): Promise<void> {
+  const { network, name, address } = input;
+  const old = link.addresses.filter((each) => each !== address);
+  const lines = [
+    ...old.map((each) => `addr del ${each}/32 dev ${name}`),
+    `addr replace ${address}/32 dev ${name}`,
+    `link set dev ${name} up`,
+    `route replace ${deviceBlock(network.pool)} dev ${name}`,
+  ];
+  await ipBatch(hubNetns(network), lines, signal);
+}
+
+async function create(
+  network: Network,
+  name: string,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<WireguardLink> {
+  await stopWireguardGo(name, signal);
+  const ran = await run(['ip', 'link', 'add', 'dev', name, 'type', 'wireguard'], {
+    signal,
+    accept: [0, 1, 2],
+  });
+  if (ran.exitCode !== 0) {
+    if (!/unknown device type|not supported/i.test(ran.stderr)) throw notMade(name, ran.stderr);
+    await startWireguardGo(name, environment, signal);
+  }
+  environment.log('info', 'made a WireGuard interface', { interface: name, kernel: ran.exitCode === 0 });
+  const made = await findLink(network, name, environment, signal);
+  if (made === undefined) throw notMade(name, 'it is not there');
+  return made;
+}
+
+function notMade(name: string, said: string): GatewayError {
+  return new GatewayError(`WireGuard interface ${name} could not be made: ${said.trim()}`, {
+    code: 'CommandFailed',
+    hint: `look what uses the name: ip link show ${name}`,
+  });
+}
+
+export const removeWireguard: Handler<'wireguard.remove'> = async (
+  { network, name },
+  environment,
+  signal,
+) => {
+  await findLink(network, name, environment, signal);
+  await stopWireguardGo(name, signal);
+  const hub = hubNetns(network);
+  if (await isNetns(hub)) await removeLink(hub, name, signal);
+  const left = await findLink(network, name, environment, signal);
+  if (left !== undefined) await removeLink(undefined, name, signal);
+  return {};
+};
+
+/** Sessions of other peers go on; one that has the same address loses it. */
+export const setPeer: Handler<'wireguard.setPeer'> = async (input, environment, signal) => {
+  const { network, name, peer, presharedKey } = input;
+  const hub = await demandHub(network);
+  const before = await demandDump(network, name, environment, signal);
+  const isNew = before.peers.every((each) => each.publicKey !== peer.publicKey);
+  // Whoever had the address before may have left connections open.
+  if (isNew) await cutFlows({ network, source: peer.address }, environment, signal);
+  await withSecretFile(environment.directories.run, `${presharedKey}\n`, (path) => {
+    const argv = ['wg', 'set', name, 'peer', peer.publicKey, 'preshared-key', path] as const;
+    return run(inNetns(hub, [...argv, 'allowed-ips', `${peer.address}/32`]), { signal });
+  });
+  return {};
+};
+
+/** Cuts at once: without a peer there is no session, and without its entries in the hub no open connection. */
+export const removePeer: Handler<'wireguard.removePeer'> = async (input, environment, signal) => {
+  const { network, name, publicKey } = input;
+  const link = await findLink(network, name, environment, signal);
+  if (link?.place !== 'hub') return {};
+  const dump = await dumpInterface(network, link, signal);
+  const peer = dump?.peers.find((each) => each.publicKey === publicKey);
+  if (peer === undefined) return {};
+  await run(inNetns(hubNetns(network), ['wg', 'set', name, 'peer', publicKey, 'remove']), { signal });
+  const source = addressOf(peer);
+  if (source !== '') await cutFlows({ network, source }, environment, signal);
+  return {};
+};
+
+/** Every interface with a name of ours. One that is half made, down or not routed has no address: it must be ensured. */
+export async function observeWireguard(
+  network: Network,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<WireguardInterface[]> {
+  const links = await findWireguardLinks(network, signal);
+  const owner = ownerOf(environment);
+  const ours = links.filter((link) => link.alias === undefined || link.alias.owner === owner);
+  return Promise.all(
+    ours.map(async (link) => {
+      const dump = await dumpInterface(network, link, signal);
+      const isWhole = link.place === 'hub' && link.alias !== undefined && link.isUp && link.isRouted;
+      return {
+        name: link.name,
+        publicKey: dump?.publicKey ?? '',
+        listenPort: dump?.listenPort ?? 0,
+        address: (isWhole && link.addresses.length === 1 ? link.addresses[0] : undefined) ?? '',
+        endpoint: link.alias?.endpoint ?? '',
+        implementation: link.implementation,
+        peers: (dump?.peers ?? []).map(describePeer),
+      };
+    }),
+  );
+}
+
+function describePeer(peer: DumpedPeer): Peer {
+  const { publicKey, presharedKey = '', endpoint, latestHandshake, received, sent } = peer;
+  const secret = decodeKey(presharedKey);
+  return {
+    publicKey,
+    address: addressOf(peer),
+    presharedKeyHash: secret === undefined ? '' : createHash('sha3-256').update(secret).digest('hex'),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    latestHandshake,
+    received,
+    sent,
+  };
+}
+
+/** Empty unless it is exactly one host, as we set it. */
+function addressOf(peer: DumpedPeer): string {
+  const [block = '', ...more] = peer.allowedIps;
+  return more.length === 0 && block.endsWith('/32') ? block.slice(0, -3) : '';
+}
+
+async function findLink(
+  network: Network,
+  name: string,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<WireguardLink | undefined> {
+  if (!isOwnName(network, name)) throw foreign(name, `its name does not start with ${network.prefix}wg`);
+  const link = (await findWireguardLinks(network, signal)).find((each) => each.name === name);
+  if (link?.alias !== undefined && link.alias.owner !== ownerOf(environment)) {
+    throw foreign(name, 'another gateway on this machine made it');
+  }
+  return link;
+}
+
+function foreign(name: string, why: string): GatewayError {
+  return new GatewayError(`interface ${name} is not ours: ${why}`, {
+    code: 'AlreadyExists',
+    retry: 'when-changed',
+    hint: 'give this gateway another prefix in gateway.yaml',
+  });
+}
+
+async function demandHub(network: Network): Promise<string> {
+  const hub = hubNetns(network);
+  if (await isNetns(hub)) return hub;
+  throw new GatewayError(`the hub namespace ${hub} does not exist yet`, { code: 'CommandFailed' });
+}
+
+async function demandDump(
+  network: Network,
+  name: string,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<NonNullable<Awaited<ReturnType<typeof dumpInterface>>>> {
+  const link = await findLink(network, name, environment, signal);
+  const dump = link?.place === 'hub' ? await dumpInterface(network, link, signal) : undefined;
+  if (dump !== undefined) return dump;
+  throw new GatewayError(`WireGuard interface ${name} is not there or does not answer`, {
+    code: 'CommandFailed',
+  });
+}

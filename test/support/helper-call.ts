@@ -1,0 +1,64 @@
+/**
+ * One operation of the root helper in a process of its own: `node helper-call.ts ROOT OPERATION [stay]` reads the input
+ * as JSON and prints what it resolved with, or the error. With `stay` it goes on living, to be killed.
+ */
+import { mkdir } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { GatewayError } from '../../src/core/errors.ts';
+import { OPERATIONS } from '../../src/core/operations.ts';
+import { ensureHub, replaceFlows } from '../../src/helper/hub.ts';
+import { ensureNamespace } from '../../src/helper/namespace.ts';
+import {
+  ensureWireguard,
+  observeWireguard,
+  removePeer,
+  removeWireguard,
+  setPeer,
+} from '../../src/helper/wireguard.ts';
+import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+
+const [, , root = '', operation = '', stay] = process.argv;
+const directories = directoriesIn(root);
+const root0 = { uid: 0, gid: 0 };
+const environment = {
+  directories,
+  paths: pathsOf(directories),
+  gateway: root0,
+  tor: root0,
+  log: () => undefined,
+};
+const signal = AbortSignal.timeout(30_000);
+
+async function call(input: unknown): Promise<unknown> {
+  await mkdir(directories.run, { recursive: true });
+  switch (operation) {
+    case 'hub.ensure':
+      return ensureHub(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'namespace.ensure':
+      return ensureNamespace(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'flows.replace':
+      return replaceFlows(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.ensure':
+      return ensureWireguard(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.remove':
+      return removeWireguard(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.setPeer':
+      return setPeer(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.removePeer':
+      return removePeer(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'observe':
+      return observeWireguard(OPERATIONS[operation].input.parse(input).network, environment, signal);
+    default:
+      throw new Error(`unknown operation ${operation}`);
+  }
+}
+
+try {
+  const result = await call(JSON.parse(await text(process.stdin)));
+  process.stdout.write(`${JSON.stringify({ result })}\n`);
+  if (stay === 'stay') setInterval(() => undefined, 1000);
+} catch (error) {
+  if (!(error instanceof GatewayError)) throw error;
+  const { code, message, hint } = error;
+  process.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+}
