@@ -1,0 +1,84 @@
+import { allocate, allocateAll, deviceRange, interfaceAddress } from '../../src/core/allocate.ts';
+import type { Compiled, CompileInput, Ledger, Problem, Resource, Want } from '../../src/core/contract.ts';
+import type { Device, Service } from '../../src/core/service.ts';
+import {
+  interfaceName,
+  type InterfaceSpec,
+  type Options,
+  type PeerSpec,
+  type Settings,
+  type Spec,
+} from './spec.ts';
+
+type Input = CompileInput<Options, Settings>;
+
+/** One interface for all; a peer for each device that was given something that is exposed here. */
+export function compile(input: Input): Compiled<Spec> {
+  const addresses = allocateDevices(input);
+  const ledger = Object.fromEntries([...addresses].map(([name, address]) => [`device/${name}`, address]));
+  const { endpoint } = input.settings;
+  if (endpoint === undefined) return { resources: [], wants: [], problems: endpointMissing(input), ledger };
+  const exposed = new Map(input.exposures.map(({ service }) => [service.name, service]));
+  const resources: Resource<Spec>[] = [];
+  const wants: Want[] = [];
+  if (exposed.size > 0) resources.push(interfaceFor(input, endpoint, [...exposed.keys()].sort()));
+  for (const device of byName(input.devices)) {
+    const address = addresses.get(device.name);
+    const granted = [...new Set(device.services)].sort().flatMap((name) => exposed.get(name) ?? []);
+    if (address === undefined || granted.length === 0) continue;
+    resources.push(peerFor(input, device, address, granted));
+    const from = { interface: interfaceName(input.network), address };
+    wants.push(...granted.map((service): Want => ({ part: 'namespaces', from, service: service.name })));
+  }
+  return { resources, wants, problems: [], ledger };
+}
+
+/** A device keeps its address for life, whether or not something is exposed to it at the moment. */
+function allocateDevices(input: Input): ReadonlyMap<string, string> {
+  const range = deviceRange(input.network.pool);
+  const names = input.devices.map((device) => device.name);
+  const { addresses, exhausted } = allocateAll(range, names, heldAddresses(input.ledger));
+  const [left] = exhausted;
+  if (left !== undefined) allocate(range, new Set(addresses.values()), `device ${left}`);
+  return addresses;
+}
+
+function heldAddresses(ledger: Ledger): Map<string, string> {
+  const entries = Object.entries(ledger).filter(([key]) => key.startsWith('device/'));
+  return new Map(entries.map(([key, address]) => [key.slice('device/'.length), String(address)]));
+}
+
+function interfaceFor(input: Input, endpoint: string, neededBy: readonly string[]): Resource<InterfaceSpec> {
+  const name = interfaceName(input.network);
+  const address = interfaceAddress(input.network.pool);
+  const spec = { type: 'interface', name, listenPort: input.settings.port, address, endpoint } as const;
+  return { key: `interface:${name}`, spec, neededBy };
+}
+
+function peerFor(
+  input: Input,
+  device: Device,
+  address: string,
+  granted: readonly Service[],
+): Resource<PeerSpec> {
+  const { publicKey } = device;
+  return {
+    key: `peer:${publicKey}`,
+    spec: { type: 'peer', interface: interfaceName(input.network), publicKey, address },
+    neededBy: granted.map((service) => service.name),
+    label: device.name,
+  };
+}
+
+function endpointMissing(input: Input): Problem[] {
+  return input.exposures.map(({ service }) => ({
+    code: 'EndpointMissing',
+    service: service.name,
+    message: `${service.name} cannot be reached over WireGuard: devices would not know where to find this gateway`,
+    hint: 'write into gateway.yaml: wireguard: { endpoint: home.example.net:51820 }, with your public name or address and the UDP port that your router forwards',
+  }));
+}
+
+function byName(devices: readonly Device[]): Device[] {
+  return [...devices].sort((a, b) => (a.name < b.name ? -1 : 1));
+}

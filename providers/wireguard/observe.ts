@@ -1,0 +1,100 @@
+import type { Context, Fact, Observed } from '../../src/core/contract.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.ts';
+import type { KeyType } from '../../src/core/ports.ts';
+import { encodeKey, toHex } from '../../src/wire/wireguard.ts';
+import {
+  INTERFACE_KEY,
+  interfaceName,
+  presharedKeyName,
+  type InterfaceSpec,
+  type PeerSpec,
+  type Spec,
+} from './spec.ts';
+
+/** Interfaces and peers as they run, compared with the keys on disk. */
+export async function observe(context: Context): Promise<Observed<Spec>[]> {
+  const { network, ports, signal } = context;
+  const { wireguard, hub } = await ports.helper.call('observe', { network }, signal);
+  const own = wireguard.find((found) => found.name === interfaceName(network));
+  const peers = (own?.peers ?? []).map((peer) =>
+    observePeer(peer, interfaceName(network), hub?.flows ?? [], context),
+  );
+  const interfaces = wireguard.map((found) => observeInterface(found, context));
+  return Promise.all([...interfaces, ...peers]);
+}
+
+async function observeInterface(
+  found: WireguardInterface,
+  context: Context,
+): Promise<Observed<InterfaceSpec>> {
+  const { name, listenPort, address, endpoint, publicKey, implementation } = found;
+  const { crypto } = context.ports;
+  const renew =
+    name === interfaceName(context.network)
+      ? await compareKey(INTERFACE_KEY, 'curve25519', context, (secret) =>
+          encodeKey(crypto.curve25519Public(secret)) === publicKey
+            ? undefined
+            : 'its key is not the one on disk',
+        )
+      : undefined;
+  return {
+    key: `interface:${name}`,
+    spec: { type: 'interface', name, listenPort, address, endpoint },
+    facts: { publicKey, implementation },
+    ...(renew === undefined ? {} : { renew }),
+  };
+}
+
+async function observePeer(
+  peer: Peer,
+  name: string,
+  flows: readonly Flow[],
+  context: Context,
+): Promise<Observed<PeerSpec>> {
+  const { publicKey, address, latestHandshake, received, sent, endpoint } = peer;
+  const { crypto } = context.ports;
+  const renew = await compareKey(presharedKeyName(publicKey), 'preshared', context, (secret) =>
+    toHex(crypto.sha3_256(secret)) === peer.presharedKeyHash
+      ? undefined
+      : 'its preshared key is not the one on disk',
+  );
+  const facts: Record<string, Fact> = { publicKey, address, latestHandshake, received, sent };
+  if (endpoint !== undefined) facts['endpoint'] = endpoint;
+  facts['grants'] = grantsOf(address, name, flows).join(' ');
+  return {
+    key: `peer:${publicKey}`,
+    spec: { type: 'peer', interface: name, publicKey, address },
+    facts,
+    ...(renew === undefined ? {} : { renew }),
+  };
+}
+
+/** `address:port` of every service that the hub lets a device reach. */
+export function grantsOf(address: string, interfaceOfPeer: string, flows: readonly Flow[]): string[] {
+  return flows
+    .filter((flow) => flow.via === interfaceOfPeer && flow.source === address)
+    .map((flow) => `${flow.address}:${flow.port}`)
+    .sort();
+}
+
+/**
+ * A key that cannot be read must not hide what runs: it becomes the reason to apply again, and applying says which key
+ * it is and what to do. The tunnel keeps the key that it has until then.
+ */
+async function compareKey(
+  name: string,
+  type: KeyType,
+  { ports }: Context,
+  judge: (secret: Uint8Array) => string | undefined,
+): Promise<string | undefined> {
+  try {
+    const secret = await ports.keys.read(name, type);
+    return secret === undefined ? 'its key is not on disk' : judge(secret.reveal());
+  } catch (error) {
+    if (error instanceof GatewayError && (error.code === 'KeyCorrupt' || error.code === 'KeyMissing')) {
+      return error.message;
+    }
+    throw error;
+  }
+}
