@@ -1,3 +1,6 @@
+import { drop, put, valueAt } from './config-splice.ts';
+import { GatewayError } from './errors.ts';
+import { formatEndpoint, parseEndpoint } from './inet.ts';
 import type { Privacy, ServiceKind } from './service.ts';
 
 /** A service as `gateway service add` describes it. */
@@ -18,4 +21,114 @@ export interface ServiceEdit {
   readonly kind?: ServiceKind | undefined;
   readonly privacy?: Privacy | undefined;
   readonly isolated?: boolean | undefined;
+}
+
+const HEADER = `# What is reachable, and how. After an edit: gateway plan shows what would change, gateway up applies it.
+`;
+
+/** The text with one service more. The result is as valid as its parts: the caller parses it before it is kept. */
+export function addService(text: string, draft: ServiceDraft): string {
+  if (isSection(valueAt(text, ['services'])) && valueAt(text, ['services', draft.name]) !== undefined) {
+    throw new GatewayError(`there is a service ${draft.name} already`, {
+      code: 'AlreadyExists',
+      retry: 'never',
+      hint: `choose another name, or remove it first: gateway service remove ${draft.name}`,
+    });
+  }
+  return put(text.trim() === '' ? HEADER : text, ['services', draft.name], {
+    ...placeOf(draft),
+    kind: draft.kind,
+    privacy: draft.privacy,
+    ...(Object.keys(draft.expose).length === 0 ? {} : { expose: draft.expose }),
+  });
+}
+
+function placeOf({ namespace, port }: ServiceDraft): Record<string, unknown> {
+  if (namespace === 'own') return { port };
+  if (namespace === 'host') return { namespace, port };
+  if ('name' in namespace) return { namespace: namespace.name, port };
+  const hasPort = parseEndpoint(namespace.target) !== undefined;
+  return { target: hasPort ? namespace.target : formatEndpoint({ host: namespace.target, port }) };
+}
+
+export function setService(text: string, name: string, edit: ServiceEdit): string {
+  requireService(text, name);
+  let edited = text;
+  for (const key of ['kind', 'privacy'] as const) {
+    if (edit[key] !== undefined) edited = put(edited, ['services', name, key], edit[key]);
+  }
+  if (edit.port !== undefined) edited = setPort(edited, name, edit.port);
+  return edit.isolated === undefined ? edited : setIsolated(edited, name, edit.isolated);
+}
+
+function setPort(text: string, name: string, port: number): string {
+  const target = valueAt(text, ['services', name, 'target']);
+  if (typeof target !== 'string') return put(text, ['services', name, 'port'], port);
+  const host = parseEndpoint(target)?.host ?? target;
+  return put(text, ['services', name, 'target'], formatEndpoint({ host, port }));
+}
+
+function setIsolated(text: string, name: string, isolated: boolean): string {
+  const isElsewhere = valueAt(text, ['services', name, 'target']) !== undefined;
+  if (isElsewhere && isolated) {
+    throw new GatewayError(`${name} runs on another machine and cannot be isolated here`, {
+      code: 'InvalidRequest',
+      retry: 'never',
+      hint: 'run it on this machine, and give it a port instead of a target',
+    });
+  }
+  if (isElsewhere) return text;
+  if (!isolated) return put(text, ['services', name, 'namespace'], 'host');
+  const isOnHost = valueAt(text, ['services', name, 'namespace']) === 'host';
+  return isOnHost ? drop(text, ['services', name, 'namespace']) : text;
+}
+
+export function removeService(text: string, name: string): string {
+  requireService(text, name);
+  return drop(text, ['services', name]);
+}
+
+/** Adds a way in, or changes its options. */
+export function setExposure(text: string, service: string, provider: string, options: unknown): string {
+  requireService(text, service);
+  return put(text, ['services', service, 'expose', provider], options ?? {});
+}
+
+/** Also from the list of those that take over. */
+export function removeExposure(text: string, service: string, provider: string): string {
+  requireService(text, service);
+  const expose = valueAt(text, ['services', service, 'expose']);
+  if (!isSection(expose) || !Object.hasOwn(expose, provider)) {
+    const ways = isSection(expose) ? Object.keys(expose) : [];
+    throw new GatewayError(`${service} is not exposed through ${provider}`, {
+      code: 'InvalidRequest',
+      retry: 'never',
+      hint: ways.length === 0 ? 'it has no way in' : `its ways in are: ${ways.join(', ')}`,
+    });
+  }
+  return dropFallback(drop(text, ['services', service, 'expose', provider]), service, provider);
+}
+
+function dropFallback(text: string, service: string, provider: string): string {
+  const fallback = valueAt(text, ['services', service, 'fallback']);
+  if (!Array.isArray(fallback) || !fallback.includes(provider)) return text;
+  const left = fallback.filter((id) => id !== provider);
+  return left.length === 0
+    ? drop(text, ['services', service, 'fallback'])
+    : put(text, ['services', service, 'fallback'], left);
+}
+
+function requireService(text: string, name: string): void {
+  const services = valueAt(text, ['services']);
+  if (isSection(services) && Object.hasOwn(services, name)) return;
+  const known = isSection(services) ? Object.keys(services) : [];
+  throw new GatewayError(`there is no service ${name}`, {
+    code: 'ServiceUnknown',
+    retry: 'never',
+    hint: known.length === 0 ? 'add one with: gateway service add' : `services are: ${known.join(', ')}`,
+  });
+}
+
+function isSection(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
