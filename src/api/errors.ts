@@ -29,6 +29,10 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   Unreachable: 502,
 };
 
+export function statusOf(code: ErrorCode): ContentfulStatusCode {
+  return STATUS_OF_CODE[code] ?? 500;
+}
+
 export interface Failure {
   readonly status: ContentfulStatusCode;
   readonly body: ErrorBody;
@@ -38,7 +42,7 @@ export interface Failure {
 export function failureOf(error: unknown, log: Log): Failure {
   if (error instanceof GatewayError) {
     const { code, message, hint } = error;
-    return { status: STATUS_OF_CODE[code] ?? 500, body: { code, message, hint: hint ?? null } };
+    return { status: statusOf(code), body: { code, message, hint: hint ?? null } };
   }
   if (error instanceof HTTPException) return refusal(error.status, error.message);
   log('error', 'a bug of ours in the API', {

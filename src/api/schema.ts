@@ -128,13 +128,14 @@ export const Generations = z.array(Generation).readonly();
 export const Event = JournalEvent.meta({ id: 'Event' });
 export const Events = z.array(Event).readonly();
 
+const ProgressLine = z
+  .object({ type: z.literal('progress'), message: z.string() })
+  .meta({ id: 'ProgressLine' });
+const ErrorLine = ErrorBody.extend({ type: z.literal('error') }).meta({ id: 'ErrorLine' });
+
 /** One line of the answer to a long call: any number of `progress`, then one `result` or `error`. */
 export function jobLine(result: z.ZodType): z.ZodType {
-  return z.union([
-    z.object({ type: z.literal('progress'), message: z.string() }),
-    z.object({ type: z.literal('result'), value: result }),
-    ErrorBody.extend({ type: z.literal('error') }),
-  ]);
+  return z.union([ProgressLine, z.object({ type: z.literal('result'), value: result }), ErrorLine]);
 }
 export type JobLine =
   | { readonly type: 'progress'; readonly message: string }

@@ -6,6 +6,7 @@ import { expose, unexpose } from './commands/expose.ts';
 import { help, version } from './commands/help.ts';
 import { events, generations, rollback } from './commands/history.ts';
 import { daemon, down, helper, up } from './commands/lifecycle.ts';
+import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { qr } from './commands/qr.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { serviceAdd, serviceList, serviceRemove, serviceSet } from './commands/service.ts';
@@ -32,6 +33,10 @@ export const commands: readonly Command[] = [
   events,
   generations,
   rollback,
+  labUp,
+  labExec,
+  labDown,
+  labList,
   demo,
   daemon,
   helper,

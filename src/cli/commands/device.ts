@@ -1,4 +1,5 @@
 import type { Enrolled } from '../../core/control.ts';
+import { GatewayError } from '../../core/errors.ts';
 import type { Status } from '../../core/status.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
@@ -96,14 +97,21 @@ async function enrol(
 }
 
 async function showCode({ handout, notices }: Enrolled, written: readonly string[], { terminal }: Context) {
-  if (written.length === 0) {
-    const { terminalQr } = await import('../qr.ts');
-    terminal.print(terminalQr(handout.text));
-  } else {
-    terminal.print(`Written, readable by you alone: ${written.join(', ')}`);
-  }
+  if (written.length > 0) terminal.print(`Written, readable by you alone: ${written.join(', ')}`);
+  else terminal.print(await drawn(handout.text));
   for (const notice of notices) terminal.print(`! ${plain(notice)}`);
   terminal.print('Switch the phone to mobile data and scan the code with the WireGuard app.');
+}
+
+/** The keys are shown once, so a code that is too large for the terminal is shown as the text that it would say. */
+async function drawn(text: string): Promise<string> {
+  const { terminalQr } = await import('../qr.ts');
+  try {
+    return terminalQr(text);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return `${error.message}; this is what it says:\n\n${text}`;
+  }
 }
 
 async function tellHandshake(name: string, since: number, waitMs: number, client: Client, context: Context) {
