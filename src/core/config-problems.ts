@@ -41,34 +41,21 @@ export function pathText(path: Path): string {
 function wordsOf(issue: Issue, schema: Record<string, unknown>, base: Path = []): Words[] {
   const path = [...base, ...issue.path];
   const name = path.length === 0 ? 'the file' : pathText(path);
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey([...path, key], keysAt(schema, path)));
-    case 'invalid_type':
-      return [invalidType(path, name, issue.expected, issue.input)];
-    case 'invalid_value':
-      return [invalidValue(path, name, issue.values.map(String), issue.input)];
-    case 'too_small':
-      return [
-        {
-          path,
-          message: `${name} must be at least ${issue.minimum}${unit(issue.origin)}, but is ${shown(issue.input)}`,
-        },
-      ];
-    case 'too_big':
-      return [
-        {
-          path,
-          message: `${name} must be at most ${issue.maximum}${unit(issue.origin)}, but is ${shown(issue.input)}`,
-        },
-      ];
-    case 'invalid_key':
-      return [invalidName(path)];
-    case 'invalid_union':
-      return invalidUnion(issue, path, name, schema);
-    default:
-      return [{ path, message: `${name} ${fragment(issue)}` }];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => unknownKey([...path, key], keysAt(schema, path)));
   }
+  if (issue.code === 'invalid_type') return [invalidType(path, name, issue.expected, issue.input)];
+  if (issue.code === 'invalid_value')
+    return [invalidValue(path, name, issue.values.map(String), issue.input)];
+  if (issue.code === 'invalid_key') return [invalidName(path)];
+  if (issue.code === 'invalid_union') return invalidUnion(issue, path, name, schema);
+  if (issue.code === 'too_small') return [outOfRange(path, name, `at least ${issue.minimum}`, issue)];
+  if (issue.code === 'too_big') return [outOfRange(path, name, `at most ${issue.maximum}`, issue)];
+  return [{ path, message: `${name} ${fragment(issue)}` }];
+}
+
+function outOfRange(path: Path, name: string, limit: string, issue: Issue & { origin: string }): Words {
+  return { path, message: `${name} must be ${limit}${unit(issue.origin)}, but is ${shown(issue.input)}` };
 }
 
 /** Schemas of providers say "must be …"; zod's own sentences start with "Invalid". */
@@ -108,14 +95,16 @@ const EXPECTED: Readonly<Record<string, string>> = {
 function invalidType(path: Path, name: string, expected: string, input: unknown): Words {
   if (input === undefined)
     return { path, message: `${name} is missing`, hint: `write it as ${EXPECTED[expected] ?? expected}` };
-  const isQuotedNumber = (expected === 'number' || expected === 'int') && /^[0-9]+$/.test(String(input));
-  const hint =
-    isQuotedNumber && typeof input === 'string'
-      ? `write it without quotes: ${input}`
-      : expected === 'string' && ['number', 'boolean'].includes(typeof input)
-        ? `write it in quotes: "${String(input)}"`
-        : undefined;
+  const hint = quotesHint(expected, input);
   return { path, message: `${name} must be ${EXPECTED[expected] ?? expected}, but is ${shown(input)}`, hint };
+}
+
+function quotesHint(expected: string, input: unknown): string | undefined {
+  const wantsNumber = expected === 'number' || expected === 'int';
+  if (wantsNumber && typeof input === 'string' && /^[0-9]+$/.test(input))
+    return `write it without quotes: ${input}`;
+  const isWord = typeof input === 'number' || typeof input === 'boolean';
+  return expected === 'string' && isWord ? `write it in quotes: "${input}"` : undefined;
 }
 
 function invalidValue(path: Path, name: string, values: readonly string[], input: unknown): Words {
@@ -159,7 +148,7 @@ function shown(value: unknown): string {
   if (value === null || value === undefined) return 'empty';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'string') return quote(value);
-  return typeof value === 'object' ? 'a section' : String(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? `${value}` : 'a section';
 }
 
 /** Keys that the schema knows at `path`, found in its JSON Schema so that a provider's own options are included. */

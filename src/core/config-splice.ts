@@ -68,7 +68,7 @@ function parse(text: string): Document.Parsed {
 
 /** An edit through the library: right in every layout, but it prints the whole file in its own way. */
 function edited(document: Document.Parsed, edit: (copy: Document) => void): Document {
-  const copy: Document<Node> = document.clone();
+  const copy: Document = document.clone();
   if (copy.contents === null) copy.contents = copy.createNode({});
   fillEmptyMaps(copy);
   edit(copy);
@@ -109,7 +109,8 @@ function putText(text: string, document: Document.Parsed, path: KeyPath, value: 
     if (entry === undefined) return insert(text, block, nest([key, ...rest], value), depth, style);
     const inner = entry.value;
     if (rest.length === 0 || !isMap<Node, Node | null>(inner) || inner.items.length === 0) {
-      return replace(text, block, entry, rest.length === 0 ? value : nest(rest, value), depth + 1, style);
+      const inside = rest.length === 0 ? value : nest(rest, value);
+      return replace(text, { block, entry, value: inside, depth: depth + 1 }, style);
     }
     block = inner;
   }
@@ -129,32 +130,40 @@ function insert(text: string, block: Block, value: unknown, depth: number, style
   return splice(text, at, at, text[at - 1] === '\n' ? `${lines}${style.eol}` : `${style.eol}${lines}`);
 }
 
+interface Replacement {
+  readonly block: Block;
+  readonly entry: Entry;
+  readonly value: unknown;
+  readonly depth: number;
+}
+
 function replace(
   text: string,
-  block: Block,
-  entry: Entry,
-  value: unknown,
-  depth: number,
+  { block, entry, value, depth }: Replacement,
   style: Style,
 ): string | undefined {
   const keyEnd = entry.key.range?.[1] ?? 0;
-  const old = entry.value;
-  const isEmpty = isScalar(old) && old.range?.[0] === old.range?.[1];
-  const isInLine = isMap(old) ? old.flow === true : isScalar(old) && !isEmpty;
-  const isBlockValue =
-    isPlainObject(value) && depth < INLINE_DEPTH && block.flow !== true && Object.keys(value).length > 0;
-  if (!isBlockValue && isInLine && startOf(old) > keyEnd) {
-    return splice(text, startOf(old), endOf(entry), renderInline(value));
+  const isBlockValue = isPlainObject(value) && depth < INLINE_DEPTH && block.flow !== true;
+  const kind = kindOf(entry.value);
+  if (!isBlockValue && kind === 'inline' && startOf(entry.value) > keyEnd) {
+    return splice(text, startOf(entry.value), endOf(entry), renderInline(value));
   }
   const colon = text.indexOf(':', keyEnd);
   if (colon < 0) return undefined;
-  const end = isEmpty ? colon + 1 : trimmedEnd(text, endOf(entry));
+  const end = kind === 'empty' ? colon + 1 : trimmedEnd(text, endOf(entry));
   if (!isBlockValue) return splice(text, colon + 1, end, ` ${renderInline(value)}`);
   const column = columnOf(text, startOf(entry.key)) + style.indent;
   const lineEnd = endOfLine(text, end);
   const comment = text.slice(end, lineEnd).trimEnd();
   const lines = indented(render(value, depth, style), column, style.eol);
   return splice(text, colon + 1, lineEnd, `${comment}${style.eol}${lines}`);
+}
+
+/** `inline`: stands on the line of its key, as a word or in brackets. */
+function kindOf(value: Node | null): 'empty' | 'inline' | 'block' {
+  if (isMap(value)) return value.flow === true ? 'inline' : 'block';
+  if (!isScalar(value)) return 'block';
+  return value.range?.[0] === value.range?.[1] ? 'empty' : 'inline';
 }
 
 function dropText(text: string, document: Document.Parsed, path: KeyPath): string | undefined {
@@ -188,15 +197,17 @@ function dropInline(text: string, block: Block, index: number): string | undefin
 function dropLines(text: string, entry: Entry, withComment: boolean): string {
   const column = columnOf(text, startOf(entry.key));
   const end = endOfOwned(text, endOf(entry), column);
-  let start = startOf(entry.key) - column;
-  while (withComment && start > 0) {
-    const above = text.lastIndexOf('\n', start - 2) + 1;
-    const line = text.slice(above, start);
-    if (!/^\s*#/.test(line) || line.search(/\S/) !== column) break;
-    start = above;
-  }
-  const after =
-    text[end - 1] === '\n' ? end : Math.min(end + (text.startsWith('\r\n', end) ? 2 : 1), text.length);
+  const line = startOf(entry.key) - column;
+  const start = withComment ? startOfComment(text, line, column) : line;
+  const eol = text.startsWith('\r\n', end) ? 2 : 1;
+  const after = text[end - 1] === '\n' ? end : Math.min(end + eol, text.length);
   const isBetweenBlanks = /\n\r?\n$/.test(text.slice(0, start)) && /^(\r?\n|$)/.test(text.slice(after));
   return splice(text, isBetweenBlanks ? text.lastIndexOf('\n', start - 2) + 1 : start, after, '');
+}
+
+function startOfComment(text: string, line: number, column: number): number {
+  if (line === 0) return line;
+  const above = text.lastIndexOf('\n', line - 2) + 1;
+  const words = text.slice(above, line);
+  return /^\s*#/.test(words) && words.search(/\S/) === column ? startOfComment(text, above, column) : line;
 }

@@ -6,7 +6,7 @@ export function nameFault(name: string): string | undefined {
   if (NAME.test(name)) return undefined;
   if (name === '') return 'is empty';
   if (name.length > 32) return 'is longer than 32 characters';
-  if (/^-/.test(name)) return 'starts with a dash';
+  if (name.startsWith('-')) return 'starts with a dash';
   if (/^[0-9]/.test(name)) return 'starts with a digit';
   if (/[A-Z]/.test(name)) return 'has capital letters';
   if (/\s/.test(name)) return 'has a space or a line break in it';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -173,9 +173,39 @@ describe('removing a service', () => {
   });
 });
 
+const portOf = (id: string): number => id.charCodeAt(0);
+
+/** Each edit, and what must hold for the service afterwards. */
+const EDITS = {
+  add: (text: string, id: string) => ({
+    edit: () => addService(text, draft(id, { port: portOf(id) })),
+    holds: expect.objectContaining({ port: portOf(id), kind: 'http' }),
+  }),
+  remove: (text: string, id: string) => ({ edit: () => removeService(text, id), holds: undefined }),
+  port: (text: string, id: string) => ({
+    edit: () => setService(text, id, { port: portOf(id) + 900 }),
+    holds: expect.objectContaining({ port: portOf(id) + 900 }),
+  }),
+  off: (text: string, id: string) => ({
+    edit: () => setService(text, id, { isolated: false }),
+    holds: expect.objectContaining({ place: { type: 'host' } }),
+  }),
+  on: (text: string, id: string) => ({
+    edit: () => setService(text, id, { isolated: true }),
+    holds: expect.objectContaining({ place: { type: 'namespace', name: id } }),
+  }),
+  expose: (text: string, id: string) => ({
+    edit: () => setExposure(text, id, 'tor', { port: 7 }),
+    holds: expect.objectContaining({ expose: { tor: { port: 7 } } }),
+  }),
+  unexpose: (text: string, id: string) => ({
+    edit: () => removeExposure(text, id, 'tor'),
+    holds: expect.objectContaining({ expose: {} }),
+  }),
+};
+
 it('every edit means what it says and keeps every comment of the others, in any layout', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd');
-  const portOf = (id: string): number => id.charCodeAt(0);
   const layout = fc.constantFrom(
     (id: string) => `  ${id}:\n    port: ${portOf(id)} # c-${id}\n`,
     (id: string) => `  ${id}: { port: ${portOf(id)} } # c-${id}\n`,
@@ -188,7 +218,7 @@ it('every edit means what it says and keeps every comment of the others, in any 
   const files = fc.uniqueArray(fc.tuple(name, layout), { selector: ([id]) => id, maxLength: 4 });
   const edit = fc.record({
     name,
-    kind: fc.constantFrom('add', 'remove', 'port', 'off', 'on', 'expose', 'unexpose'),
+    kind: fc.constantFrom(...(Object.keys(EDITS) as (keyof typeof EDITS)[])),
   });
   fc.assert(
     fc.property(files, fc.array(edit, { maxLength: 8 }), fc.boolean(), (services, edits, isCrlf) => {
@@ -199,23 +229,11 @@ it('every edit means what it says and keeps every comment of the others, in any 
         const exists = before.get(id);
         if ((kind === 'add') === (exists !== undefined)) continue;
         if (kind === 'unexpose' && !Object.hasOwn(exists?.expose ?? {}, 'tor')) continue;
-        const next = {
-          add: () => addService(text, draft(id, { port: portOf(id) })),
-          remove: () => removeService(text, id),
-          port: () => setService(text, id, { port: portOf(id) + 900 }),
-          off: () => setService(text, id, { isolated: false }),
-          on: () => setService(text, id, { isolated: true }),
-          expose: () => setExposure(text, id, 'tor', { port: 7 }),
-          unexpose: () => removeExposure(text, id, 'tor'),
-        }[kind]();
+        const { edit: change, holds } = EDITS[kind](text, id);
+        const next = change();
         const after = new Map(read(next).services.map((service) => [service.name, service]));
         for (const [other, service] of before) if (other !== id) expect(after.get(other)).toEqual(service);
-        expect(after.has(id)).toBe(kind !== 'remove');
-        if (kind === 'port') expect(after.get(id)?.port).toBe(portOf(id) + 900);
-        if (kind === 'off') expect(after.get(id)?.place.type).toBe('host');
-        if (kind === 'on') expect(after.get(id)?.place).toEqual({ type: 'namespace', name: id });
-        if (kind === 'expose') expect(after.get(id)?.expose).toEqual({ tor: { port: 7 } });
-        if (kind === 'unexpose') expect(after.get(id)?.expose).toEqual({});
+        expect(after.get(id)).toEqual(holds);
         const marks = [...before.keys()].filter((other) => other !== id && text.includes(`# c-${other}`));
         for (const other of marks) expect(next).toContain(`# c-${other}`);
         expect(next).toContain('# top');

@@ -148,7 +148,16 @@ interface Item {
   readonly value: string;
 }
 
-function itemsOf(state: State): Map<string, Item> {
+/** States never change; the rows of the one before are needed again at each change. */
+const rows = new WeakMap<State, ReadonlyMap<string, Item>>();
+
+function itemsOf(state: State): ReadonlyMap<string, Item> {
+  const items = rows.get(state) ?? listItems(state);
+  rows.set(state, items);
+  return items;
+}
+
+function listItems(state: State): ReadonlyMap<string, Item> {
   const items: Item[] = [
     { kind: 'counter', key: '', value: JSON.stringify(state.counter) },
     ...Object.entries(state.ledger).flatMap(([part, slice]) => [
@@ -171,8 +180,8 @@ function itemsOf(state: State): Map<string, Item> {
 }
 
 /** The opposite of `itemsOf`; whether it is a state is for `deserialise` to say. */
-function assemble(rows: readonly Record<string, unknown>[]): unknown {
-  const items = rows.map((row) => ({
+function assemble(found: readonly Record<string, unknown>[]): unknown {
+  const items = found.map((row) => ({
     kind: String(row['kind']),
     key: String(row['key']),
     value: String(row['value']),

@@ -96,12 +96,6 @@ function later(file: string, schema: number): Decision {
 }
 
 function faultOf(copy: Copy): string {
-  switch (copy.status) {
-    case 'damaged':
-      return copy.why;
-    case 'later':
-      return `it claims form ${copy.schema}`;
-    default:
-      return copy.status;
-  }
+  if (copy.status === 'damaged') return copy.why;
+  return copy.status === 'later' ? `it claims form ${copy.schema}` : copy.status;
 }

@@ -36,7 +36,7 @@ export class Journal {
   }
 
   latest(limit: number): JournalEvent[] {
-    return this.#select('SELECT * FROM event WHERE seq > ? ORDER BY seq DESC LIMIT ?', 0, limit).reverse();
+    return this.#select('SELECT * FROM event WHERE seq > ? ORDER BY seq DESC LIMIT ?', 0, limit).toReversed();
   }
 
   #select(sql: string, seq: number, limit: number): JournalEvent[] {
