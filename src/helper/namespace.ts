@@ -1,17 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
 import type { NamespaceSpec } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
-import {
-  ensureNetns,
-  inNetns,
-  ipBatch,
-  isNetns,
-  removeLink,
-  removeNetns,
-  setSysctls,
-} from '../system/netns.ts';
+import { ensureNetns, ipBatch, isNetns, removeLink, removeNetns, setSysctls } from '../system/netns.ts';
 import { loadRules } from '../system/nft.ts';
-import { run } from '../system/run.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { isUp, linkCalled, listLinks } from './links.ts';
@@ -33,14 +24,26 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
   await setSysctls(netns, SERVICE_SYSCTLS, signal);
   await writeResolverFiles(netns, environment);
   const hub = hubNetns(network);
-  if (isNew || !(await isLinked(hub, service, spec, signal))) await link(network, service, spec, signal);
-  const alias = formatAlias({ owner: ownerOf(environment), service, spec });
-  const argv = inNetns(hub, ['ip', 'link', 'set', 'dev', serviceLink(service), 'alias', alias]);
-  await run(argv, { signal });
+  const isWhole = !isNew && (await isLinked(hub, service, spec, signal));
+  if (!isWhole) await makeLink(network, service, spec, signal);
+  await ipBatch(hub, finishLink(service, spec, ownerOf(environment)), signal);
   return {};
 };
 
-async function link(
+/**
+ * The hub's end comes up last: packets that wait for the service would ask for its hardware address before it can answer,
+ * and ask again only a second later.
+ */
+function finishLink(service: string, spec: NamespaceSpec, owner: string): string[] {
+  const name = serviceLink(service);
+  return [
+    `link set dev ${name} up`,
+    `route replace ${spec.address}/32 dev ${name}`,
+    `link set dev ${name} alias ${formatAlias({ owner, service, spec })}`,
+  ];
+}
+
+async function makeLink(
   network: Network,
   service: string,
   spec: NamespaceSpec,
@@ -51,15 +54,7 @@ async function link(
   const netns = serviceNetns(network, spec.namespace);
   await removeLink(hub, name, signal);
   await removeLink(netns, SERVICE_END, signal);
-  await ipBatch(
-    hub,
-    [
-      `link add name ${name} type veth peer name ${SERVICE_END} netns ${netns}`,
-      `link set dev ${name} up`,
-      `route replace ${spec.address}/32 dev ${name}`,
-    ],
-    signal,
-  );
+  await ipBatch(hub, [`link add name ${name} type veth peer name ${SERVICE_END} netns ${netns}`], signal);
   await ipBatch(
     netns,
     [

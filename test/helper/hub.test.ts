@@ -5,7 +5,7 @@ import { type Machine, startMachine } from '../support/machine.ts';
 import { dial, serve, talk } from '../support/traffic.ts';
 
 const SHOP = { namespace: 'shop', address: '10.64.1.2', port: 8080 };
-const EVIL = { namespace: 'evil', address: '10.64.1.3', port: 8080 };
+const EVIL = { namespace: 'evil', address: '10.64.1.3', port: 8081 };
 const NAS = { address: '10.64.1.4', port: 9000 };
 const PHONE = '10.64.8.2';
 
@@ -121,6 +121,28 @@ it('gives a neighbour nothing, not even with the address of another', async () =
   expect(await dial(machine, 'gw-evil', { from: '10.64.0.3', host: SHOP.address, port: SHOP.port })).toBe(
     'nothing',
   );
+  await machine.sh('ip', '-n', 'gw-evil', 'addr', 'del', '10.64.0.3/32', 'dev', 'eth0');
+});
+
+it('keeps a neighbour out of the open connections of another', async () => {
+  const connection = talk(machine, {
+    from: '10.64.0.3',
+    fromPort: 5555,
+    host: SHOP.address,
+    port: SHOP.port,
+  });
+  expect(await connection.next()).toBe('alive');
+  const count =
+    'table inet seen { chain in { type filter hook prerouting priority 0; tcp dport 5555 tcp flags syn counter; }; }';
+  await machine.sh('nft', count);
+  await machine.sh('ip', '-n', 'gw-evil', 'addr', 'add', `${SHOP.address}/32`, 'dev', 'eth0');
+  // Its SYN looks like an answer of the shop: connection tracking alone would let it through.
+  const forged = { from: SHOP.address, fromPort: SHOP.port, host: '10.64.0.3', port: 5555 };
+  expect(await dial(machine, 'gw-evil', forged)).toBe('nothing');
+  expect(await machine.sh('nft', 'list', 'table', 'inet', 'seen')).toContain('counter packets 0 ');
+  await machine.sh('ip', '-n', 'gw-evil', 'addr', 'del', `${SHOP.address}/32`, 'dev', 'eth0');
+  await machine.sh('nft', 'delete', 'table', 'inet', 'seen');
+  expect(await connection.next()).toBe('alive');
 });
 
 it('tells what it was asked for', async () => {

@@ -16,8 +16,9 @@ require('node:net').createServer((socket) => {
 `;
 
 const CLIENT = `
-const [from, host, port] = process.argv.slice(1);
-const socket = require('node:net').connect({ host, port: Number(port), ...(from === '' ? {} : { localAddress: from }) });
+const [from, host, port, fromPort] = process.argv.slice(1);
+const local = from === '' ? {} : { localAddress: from, localPort: Number(fromPort) };
+const socket = require('node:net').connect({ host, port: Number(port), ...local });
 const end = (text) => { console.log(text); process.exit(); };
 setTimeout(end, 700, 'nothing');
 socket.on('data', (data) => end(data.toString()));
@@ -26,8 +27,9 @@ socket.on('error', () => end('nothing'));
 
 /** Prints one line for each second echo; \`silence\` once an echo stays out. */
 const LASTING = `
-const [from, host, port] = process.argv.slice(1);
-const socket = require('node:net').connect({ host, port: Number(port), localAddress: from });
+const [from, host, port, fromPort] = process.argv.slice(1);
+const local = { localAddress: from, localPort: Number(fromPort) };
+const socket = require('node:net').connect({ host, port: Number(port), ...local });
 let heard = 0, silent = 0;
 socket.on('data', () => { heard++; silent = 0; console.log('alive'); });
 socket.on('error', () => console.log('silence'));
@@ -49,12 +51,8 @@ export async function serve(
 }
 
 /** What a connection hears at once: `shop sees 10.64.0.3`, or `nothing`. */
-export async function dial(
-  machine: Machine,
-  netns: string | undefined,
-  to: { readonly from?: string; readonly host: string; readonly port: number },
-): Promise<string> {
-  return machine.sh(...argv(within(netns), CLIENT, to.from ?? '', to.host, String(to.port)));
+export async function dial(machine: Machine, netns: string | undefined, to: Way): Promise<string> {
+  return machine.sh(...argv(within(netns), CLIENT, ...words(to)));
 }
 
 export interface Lasting {
@@ -63,17 +61,26 @@ export interface Lasting {
 }
 
 /** A connection that stays open and talks every 50 ms. */
-export function talk(
-  machine: Machine,
-  to: { readonly from: string; readonly host: string; readonly port: number },
-): Lasting {
-  const client: ChildProcess = machine.start(...argv([], LASTING, to.from, to.host, String(to.port)));
+export function talk(machine: Machine, to: Way): Lasting {
+  const client: ChildProcess = machine.start(...argv([], LASTING, ...words(to)));
   return {
     next: async () => {
       const [said] = (await once(client.stdout ?? client, 'data')) as [Buffer];
       return said.toString().trim().split('\n').at(-1) ?? '';
     },
   };
+}
+
+/** From which address and port, by default of the kernel's choice, to where. */
+export interface Way {
+  readonly from?: string;
+  readonly fromPort?: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+function words({ from = '', fromPort = 0, host, port }: Way): string[] {
+  return [from, host, String(port), String(fromPort)];
 }
 
 function argv(prefix: readonly string[], script: string, ...rest: string[]): [string, ...string[]] {
