@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   CommandMissing: 'A program that is needed is not on this machine.',
   ConfigInvalid: 'gateway.yaml has an error; nothing was changed.',
   ConfigMissing: 'There is no gateway.yaml yet.',
+  ConnectionRefused: 'The far end refused the connection: nothing listens there.',
   DaemonUnreachable: 'The gateway daemon does not answer.',
   DeviceUnknown: 'There is no device with this name.',
   DiskFailed: 'The disk refused to store or to return data.',

@@ -1,0 +1,95 @@
+import { GatewayError } from '../core/errors.ts';
+import type { TorPort } from '../core/ports.ts';
+import { TorConnection } from './tor-connection.ts';
+import { visitThroughTor } from './tor-visit.ts';
+
+export interface TorPortOptions {
+  readonly controlSocket: string;
+  readonly socksSocket: string;
+}
+
+/** Our own tor, seen over its unix sockets. Nothing is opened before it is needed. */
+export function createTorPort(options: TorPortOptions): TorPort {
+  return new UnixTorPort(options);
+}
+
+class UnixTorPort implements TorPort {
+  readonly #options: TorPortOptions;
+  readonly #uploaded = new Set<string>();
+  #connection: Promise<TorConnection> | undefined;
+  #isClosed = false;
+
+  constructor(options: TorPortOptions) {
+    this.#options = options;
+  }
+
+  async command(line: string, signal: AbortSignal): Promise<readonly string[]> {
+    if (/[\r\n]/.test(line)) {
+      throw new GatewayError('a command to tor is one line', { code: 'InvalidRequest', retry: 'never' });
+    }
+    const connection = await abortable(this.#connect(), signal);
+    return connection.command(line, signal);
+  }
+
+  uploaded(): ReadonlySet<string> {
+    return this.#uploaded;
+  }
+
+  async visit(host: string, port: number, signal: AbortSignal): Promise<number> {
+    const took = await visitThroughTor(this.#options.socksSocket, host, port, signal);
+    // Whoever got through to an onion had its descriptor: also one that was uploaded before we began to listen.
+    const address = /^([a-z2-7]{56})\.onion$/.exec(host)?.[1];
+    if (address !== undefined && this.#connection !== undefined) this.#uploaded.add(address);
+    return took;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const opening = this.#connection;
+    this.#connection = undefined;
+    if (opening === undefined) return;
+    const [opened] = await Promise.allSettled([opening]);
+    if (opened.status === 'fulfilled') opened.value.close();
+  }
+
+  /** One connection for all; when it ends, tor may have been restarted, and what it had uploaded is not known. */
+  #connect(): Promise<TorConnection> {
+    if (this.#isClosed) return Promise.reject(new TypeError('the tor port was closed'));
+    const current = this.#connection;
+    if (current !== undefined) return current;
+    const opening = TorConnection.open(this.#options.controlSocket, {
+      descriptor: ({ action, address }) => {
+        if (action === 'UPLOADED') this.#uploaded.add(address);
+      },
+      ended: () => forget(),
+    });
+    const forget = (): void => {
+      if (this.#connection !== opening) return;
+      this.#connection = undefined;
+      this.#uploaded.clear();
+    };
+    this.#connection = opening;
+    opening.catch(forget);
+    return opening;
+  }
+}
+
+/** The connection is shared: who stops waiting for it must not take it from the others. */
+async function abortable<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const cancelled = Promise.withResolvers<never>();
+  const abort = (): void =>
+    cancelled.reject(
+      new GatewayError('the question to tor was cancelled', {
+        code: 'Aborted',
+        retry: 'never',
+        cause: signal.reason,
+      }),
+    );
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, cancelled.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
