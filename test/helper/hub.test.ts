@@ -136,7 +136,7 @@ it('keeps a neighbour out of the open connections of another', async () => {
     'table inet seen { chain in { type filter hook prerouting priority 0; tcp dport 5555 tcp flags syn counter; }; }';
   await machine.sh('nft', count);
   await machine.sh('ip', '-n', 'gw-evil', 'addr', 'add', `${SHOP.address}/32`, 'dev', 'eth0');
-  // Its SYN looks like an answer of the shop: connection tracking alone would let it through.
+  // It has the addresses and ports of an answer of the shop.
   const forged = { from: SHOP.address, fromPort: SHOP.port, host: '10.64.0.3', port: 5555 };
   expect(await dial(machine, 'gw-evil', forged)).toBe('nothing');
   expect(await machine.sh('nft', 'list', 'table', 'inet', 'seen')).toContain('counter packets 0 ');
