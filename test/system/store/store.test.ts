@@ -191,6 +191,82 @@ describe('damage', () => {
   });
 });
 
+it('a crash between snapshot and database: the change came true, and nothing is said', async () => {
+  await filled();
+  const older = readFileSync(file('state.db'));
+  const store = open();
+  await store.commit({ putDevices: [device('carol')], removeDevices: ['alice'] });
+  store.close();
+  writeFileSync(file('state.db'), older);
+  const again = open();
+  expect(again.recovered).toEqual([]);
+  expect(again.devices()).toEqual([device('carol')]);
+  again.close();
+  const third = open();
+  expect([third.recovered, third.devices()]).toEqual([[], [device('carol')]]);
+  third.close();
+});
+
+it('a database that is several changes behind is an old copy: it is put aside, and said', async () => {
+  await filled();
+  const older = readFileSync(file('state.db'));
+  const store = open();
+  await store.commit({ removeDevices: ['alice'] });
+  await store.commit({ putDevices: [device('carol')] });
+  store.close();
+  writeFileSync(file('state.db'), older);
+  const again = open();
+  expect(again.recovered[0]).toContain('does not agree with snapshot.json');
+  expect(again.devices()).toEqual([device('carol')]);
+  again.close();
+});
+
+it('an old snapshot does not bring back what was revoked', async () => {
+  await filled();
+  const store = open();
+  await store.commit({ removeDevices: ['alice'] });
+  store.close();
+  writeFileSync(file('state.db'), 'damaged');
+  writeFileSync(file('snapshot.json'), 'damaged');
+  expect(open).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining('snapshot.prev.json') as string }),
+  );
+});
+
+it('a database that another process holds is not written, and neither is the snapshot', async () => {
+  const before = await filled();
+  const store = open();
+  const other = new DatabaseSync(file('state.db'));
+  other.exec('BEGIN IMMEDIATE');
+  expect(() => store.remember('tor/b', 'x')).toThrow(expect.objectContaining({ code: 'AlreadyRunning' }));
+  other.exec('ROLLBACK');
+  other.close();
+  expect(contents(store)).toEqual(before);
+  store.close();
+  const again = open();
+  expect([again.recovered, contents(again)]).toEqual([[], before]);
+  again.close();
+});
+
+it('a commit that fails: the snapshot is set back, and the change does not come true at the next start', async () => {
+  const before = await filled();
+  const raw = new DatabaseSync(file('state.db'));
+  // A broken reference that is looked at only when the transaction ends.
+  raw.exec(`
+    CREATE TABLE parent (id TEXT PRIMARY KEY);
+    CREATE TABLE child (id TEXT REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER fail AFTER INSERT ON item BEGIN INSERT INTO child VALUES ('x'); END;
+  `);
+  raw.close();
+  const store = open();
+  await expect(store.commit({ removeDevices: ['alice'] })).rejects.toThrow(/FOREIGN KEY/);
+  expect(contents(store)).toEqual(before);
+  store.close();
+  const again = open();
+  expect([again.recovered, contents(again)]).toEqual([[], before]);
+  again.close();
+});
+
 it('state of a later version is refused and left alone', async () => {
   await filled();
   const raw = new DatabaseSync(file('state.db'));
