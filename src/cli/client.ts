@@ -77,11 +77,7 @@ async function readAll(socket: string, response: IncomingMessage, signal: AbortS
   return parse(socket, Buffer.concat(chunks).toString());
 }
 
-async function* linesOf(
-  socket: string,
-  response: IncomingMessage,
-  signal: AbortSignal,
-): AsyncGenerator<unknown> {
+async function* linesOf(socket: string, response: IncomingMessage, signal: AbortSignal): AsyncGenerator {
   response.setEncoding('utf8');
   let rest = '';
   try {

@@ -34,11 +34,7 @@ export function progressOn(terminal: Terminal, isWatched: boolean, now: () => nu
   };
 }
 
-/** Text from elsewhere without anything that a terminal obeys. */
+/** Text from elsewhere without anything that a terminal obeys: controls (Cc) and letters that only steer (Cf). */
 export function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return stripVTControlCharacters(text).replace(
-    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g,
-    ' ',
-  );
+  return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
 }
