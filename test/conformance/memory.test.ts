@@ -13,6 +13,7 @@ partContract({
     return Promise.resolve({
       ports: unavailablePorts({ keys, crypto: nodeCrypto }),
       parts: [],
+      permit: () => Promise.resolve(),
       open: () => memoryProvider(machine),
       plantStranger: () => {
         machine.strangers.add('somebody');

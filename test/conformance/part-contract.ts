@@ -28,6 +28,8 @@ export interface ContractWorld {
   readonly ports: Ports;
   /** Built-in parts that the provider needs, foundations first. */
   readonly parts: readonly Part[];
+  /** Tells the helper what the config justifies, as the daemon does before each pass. */
+  permit(desired: Desired): Promise<void>;
   /** A new instance over the same machine: what a restart of the daemon is. */
   open(): Provider;
   /** Makes something that looks like ours but is not; `intact` says whether it is still there. */
@@ -80,7 +82,7 @@ export function partContract(setup: ContractSetup): void {
   const { one, changed, two } = setup.samples;
   const contractCase = (name: ContractCase, run: () => Promise<void>): void => {
     const why = setup.skip?.[name];
-    if (why === undefined) it(name, run, 60_000);
+    if (why === undefined) it(name, run, 180_000);
     else it.skip(`${name} (skipped: ${why})`);
   };
 
@@ -103,8 +105,11 @@ export function partContract(setup: ContractSetup): void {
       ports,
     });
     const compile = (sample: Sample): Desired => desiredOf(sample, world.parts, provider);
-    const drive = (sample: Sample, ports = world.ports) =>
-      pass(all(), compile(sample).resources, context(ports), SILENT);
+    const drive = async (sample: Sample, ports = world.ports) => {
+      const desired = compile(sample);
+      await world.permit(desired);
+      return pass(all(), desired.resources, context(ports), SILENT);
+    };
     const converge = async (sample: Sample) => {
       const report = await drive(sample);
       expect(report.failed.map(({ error }) => error.message)).toEqual([]);
@@ -201,6 +206,7 @@ export function partContract(setup: ContractSetup): void {
     });
 
     contractCase('does nothing when aborted', async () => {
+      await world.permit(compile(one));
       const [first] = planAll(all(), compile(one).resources, new Map());
       const aborted = context(world.ports, AbortSignal.abort());
       await expect(first?.part.apply(first.change, aborted)).rejects.toThrow();
@@ -236,9 +242,9 @@ export function partContract(setup: ContractSetup): void {
     };
 
     contractCase('fails with typed errors', async () => {
-      const report = await drive(one, faultyPorts(world.ports, { at: 1_000_000, when: 'before' }).ports);
-      expect(report.failed).toEqual([]);
-      for (const { error } of (await drive(two, refusing(world.ports))).failed) {
+      const { failed } = await drive(one, refusing(world.ports));
+      if (world.parts.length > 0) expect(failed).not.toEqual([]);
+      for (const { error } of failed) {
         expect(error).toBeInstanceOf(GatewayError);
         expect(error.message).not.toBe('');
       }

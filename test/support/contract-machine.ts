@@ -1,0 +1,60 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Provider } from '../../src/core/contract.ts';
+import type { Ports } from '../../src/core/ports.ts';
+import { appliedOf } from '../../src/daemon/applied.ts';
+import { namespacesPart } from '../../src/parts/namespaces/index.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
+import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+import { createKeys, memoryRegistry } from '../../src/system/keys.ts';
+import { createTorPort } from '../../src/system/tor.ts';
+import type { ContractWorld } from '../conformance/part-contract.ts';
+import { startGateway } from './gateway-machine.ts';
+import { startMachine, type Machine } from './machine.ts';
+import { unavailablePorts } from './unavailable-ports.ts';
+
+export interface ContractMachineOptions {
+  readonly open: () => Provider;
+  /** Before the provider is first asked: keys that the daemon would have written. */
+  readonly prepare?: (ports: Ports) => Promise<void>;
+  readonly stranger: (machine: Machine) => Promise<{ intact(): Promise<boolean> }>;
+}
+
+/** A machine of its own with the real helper on it: what a real provider is tried on. */
+export async function contractMachine(options: ContractMachineOptions): Promise<ContractWorld> {
+  const machine = await startMachine();
+  const gateway = await startGateway(machine);
+  const directory = await mkdtemp(join(tmpdir(), 'gwk-'));
+  const paths = pathsOf(directoriesIn('/run/gw-root'));
+  const keys = createKeys({ directory, registry: memoryRegistry(), crypto: nodeCrypto });
+  const tor = createTorPort({
+    controlSocket: machine.outside(paths.torControl),
+    socksSocket: machine.outside(paths.torSocks),
+  });
+  const ports = unavailablePorts({ keys, crypto: nodeCrypto, helper: gateway.helper, tor });
+  await options.prepare?.(ports);
+  return {
+    ports,
+    parts: [namespacesPart],
+    permit: (desired) => gateway.apply(appliedOf(desired)),
+    open: options.open,
+    plantStranger: () => options.stranger(machine),
+    secrets: () => secretsIn(directory),
+    close: async () => {
+      await tor.close();
+      gateway.helper.close();
+      await machine.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Every long word of every key file: the secret is one of them, whatever the format. */
+async function secretsIn(directory: string): Promise<string[]> {
+  const files = await readdir(directory, { recursive: true, withFileTypes: true });
+  const texts = files
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8'));
+  return (await Promise.all(texts)).flatMap((text) => text.split(/\s+/).filter((word) => word.length >= 40));
+}
