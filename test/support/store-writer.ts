@@ -1,4 +1,4 @@
-import { openStore } from '../../../src/system/store/index.ts';
+import { openStore } from '../../src/system/store/index.ts';
 
 /**
  * A child process that writes until it is killed, and says each change once it was acknowledged. Every change touches
