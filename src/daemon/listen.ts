@@ -74,11 +74,13 @@ function isAnswered(path: string): Promise<boolean> {
 }
 
 function listen(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', (error) => reject(refused(path, error)));
+  // The file appears within `listen`, before it returns: nothing else of this process sees the umask.
   const before = process.umask(0o177);
-  return new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(refused(path, error)));
-    server.listen(path, () => resolve());
-  }).finally(() => process.umask(before));
+  server.listen(path, resolve);
+  process.umask(before);
+  return promise;
 }
 
 /** Ends what is idle at once, and what is being answered after a while. The socket file goes with the server. */
