@@ -5,7 +5,7 @@ import { ensureNetns, ipBatch, isNetns, removeLink, removeNetns, setSysctls } fr
 import { loadRules } from '../system/nft.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
-import { isUp, linkCalled, listLinks } from './links.ts';
+import { isUp, type Link, linkCalled, listLinks } from './links.ts';
 import { addMark, listMarks, removeMark } from './marks.ts';
 import { hubNetns, ownerOf, SERVICE_END, serviceLink, serviceNetns } from './names.ts';
 import { removeResolverFiles, writeResolverFiles } from './resolver-files.ts';
@@ -20,12 +20,20 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
   await addMark(environment, network, { service, namespace: spec.namespace });
   const isNew = !(await isNetns(netns));
   await ensureNetns(netns, signal);
-  await loadRules(netns, serviceRules(spec), signal);
-  await setSysctls(netns, SERVICE_SYSCTLS, signal);
   await writeResolverFiles(netns, environment);
   const hub = hubNetns(network);
-  const isWhole = !isNew && (await isLinked(hub, service, spec, signal));
-  if (!isWhole) await makeLink(network, service, spec, signal);
+  const [links] = await Promise.all([
+    listLinks(hub, signal),
+    loadRules(netns, serviceRules(spec), signal),
+    setSysctls(netns, SERVICE_SYSCTLS, signal),
+  ]);
+  const present = linkCalled(serviceLink(service), links);
+  const isWhole = !isNew && present !== undefined && isFor(spec, present);
+  if (!isWhole) {
+    if (present !== undefined) await removeLink(hub, present.ifname, signal);
+    if (!isNew) await removeLink(netns, SERVICE_END, signal);
+    await makeLink(network, service, spec, signal);
+  }
   await ipBatch(hub, finishLink(service, spec, ownerOf(environment)), signal);
   return {};
 };
@@ -52,8 +60,6 @@ async function makeLink(
   const name = serviceLink(service);
   const hub = hubNetns(network);
   const netns = serviceNetns(network, spec.namespace);
-  await removeLink(hub, name, signal);
-  await removeLink(netns, SERVICE_END, signal);
   await ipBatch(hub, [`link add name ${name} type veth peer name ${SERVICE_END} netns ${netns}`], signal);
   await ipBatch(
     netns,
@@ -68,16 +74,10 @@ async function makeLink(
   );
 }
 
-async function isLinked(
-  hub: string,
-  service: string,
-  spec: NamespaceSpec,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const found = linkCalled(serviceLink(service), await listLinks(hub, signal));
-  const alias = parseAlias(found?.ifalias, ServiceAlias);
-  if (found === undefined || alias === undefined || !isUp(found)) return false;
-  return alias.spec.namespace === spec.namespace && alias.spec.address === spec.address;
+/** Leads to this namespace and address; then it stays, and with it the connections. */
+function isFor(spec: NamespaceSpec, link: Link): boolean {
+  const alias = parseAlias(link.ifalias, ServiceAlias);
+  return isUp(link) && alias?.spec.namespace === spec.namespace && alias.spec.address === spec.address;
 }
 
 /** A service that moved to a namespace of another name leaves nothing behind. */
