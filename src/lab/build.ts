@@ -1,6 +1,6 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf, GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Argv } from '../system/run.ts';
 import { enterLab, enterNode, environmentInside, startHolder, type LabNode, type NodeState } from './node.ts';
 import { writeNodeFiles } from './node-files.ts';
@@ -12,7 +12,7 @@ import type { TorState } from './tor-cache.ts';
 import { clientLines } from './tor-network.ts';
 import { resolverOf, type NodeSpec, type Topology } from './topology.ts';
 import { startInUserNamespace } from './user-namespace.ts';
-import { waitFor } from './waiting.ts';
+import { exists, waitFor } from './waiting.ts';
 import {
   addressCommands,
   cableCommands,
@@ -79,23 +79,17 @@ async function startInit({ directory, isDetached, signal }: BuildOptions): Promi
     logFile,
     signal,
   });
-  await waitFor(
-    () =>
-      stat(join(top, 'ready')).then(
-        () => true,
-        (error: unknown) => {
-          if (errnoOf(error) === 'ENOENT') return undefined;
-          throw error;
-        },
-      ),
-    {
+  const until = (file: string): Promise<true> =>
+    waitFor(() => exists(join(top, file)), {
       signal,
       timeoutMs: 10_000,
       what: 'the lab is up',
       failed: async () =>
         isAlive(launcher) ? undefined : `the lab did not start: ${await readFile(logFile, 'utf8')}`,
-    },
-  );
+    });
+  await until('leashed');
+  await writeFile(join(top, 'go-on'), '');
+  await until('ready');
   const pid = childrenByParent().get(launcher.pid)?.[0];
   const init = pid === undefined ? undefined : identify(pid);
   if (init === undefined) throw new GatewayError('the lab ended at its start', { code: 'LabFailed' });

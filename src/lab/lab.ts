@@ -6,11 +6,10 @@ import { buildLab, startNodes } from './build.ts';
 import { loadTopology } from './load.ts';
 import { HeldNode, type LabNode, type NodeState } from './node.ts';
 import { LAB_PREFIX, LABS, tunDevice } from './places.ts';
-import { identify, isAlive, killNow } from './processes.ts';
+import { identify } from './processes.ts';
 import { isRecordAlive, readRecord, writeRecord, type LabRecord } from './record.ts';
-import { removeFolder, removeStaleLabs } from './removal.ts';
+import { endProcesses, removeFolder, removeStaleLabs } from './removal.ts';
 import type { Topology } from './topology.ts';
-import { waitFor } from './waiting.ts';
 
 export type { LabNode } from './node.ts';
 
@@ -181,17 +180,9 @@ class HeldLab implements Lab {
   }
 
   async stop(): Promise<void> {
-    const { launcher, init } = this.#record;
-    const all = [init, launcher].filter((process) => process !== undefined);
-    for (const process of all) killNow(process);
     // Not the caller's signal: that one may be why we stop.
     const signal = AbortSignal.timeout(30_000);
-    await waitFor(() => (all.some(isAlive) ? undefined : true), {
-      signal,
-      timeoutMs: 20_000,
-      what: `every process of the lab ${this.name} has ended`,
-      intervalMs: 1,
-    });
+    await endProcesses([this.#record.init, this.#record.launcher], signal);
     await removeFolder(this.directory, signal);
   }
 

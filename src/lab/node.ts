@@ -1,11 +1,11 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf, GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import { detach, run, type Argv, type DetachOptions, type Ran, type RunOptions } from '../system/run.ts';
 import { environmentOutside, PATH_INSIDE, TOOLS_INSIDE } from './places.ts';
 import { childrenByParent, identify, isAlive, killNow, type ProcessId } from './processes.ts';
 import { NODE } from './scripts.ts';
-import { waitFor } from './waiting.ts';
+import { exists, waitFor } from './waiting.ts';
 
 /** One machine of the lab. */
 export interface LabNode {
@@ -92,16 +92,6 @@ export async function startHolder({ init, name, hidden, signal }: HolderOptions)
 function isRunning(pid: number): boolean {
   const identity = identify(pid);
   return identity !== undefined && isAlive(identity);
-}
-
-async function exists(file: string): Promise<true | undefined> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 export interface NodeState {

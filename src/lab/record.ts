@@ -76,7 +76,8 @@ export async function findLabs(): Promise<FoundLab[]> {
       throw error;
     });
     if (info === undefined || info.uid !== uid) continue;
-    const record = await readRecord(directory);
+    const record = await recordOf(directory);
+    if (record === 'foreign') continue;
     // Without a record it is being made this moment, or somebody died while making it.
     const isYoung = Date.now() - info.mtimeMs < YOUNG_MS;
     found.push({ directory, record, isAlive: record === undefined ? isYoung : isRecordAlive(record) });
@@ -84,6 +85,18 @@ export async function findLabs(): Promise<FoundLab[]> {
   return found;
 }
 
-export function isRecordAlive({ creator, init }: LabRecord): boolean {
+/** A lab of another version of the gateway is that version's to end. */
+async function recordOf(directory: string): Promise<LabRecord | undefined | 'foreign'> {
+  try {
+    return await readRecord(directory);
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'LabFailed') return 'foreign';
+    throw error;
+  }
+}
+
+/** A lab that is not detached has no right to outlive its creator. */
+export function isRecordAlive({ creator, init, isDetached }: LabRecord): boolean {
+  if (!isDetached && !isAlive(creator)) return false;
   return init === undefined ? isAlive(creator) : isAlive(init);
 }

@@ -3,24 +3,41 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { LABS } from './places.ts';
-import { isAlive } from './processes.ts';
+import { isAlive, killNow, type ProcessId } from './processes.ts';
 import { findLabs } from './record.ts';
 import { AWAIT_IDS } from './scripts.ts';
 import { startInUserNamespace } from './user-namespace.ts';
 import { waitFor } from './waiting.ts';
 
-/** Folders of labs that died with their owner. Processes, namespaces and mounts ended by themselves. */
+/** Folders of labs that died with their owner, and whatever of them did not end by itself. */
 export async function removeStaleLabs(signal: AbortSignal): Promise<void> {
-  for (const lab of await findLabs()) {
-    if (!lab.isAlive) await removeFolder(lab.directory, signal);
+  for (const { directory, isAlive: isUsed, record } of await findLabs()) {
+    if (isUsed) continue;
+    await endProcesses([record?.init, record?.launcher], signal);
+    await removeFolder(directory, signal);
   }
+}
+
+/** Ends process 1 of a lab, and with it, by the kernel, every process and namespace of it. */
+export async function endProcesses(
+  all: readonly (ProcessId | undefined)[],
+  signal: AbortSignal,
+): Promise<void> {
+  const processes = all.filter((process) => process !== undefined);
+  for (const process of processes) killNow(process);
+  await waitFor(() => (processes.some(isAlive) ? undefined : true), {
+    signal,
+    timeoutMs: 20_000,
+    what: 'every process of a lab has ended',
+    intervalMs: 1,
+  });
 }
 
 export async function removeFolder(directory: string, signal: AbortSignal): Promise<void> {
   try {
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {
-    // Files of the lab's other users (subordinate ids), or overlayfs's own folder without permissions.
+    // Files of the lab's other users (subordinate ids).
     if (errnoOf(error) !== 'EACCES' && errnoOf(error) !== 'EPERM') throw error;
     await removeAsLabRoot(directory, signal);
   }

@@ -4,14 +4,30 @@
  * mount, wait and collect orphans (`wait` does) for days in half a megabyte.
  */
 
-/** Waits for the file $1 (its ids are mapped), then becomes INIT: only an exec as user 0 gives it its capabilities back. */
-export const AWAIT_IDS =
-  'until [ -e "$1" ]; do sleep 0.005; done; script=$2; shift 2; exec dash -c "$script" lab-init "$@"';
+/**
+ * Waits for the file $1 (its ids are mapped), then becomes the script $2: only an exec as user 0 gives it its
+ * capabilities back. That exec also makes the kernel forget that it should die with its parent (prctl(2)), so it says
+ * so again.
+ */
+export const AWAIT_IDS = `
+until [ -e "$1" ]; do sleep 0.005; done
+script=$2
+shift 2
+exec setpriv --pdeathsig KILL -- dash -c "$script" lab-init "$@"
+`;
 
 /** $1 lab directory, $2 the gateway's folder, $3 tools, $4 device node of /dev/net/tun */
 export const INIT = `
 set -eu
 cd /
+: >"$1/.top/leashed"
+waited=0
+until [ -e "$1/.top/go-on" ]; do
+  # Whoever started us died before we were on the leash: nobody else would end us.
+  waited=$((waited + 1))
+  [ "$waited" -lt 2000 ] || exit 1
+  sleep 0.005
+done
 step='mount a fresh /proc (inside a container, /proc must not be masked)'
 trap 'echo "lab: could not $step" >&2' EXIT
 mount -t proc proc /proc
@@ -39,16 +55,16 @@ fi
 step='put the gateway under /opt'
 mkdir -p /run/opt/gateway /run/opt/gateway-tools /run/opt/bin
 ln -s ../gateway/bin/gateway /run/opt/bin/gateway
-mount --bind "$2" /run/opt/gateway
+mount --rbind "$2" /run/opt/gateway
 mount -o remount,bind,ro /run/opt/gateway
 if [ -d "$3" ]; then
-  mount --bind "$3" /run/opt/gateway-tools
+  mount --rbind "$3" /run/opt/gateway-tools
   mount -o remount,bind,ro /run/opt/gateway-tools
 fi
 mount --rbind /run/opt /opt
 mount --rbind /run/dev /dev
 step='make the machine read-only for the lab'
-mount --bind /tmp /tmp
+mount --rbind /tmp /tmp
 mount -o remount,bind,ro /
 mount -o remount,bind,ro /sys
 step='say that it is up'
@@ -58,7 +74,12 @@ sleep infinity &
 while :; do wait; done
 `;
 
-/** $1 name of the node, $2 its hidden folder. Process 1 of the node: killing it is the node's power cut. */
+/**
+ * Binds a whole tree (--rbind) wherever something may be mounted below: without root, the kernel lets nobody look
+ * under another's mount, and for the same reason refuses an overlay over an /etc with a mounted file in it.
+ *
+ * $1 name of the node, $2 its hidden folder. Process 1 of the node: killing it is the node's power cut.
+ */
 export const NODE = `
 set -eu
 cd /
@@ -66,9 +87,11 @@ step='mount a private /run'
 trap 'echo "lab: $1 could not $step" >&2' EXIT
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/netns /run/wireguard /run/lock
-step='lay its own files over /etc and /var (overlayfs in user namespaces: Linux 5.11 or later)'
-mount -t overlay overlay -o "userxattr,lowerdir=/etc,upperdir=$2/etc,workdir=$2/etc.work" /etc
-mount -t overlay overlay -o "userxattr,lowerdir=/var,upperdir=$2/var,workdir=$2/var.work" /var
+step='put its own /etc and /var in place'
+mkdir /run/machine-etc
+mount --rbind /etc /run/machine-etc
+mount --bind "$2/etc" /etc
+mount --bind "$2/var" /var
 step='set its name'
 hostname "$1"
 step='switch IPv6 off'

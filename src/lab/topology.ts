@@ -89,7 +89,7 @@ export function parseTopology(input: unknown, source: string): Topology {
   const parsed = TopologySchema.safeParse(input);
   const mistakes = parsed.success
     ? mistakesOf(parsed.data)
-    : parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+    : parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${sentenceOf(issue)}`);
   if (parsed.success && mistakes.length === 0) return parsed.data;
   throw new GatewayError(
     `topology ${source} has ${mistakes.length} mistake(s):\n  ${mistakes.join('\n  ')}`,
@@ -99,6 +99,11 @@ export function parseTopology(input: unknown, source: string): Topology {
       hint: 'docs/lab.md describes every field',
     },
   );
+}
+
+/** A name that is refused is an issue about a key, whose own issues say why. */
+function sentenceOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_key' ? issue.issues.map(({ message }) => message).join(', ') : issue.message;
 }
 
 /** What the schema cannot say: that the parts fit together. */

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import { labCacheFolder } from './places.ts';
 import { keysExpire, makeTorKeys } from './tor-keys.ts';
@@ -30,7 +30,8 @@ export async function prepareTorState(
   addresses: readonly string[],
   signal: AbortSignal,
 ): Promise<TorState> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(directory), { recursive: true });
+  await mkdir(directory, { mode: 0o700, recursive: true });
   const kept = await latest(addresses);
   if (kept !== undefined) {
     const relays = await restore(kept, directory);

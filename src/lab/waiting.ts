@@ -1,5 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GatewayError } from '../core/errors.ts';
+import { errnoOf, GatewayError } from '../core/errors.ts';
 
 export interface WaitOptions {
   readonly signal: AbortSignal;
@@ -40,5 +41,16 @@ async function pause(milliseconds: number, { signal, what }: WaitOptions): Promi
       retry: 'never',
       cause,
     });
+  }
+}
+
+/** For `waitFor`: true once there is such a file. */
+export async function exists(file: string): Promise<true | undefined> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
