@@ -61,10 +61,14 @@ export class Changes {
   }
 
   /** Rewrites the file, when the new text is valid, and applies it. */
-  edit(change: (text: string) => string, progress: Progress, signal: AbortSignal): Promise<UpReport> {
+  edit(
+    change: (text: string) => string | Promise<string>,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport> {
     return this.#turn.take(async () => {
       const { file } = this.#options;
-      const text = change(await file.read());
+      const text = await change(await file.read());
       file.parse(text);
       await file.write(text);
       return this.#applyText(text, progress, signal);

@@ -1,4 +1,11 @@
-import { addService, removeExposure, removeService, setExposure, setService } from '../core/config-edit.ts';
+import {
+  addService,
+  removeExposure,
+  removeService,
+  setExposure,
+  setService,
+  type ServiceDraft,
+} from '../core/config-edit.ts';
 import type { Handout, Provider } from '../core/contract.ts';
 import type { Control, PlaceReport, Progress, UpReport } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -41,7 +48,7 @@ export function createControl(options: ControlOptions): Control {
     plan: (signal) => changes.preview(signal),
     up: (progress, signal) => changes.apply(progress, signal),
     down: (progress, signal) => down(options, progress, signal),
-    addService: (draft, progress, signal) => edit((text) => addService(text, draft), progress, signal),
+    addService: (draft, progress, signal) => add(options, draft, progress, signal),
     setService: (name, set, progress, signal) =>
       edit((text) => setService(text, name, set), progress, signal),
     removeService: (name, progress, signal) => edit((text) => removeService(text, name), progress, signal),
@@ -58,6 +65,26 @@ export function createControl(options: ControlOptions): Control {
     generations: () => Promise.resolve(store.generations()),
     rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),
   };
+}
+
+/** A new service is nobody's yet: grants that an earlier one of the same name left behind do not pass to it. */
+async function add(
+  { changes, store }: ControlOptions,
+  draft: ServiceDraft,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<UpReport> {
+  const stale = store.devices().filter((device) => device.services.includes(draft.name));
+  const without = stale.map((device) => ({
+    ...device,
+    services: device.services.filter((service) => service !== draft.name),
+  }));
+  const edit = async (text: string): Promise<string> => {
+    const edited = addService(text, draft);
+    if (without.length > 0) await store.commit({ putDevices: without });
+    return edited;
+  };
+  return changes.edit(edit, progress, signal);
 }
 
 async function down(options: ControlOptions, progress: Progress, signal: AbortSignal): Promise<void> {

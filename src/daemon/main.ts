@@ -45,7 +45,7 @@ export async function runDaemon({ directories, signal, log }: DaemonOptions): Pr
   const paths = pathsOf(directories);
   const lock = takeLock(paths.daemonLock);
   try {
-    const store = await openStore(paths);
+    const store = openStore({ database: paths.database, snapshot: paths.snapshot });
     try {
       await serve({ paths, store, signal, log });
     } finally {
