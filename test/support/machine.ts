@@ -59,7 +59,7 @@ export async function startMachine(): Promise<Machine> {
   const enter = [
     '--target',
     String(pid),
-    ...(UID === 0 ? [] : ['--user']),
+    ...(UID === 0 ? [] : ['--user', '--preserve-credentials']),
     '--net',
     '--mount',
     '--pid',

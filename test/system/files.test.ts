@@ -58,7 +58,7 @@ describe('on a disk of its own', () => {
     try {
       await machine.sh('mount', '-t', 'tmpfs', ...(option === 'ro' ? [] : ['-o', option]), 'disk', '/mnt');
       await machine.sh('sh', '-c', 'printf old > /mnt/state');
-      if (option === 'ro') await machine.sh('mount', '-o', 'remount,ro', '/mnt');
+      if (option === 'ro') await machine.sh('mount', '-o', 'remount,bind,ro', '/mnt');
       expect(await machine.sh(NODE, '--input-type=module', '-e', WRITE)).toBe(`${code} old state`);
     } finally {
       await machine.stop();
