@@ -5,7 +5,7 @@ import type { OperationArguments, Peer, WireguardInterface } from '../core/opera
 import type { Network } from '../core/service.ts';
 import { inNetns, ipBatch, isNetns, removeLink } from '../system/netns.ts';
 import { run } from '../system/run.ts';
-import { decodeKey, type DumpedPeer } from '../wire/wireguard.ts';
+import { decodeKey, type DumpedPeer, type WireguardDump } from '../wire/wireguard.ts';
 import { formatAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { cutFlows } from './hub.ts';
@@ -137,20 +137,22 @@ export async function observeWireguard(
   const owner = ownerOf(environment);
   const ours = links.filter((link) => link.alias === undefined || link.alias.owner === owner);
   return Promise.all(
-    ours.map(async (link) => {
-      const dump = await dumpInterface(network, link, signal);
-      const isWhole = link.place === 'hub' && link.alias !== undefined && link.isUp && link.isRouted;
-      return {
-        name: link.name,
-        publicKey: dump?.publicKey ?? '',
-        listenPort: dump?.listenPort ?? 0,
-        address: (isWhole && link.addresses.length === 1 ? link.addresses[0] : undefined) ?? '',
-        endpoint: link.alias?.endpoint ?? '',
-        implementation: link.implementation,
-        peers: (dump?.peers ?? []).map(describePeer),
-      };
-    }),
+    ours.map(async (link) => describeLink(link, await dumpInterface(network, link, signal))),
   );
+}
+
+function describeLink(link: WireguardLink, dump: WireguardDump | undefined): WireguardInterface {
+  const { name, place, implementation, alias, isUp, isRouted, addresses } = link;
+  const isWhole = place === 'hub' && alias !== undefined && isUp && isRouted && addresses.length === 1;
+  return {
+    name,
+    implementation,
+    address: (isWhole ? addresses[0] : undefined) ?? '',
+    endpoint: alias?.endpoint ?? '',
+    publicKey: dump?.publicKey ?? '',
+    listenPort: dump?.listenPort ?? 0,
+    peers: (dump?.peers ?? []).map(describePeer),
+  };
 }
 
 function describePeer(peer: DumpedPeer): Peer {
@@ -206,7 +208,7 @@ async function demandDump(
   name: string,
   environment: HelperEnvironment,
   signal: AbortSignal,
-): Promise<NonNullable<Awaited<ReturnType<typeof dumpInterface>>>> {
+): Promise<WireguardDump> {
   const link = await findLink(network, name, environment, signal);
   const dump = link?.place === 'hub' ? await dumpInterface(network, link, signal) : undefined;
   if (dump !== undefined) return dump;

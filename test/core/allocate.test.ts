@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   allocate,
   allocateAll,
@@ -62,7 +62,7 @@ describe('allocation', () => {
         const before = allocateAll(range, names, new Map()).addresses;
         const after = allocateAll(range, [...more, ...names], before);
         for (const [owner, address] of before) expect(after.addresses.get(owner)).toBe(address);
-        const reversed = allocateAll(range, [...more, ...names].reverse(), before);
+        const reversed = allocateAll(range, [...more, ...names].toReversed(), before);
         expect(reversed).toEqual(after);
         expect(new Set(after.addresses.values()).size).toBe(after.addresses.size);
         expect(after.addresses.size + after.exhausted.length).toBe(new Set([...more, ...names]).size);

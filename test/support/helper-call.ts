@@ -1,23 +1,17 @@
 /**
- * One operation of the root helper in a process of its own: `node helper-call.ts ROOT OPERATION [stay]` reads the input
- * as JSON and prints what it resolved with, or the error. With `stay` it goes on living, to be killed.
+ * One operation of the root helper in a process of its own: `node helper-call.ts ROOT OPERATION JSON [stay]` prints what
+ * it resolved with, or the error. With `stay` it goes on living, to be killed.
  */
 import { mkdir } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { GatewayError } from '../../src/core/errors.ts';
 import { OPERATIONS } from '../../src/core/operations.ts';
 import { ensureHub, replaceFlows } from '../../src/helper/hub.ts';
 import { ensureNamespace } from '../../src/helper/namespace.ts';
-import {
-  ensureWireguard,
-  observeWireguard,
-  removePeer,
-  removeWireguard,
-  setPeer,
-} from '../../src/helper/wireguard.ts';
+import { observe } from '../../src/helper/observe.ts';
+import { ensureWireguard, removePeer, removeWireguard, setPeer } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 
-const [, , root = '', operation = '', stay] = process.argv;
+const [, , root = '', operation = '', json = '', stay] = process.argv;
 const directories = directoriesIn(root);
 const root0 = { uid: 0, gid: 0 };
 const environment = {
@@ -47,14 +41,14 @@ async function call(input: unknown): Promise<unknown> {
     case 'wireguard.removePeer':
       return removePeer(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'observe':
-      return observeWireguard(OPERATIONS[operation].input.parse(input).network, environment, signal);
+      return observe(OPERATIONS[operation].input.parse(input), environment, signal);
     default:
       throw new Error(`unknown operation ${operation}`);
   }
 }
 
 try {
-  const result = await call(JSON.parse(await text(process.stdin)));
+  const result = await call(JSON.parse(json));
   process.stdout.write(`${JSON.stringify({ result })}\n`);
   if (stay === 'stay') setInterval(() => undefined, 1000);
 } catch (error) {

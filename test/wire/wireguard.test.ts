@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeKey, encodeKey, isKey, parseDump, renderConf, toHex } from '../../src/wire/wireguard.ts';
 import { parseConf } from '../support/wireguard-grammar.ts';
 
