@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { networkFor } from '../../../src/core/allocate.ts';
+import type { Compiled, CompileInput } from '../../../src/core/contract.ts';
+import type { Device, Service } from '../../../src/core/service.ts';
+import { encodeKey } from '../../../src/wire/wireguard.ts';
+import { wireguard } from '../../../providers/wireguard/index.ts';
+import type { Options, Settings, Spec } from '../../../providers/wireguard/spec.ts';
+
+const service = (name: string, address: string, port = 80): Service => ({
+  name,
+  kind: 'http',
+  privacy: 'open',
+  port,
+  place: { type: 'namespace', name },
+  address,
+  dial: { host: address, port },
+});
+const device = (name: string, services: readonly string[], fill: number): Device => ({
+  name,
+  services,
+  publicKey: encodeKey(new Uint8Array(32).fill(fill)),
+  addedAt: '2026-11-20T00:00:00.000Z',
+});
+const SHOP = service('shop', '10.64.1.2');
+const WIKI = service('wiki', '10.64.1.3');
+const HIDDEN = service('hidden', '10.64.1.4');
+
+function compile(change: Partial<CompileInput<Options, Settings>> = {}): Compiled<Spec> {
+  return wireguard.compile({
+    network: networkFor('gw', '10.64.0.0/20'),
+    services: [SHOP, WIKI, HIDDEN],
+    exposures: [SHOP, WIKI].map((exposed) => ({ service: exposed, options: {} })),
+    devices: [
+      device('phone', ['shop', 'hidden'], 1),
+      device('laptop', ['wiki', 'shop'], 2),
+      device('old', [], 3),
+    ],
+    wants: [],
+    ledger: {},
+    settings: wireguard.settings.parse({ endpoint: 'home.example.net:51820' }),
+    ...change,
+  });
+}
+
+describe('compile', () => {
+  it('makes one interface, and a peer for each device with a service that is exposed here', () => {
+    const { resources, wants } = compile();
+    expect(resources.map(({ spec, neededBy, label }) => ({ spec, neededBy, label }))).toEqual([
+      {
+        spec: {
+          type: 'interface',
+          name: 'gwwg0',
+          listenPort: 51820,
+          address: '10.64.8.1',
+          endpoint: 'home.example.net:51820',
+        },
+        neededBy: ['shop', 'wiki'],
+      },
+      {
+        spec: {
+          type: 'peer',
+          interface: 'gwwg0',
+          publicKey: device('', [], 2).publicKey,
+          address: '10.64.8.2',
+        },
+        neededBy: ['shop', 'wiki'],
+        label: 'laptop',
+      },
+      {
+        spec: {
+          type: 'peer',
+          interface: 'gwwg0',
+          publicKey: device('', [], 1).publicKey,
+          address: '10.64.8.4',
+        },
+        neededBy: ['shop'],
+        label: 'phone',
+      },
+    ]);
+    const from = (address: string) => ({ interface: 'gwwg0', address });
+    expect(wants).toEqual([
+      { part: 'namespaces', from: from('10.64.8.2'), service: 'shop' },
+      { part: 'namespaces', from: from('10.64.8.2'), service: 'wiki' },
+      { part: 'namespaces', from: from('10.64.8.4'), service: 'shop' },
+    ]);
+  });
+
+  it('keeps the address of a device for life, and gives it to nobody else', () => {
+    const { ledger } = compile();
+    expect(ledger).toEqual({
+      'device/laptop': '10.64.8.2',
+      'device/old': '10.64.8.3',
+      'device/phone': '10.64.8.4',
+    });
+    const later = compile({ ledger, devices: [device('phone', [], 9), device('aunt', ['shop'], 4)] });
+    expect(later.ledger).toEqual({ 'device/aunt': '10.64.8.2', 'device/phone': '10.64.8.4' });
+    expect(compile({ ledger, exposures: [] }).ledger).toEqual(ledger);
+  });
+
+  it('makes nothing when nothing is exposed', () => {
+    expect(compile({ exposures: [] })).toMatchObject({ resources: [], wants: [], problems: [] });
+  });
+
+  it('says what is missing when there is no endpoint, and keeps addresses', () => {
+    const compiled = compile({ settings: wireguard.settings.parse({}) });
+    expect(compiled).toMatchObject({ resources: [], wants: [] });
+    expect(compiled.problems.map(({ code, service: name }) => [code, name])).toEqual([
+      ['EndpointMissing', 'shop'],
+      ['EndpointMissing', 'wiki'],
+    ]);
+    expect(compiled.problems[0]?.hint).toContain('wireguard: { endpoint:');
+    expect(Object.keys(compiled.ledger)).toHaveLength(3);
+  });
+
+  it('names the device for which no address is left', () => {
+    const network = networkFor('gw', '10.64.0.0/24');
+    const devices = Array.from({ length: 126 }, (_, index) => device(`device-${index + 100}`, ['shop'], 1));
+    expect(() => compile({ network, devices })).toThrow('no address is left for device device-225');
+    expect(compile({ network, devices: devices.slice(1) }).resources).toHaveLength(126);
+  });
+});
+
+describe('settings', () => {
+  it.each([
+    { endpoint: 'home.example.net' },
+    { endpoint: 'a:1\nPostUp = reboot' },
+    { port: 0 },
+    { mtu: 100 },
+    { dns: '1.1.1.1' },
+  ])('refuse %j', (settings) => expect(wireguard.settings.safeParse(settings).success).toBe(false));
+
+  it('have a port without being told', () => expect(wireguard.settings.parse({})).toEqual({ port: 51820 }));
+});

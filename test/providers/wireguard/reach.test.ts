@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import type { Peer } from '../../../src/core/operations.ts';
+import { judge } from '../../../providers/wireguard/reach.ts';
+
+const NOW = 1_763_600_000;
+const OWN = ['11.2.0.2'];
+
+const peer = (endpoint: string | undefined, secondsAgo: number): Peer => ({
+  publicKey: '',
+  address: '10.64.8.2',
+  presharedKeyHash: '',
+  ...(endpoint === undefined ? {} : { endpoint }),
+  latestHandshake: NOW - secondsAgo,
+  received: 0,
+  sent: 0,
+});
+
+describe('a handshake', () => {
+  it('from a public address proves the way, at the time of the handshake', () => {
+    expect(judge([peer('11.9.9.9:4711', 179)], OWN, NOW)).toEqual({
+      reachable: 'yes',
+      vantage: 'device',
+      provedAt: new Date((NOW - 179) * 1000).toISOString(),
+      detail: 'a device connected from 11.9.9.9',
+    });
+  });
+
+  it.each([
+    ['from inside the network', '192.168.1.20:4711', 5, OWN, 'lan', /inside this network.*mobile data/],
+    ['from behind the same carrier', '100.64.3.4:4711', 5, OWN, 'lan', /inside this network/],
+    ["through our own router's address", '11.2.0.2:4711', 5, OWN, 'hairpin', /own address.*mobile data/],
+    ['over IPv6', '[2001:db9::1]:4711', 5, OWN, 'none', /may be at home/],
+    ['when our own address is not known', '11.9.9.9:4711', 5, undefined, 'none', /could not be looked up/],
+    ['from three minutes ago', '11.9.9.9:4711', 180, OWN, 'none', /3 minutes ago.*mobile data/],
+    ['from an hour ago', '11.9.9.9:4711', 3600, OWN, 'none', /60 minutes ago/],
+    ['that never was', undefined, NOW, OWN, 'none', /scan the code.*mobile data/],
+    ['of which the source is garbage', 'x', 5, OWN, 'none', /not known/],
+  ] as const)('%s proves nothing', (_what, endpoint, secondsAgo, own, vantage, detail) => {
+    const reach = judge([peer(endpoint, secondsAgo)], own, NOW);
+    expect(reach).toMatchObject({ reachable: 'unknown', vantage });
+    expect(reach.provedAt).toBeUndefined();
+    expect(reach.detail).toMatch(detail);
+  });
+
+  it('of one device is enough', () => {
+    const peers = [peer('192.168.1.20:1', 1), peer(undefined, NOW), peer('11.9.9.9:1', 60)];
+    expect(judge(peers, OWN, NOW).reachable).toBe('yes');
+  });
+});
