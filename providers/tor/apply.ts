@@ -1,0 +1,77 @@
+import type { Change, Context } from '../../src/core/contract.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import type { Secret } from '../../src/core/secret.ts';
+import { deriveOnionKey } from './key.ts';
+import { keyName, type OnionResource, type ProcessResource, type Spec } from './spec.ts';
+
+export async function apply(change: Change<Spec>, context: Context): Promise<void> {
+  if (change.op === 'delete') return remove(change.have.spec, context);
+  const { spec } = change.want;
+  if (spec.type === 'process') return load(spec, context);
+  const key = keyName(spec.service);
+  const { keys } = context.ports;
+  // Where an onion exists its key must too: a fresh one would be another address.
+  const secret =
+    change.op === 'create' ? await keys.ensure(key, 'ed25519-expanded') : await existing(key, context);
+  return writeOnion(spec, secret, context);
+}
+
+async function existing(key: string, { ports }: Context): Promise<Secret<Uint8Array>> {
+  const secret = await ports.keys.read(key, 'ed25519-expanded');
+  if (secret !== undefined) return secret;
+  throw new GatewayError(`key ${key} is gone, but its onion service exists`, {
+    code: 'KeyMissing',
+    retry: 'when-changed',
+    hint: `put keys/${key}.key back from a backup; a new key would be another address`,
+  });
+}
+
+async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, context: Context): Promise<void> {
+  const { network, ports, signal } = context;
+  const { publicKey, hostname } = deriveOnionKey(secret, ports.crypto);
+  const { service, virtualPort, target } = spec;
+  const onion = {
+    service,
+    virtualPort,
+    target,
+    secretKey: base64(secret.reveal()),
+    publicKey: base64(publicKey),
+    hostname,
+  };
+  await ports.helper.call('tor.writeOnion', { network, onion }, signal);
+}
+
+/** Both halves do nothing when there is nothing to do, so a pass that was cut in between carries on here. */
+async function load({ torrc }: ProcessResource, { network, ports, signal }: Context): Promise<void> {
+  if (torrc === undefined) throw new TypeError('a torrc that is wanted is known');
+  await ports.helper.call('tor.write', { network, torrc }, signal);
+  await ports.helper.call('tor.load', {}, signal);
+}
+
+async function remove(spec: Spec, { network, ports, signal }: Context): Promise<void> {
+  if (spec.type === 'process') await ports.helper.call('tor.stop', {}, signal);
+  else await ports.helper.call('tor.removeOnion', { network, service: spec.service }, signal);
+}
+
+/** One sentence for `gateway plan`. */
+export function describe(change: Change<Spec>): string {
+  const spec = change.op === 'delete' ? change.have.spec : change.want.spec;
+  if (spec.type === 'process') return describeProcess(change.op, spec);
+  const { service, virtualPort, target } = spec;
+  if (change.op === 'delete') return `take the onion service of ${service} away; its key and address stay`;
+  const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}`;
+  return change.op === 'create'
+    ? `publish an onion service for ${service}, ${leads}`
+    : `write the onion service of ${service} again, ${leads}`;
+}
+
+function describeProcess(op: Change['op'], { torrc }: ProcessResource): string {
+  if (op === 'delete') return 'stop tor: no service needs it';
+  const count = torrc?.onions.length ?? 0;
+  const onions = `${count} onion ${count === 1 ? 'service' : 'services'}`;
+  return op === 'create' ? `start tor with ${onions}` : `have tor running with ${onions}`;
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}

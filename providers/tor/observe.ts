@@ -1,0 +1,105 @@
+import type { Context, Fact, Observed } from '../../src/core/contract.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import type { OperationResult } from '../../src/core/operations.ts';
+import { keyValues, parseBootstrap } from '../../src/wire/torcontrol.ts';
+import { deriveOnionKey } from './key.ts';
+import { keyName, onionKey, PROCESS_KEY, type Spec } from './spec.ts';
+
+type Seen = OperationResult<'tor.observe'>;
+type SeenOnion = Seen['onions'][number];
+
+export async function observe(context: Context): Promise<Observed<Spec>[]> {
+  const seen = await context.ports.helper.call('tor.observe', {}, context.signal);
+  const process = await observeProcess(seen, context);
+  const onions = await Promise.all(seen.onions.map((onion) => observeOnion(onion, context)));
+  return [...onions, ...process];
+}
+
+async function observeOnion(onion: SeenOnion, { ports }: Context): Promise<Observed<Spec>> {
+  const { service, virtualPort, target, hostname } = onion;
+  const trouble = (await keyTrouble(onion, ports)) ?? filesTrouble(onion);
+  const isUploaded = ports.tor.uploaded().has(hostname.replace(/\.onion$/, ''));
+  return {
+    key: onionKey(service),
+    spec: { type: 'onion', service, virtualPort, target },
+    facts: {
+      address: hostname,
+      uploaded: isUploaded,
+      ...(trouble === undefined ? {} : { trouble: trouble.code, why: trouble.message }),
+    },
+    ...(trouble === undefined ? {} : { renew: trouble.message }),
+  };
+}
+
+interface Trouble {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The master key in `keys/` is what counts; the files that tor reads are made from it. */
+async function keyTrouble(onion: SeenOnion, ports: Context['ports']): Promise<Trouble | undefined> {
+  try {
+    const secret = await ports.keys.read(keyName(onion.service), 'ed25519-expanded');
+    if (secret === undefined) {
+      return { code: 'KeyMissing', message: `key ${keyName(onion.service)} of ${onion.hostname} is gone` };
+    }
+    const { hostname } = deriveOnionKey(secret, ports.crypto);
+    if (hostname === onion.hostname || onion.damaged !== undefined) return undefined;
+    return { code: 'KeyChanged', message: `key ${keyName(onion.service)} gives another address` };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    return { code: error.code, message: error.message };
+  }
+}
+
+function filesTrouble({ service, damaged }: SeenOnion): Trouble | undefined {
+  if (damaged === undefined) return undefined;
+  return { code: 'FilesDamaged', message: `the files that tor reads for ${service}: ${damaged}` };
+}
+
+async function observeProcess(seen: Seen, context: Context): Promise<Observed<Spec>[]> {
+  if (seen.torrcHash === undefined && !seen.running) return [];
+  const renew = renewalOf(seen);
+  const told = seen.running ? await ask(context) : {};
+  return [
+    {
+      key: PROCESS_KEY,
+      spec: { type: 'process', torrc: seen.torrc },
+      facts: {
+        running: seen.running,
+        ...(seen.trouble === undefined ? {} : { trouble: seen.trouble }),
+        ...told,
+      },
+      ...(renew === undefined ? {} : { renew }),
+    },
+  ];
+}
+
+function renewalOf(seen: Seen): string | undefined {
+  if (!seen.running) return seen.trouble === undefined ? 'tor is not running' : 'tor does not answer';
+  if (seen.loadedHash !== seen.torrcHash) return 'tor has not loaded its torrc';
+  // Its own change comes before this one in the same pass: then it is whole, and tor loads it.
+  const [left] = seen.left;
+  return left === undefined ? undefined : `the onion service of ${left.service} was left out: ${left.reason}`;
+}
+
+const QUESTION = 'GETINFO status/bootstrap-phase status/circuit-established uptime version';
+
+/** What tor says about itself. That it says nothing is no reason to touch anything: it is only not known. */
+async function ask({ ports, signal }: Context): Promise<Record<string, Fact>> {
+  try {
+    const values = keyValues(await ports.tor.command(QUESTION, signal));
+    const { percent, summary, warning } = parseBootstrap(values.get('status/bootstrap-phase') ?? '');
+    return {
+      bootstrap: percent,
+      summary,
+      ...(warning === undefined ? {} : { warning }),
+      circuits: values.get('status/circuit-established') === '1',
+      uptimeSeconds: Number(values.get('uptime') ?? 0),
+      version: values.get('version') ?? '',
+    };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    return { silence: error.message };
+  }
+}

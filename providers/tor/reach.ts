@@ -1,0 +1,71 @@
+import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import { stateOf } from './state.ts';
+import { virtualPortOf, type Spec } from './spec.ts';
+
+/** A visitor who waits longer has left. */
+const PATIENCE_MS = 45_000;
+
+/**
+ * A visit through the Tor network, on a circuit of its own: `yes` when the service accepted the stream. When our own
+ * tor could not have checked, that says nothing about the service.
+ */
+export async function reach(
+  exposure: Exposure,
+  observed: readonly Observed<Spec>[],
+  context: Context,
+): Promise<Reach> {
+  const { hostname, published, isVisitable } = stateOf(exposure, observed);
+  if (hostname === undefined || !isVisitable) return unknown(published.message);
+  const { ports, signal } = context;
+  try {
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const tookMs = await ports.tor.visit(hostname, virtualPortOf(exposure.service), patience);
+    return {
+      reachable: 'yes',
+      vantage: 'tor',
+      provedAt: new Date(ports.now()).toISOString(),
+      detail: `visited through the Tor network, accepted after ${(tookMs / 1000).toFixed(1)} s`,
+    };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || (signal.aborted && error.code === 'Aborted')) throw error;
+    return missed(error, exposure, published.status === 'yes', context);
+  }
+}
+
+async function missed(
+  error: GatewayError,
+  exposure: Exposure,
+  wasUploaded: boolean,
+  context: Context,
+): Promise<Reach> {
+  const { service } = exposure;
+  if (error.code === 'ConnectionRefused') {
+    const { host, port } = service.dial;
+    return no(`the onion service is up, but ${service.name} does not accept connections at ${host}:${port}`);
+  }
+  if (error.code === 'Timeout') return no(error.message);
+  if (error.code !== 'Unreachable') return unknown(`our own tor could not check: ${error.message}`);
+  await forgetFailure(context);
+  return wasUploaded
+    ? no(error.message)
+    : unknown(`${error.message}; its descriptor may not be uploaded yet`);
+}
+
+/** tor asks the directories that had no descriptor again only after 15 minutes, unless it is told to begin anew. */
+async function forgetFailure({ ports, signal }: Context): Promise<void> {
+  try {
+    await ports.tor.command('SIGNAL NEWNYM', signal);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    ports.log('warn', 'tor could not be told to forget a failed visit', { error: error.message });
+  }
+}
+
+function no(detail: string): Reach {
+  return { reachable: 'no', vantage: 'tor', detail };
+}
+
+function unknown(detail: string): Reach {
+  return { reachable: 'unknown', vantage: 'none', detail };
+}

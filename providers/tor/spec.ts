@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { OnionSpec, TorrcSpec } from '../../src/core/operations.ts';
+import type { Service } from '../../src/core/service.ts';
+
+/** `onion:<service>`: the files of one onion service. Its address is learned from its key, so it is a fact. */
+export interface OnionResource extends OnionSpec {
+  readonly type: 'onion';
+}
+
+/** `process:tor`: tor runs, and has loaded exactly these onions. `undefined` when nobody knows what it has loaded. */
+export interface ProcessResource {
+  readonly type: 'process';
+  readonly torrc: TorrcSpec | undefined;
+}
+
+export type Spec = OnionResource | ProcessResource;
+
+/** `expose.tor` has no options yet. */
+export const Options = z.strictObject({});
+export type Options = z.infer<typeof Options>;
+
+/** `tor:` has no settings yet; torrc lines of the owner's own are in `torrc.d/*.conf`. */
+export const Settings = z.strictObject({});
+export type Settings = z.infer<typeof Settings>;
+
+export const PROCESS_KEY = 'process:tor';
+
+export function onionKey(service: string): `onion:${string}` {
+  return `onion:${service}`;
+}
+
+/** Name in `keys/`. It outlives the exposure, so that exposing again gives the same address. */
+export function keyName(service: string): string {
+  return `tor/${service}`;
+}
+
+export function isWeb({ kind }: Pick<Service, 'kind'>): boolean {
+  return kind === 'http' || kind === 'btcpay';
+}
+
+/** What visitors type: nothing for a web page, else the service's own port. */
+export function virtualPortOf(service: Service): number {
+  return isWeb(service) ? 80 : service.port;
+}

@@ -1,0 +1,69 @@
+import type { Exposure, Fact, Observed, Published } from '../../src/core/contract.ts';
+import { onionKey, PROCESS_KEY, type Spec } from './spec.ts';
+
+/** tor uploads a descriptor within seconds to a minute of its start (rend-spec-v3, 2.2.1). */
+const UPLOAD_SECONDS = 120;
+
+/** The facts about one onion and the process, as one answer. */
+export interface OnionState {
+  /** `<56 characters>.onion`; `undefined` before it exists. */
+  readonly hostname: string | undefined;
+  readonly published: Published;
+  /** Whether a visit could prove anything now. */
+  readonly isVisitable: boolean;
+}
+
+export function stateOf({ service }: Exposure, observed: readonly Observed<Spec>[]): OnionState {
+  const onion = observed.find(({ key }) => key === onionKey(service.name));
+  const process = observed.find(({ key }) => key === PROCESS_KEY);
+  const address = onion?.facts['address'];
+  const hostname = typeof address === 'string' && address !== '' ? address : undefined;
+  const published =
+    keyProblem(onion?.facts) ?? torProblem(process?.facts) ?? announced(onion?.facts, process?.facts);
+  const isUp = torProblem(process?.facts) === undefined;
+  return { hostname, published, isVisitable: isUp && published.reason !== 'DescriptorPending' };
+}
+
+type Facts = Readonly<Record<string, Fact>> | undefined;
+
+function keyProblem(facts: Facts): Published | undefined {
+  const trouble = facts?.['trouble'];
+  if (trouble === undefined) return undefined;
+  return { status: 'no', reason: String(trouble), message: String(facts?.['why'] ?? '') };
+}
+
+function torProblem(facts: Facts): Published | undefined {
+  if (facts?.['running'] !== true) {
+    const trouble = facts?.['trouble'] === undefined ? '' : `: ${facts['trouble']}`;
+    return { status: 'no', reason: 'TorNotRunning', message: `tor is not running${trouble}` };
+  }
+  if (facts['silence'] !== undefined) {
+    return { status: 'unknown', reason: 'TorSilent', message: String(facts['silence']) };
+  }
+  const percent = Number(facts['bootstrap'] ?? 0);
+  if (percent >= 100) return undefined;
+  const why = facts['warning'] === undefined ? '' : ` (${facts['warning']})`;
+  return {
+    status: 'no',
+    reason: 'Bootstrapping',
+    message: `tor is bootstrapping, ${percent} %: ${facts['summary'] ?? ''}${why}`,
+  };
+}
+
+function announced(onion: Facts, process: Facts): Published {
+  if (onion === undefined) {
+    return { status: 'no', reason: 'OnionMissing', message: 'the onion service was not made yet' };
+  }
+  if (onion['uploaded'] === true) {
+    return { status: 'yes', reason: 'DescriptorUploaded', message: 'its descriptor was uploaded' };
+  }
+  if (Number(process?.['uptimeSeconds'] ?? 0) < UPLOAD_SECONDS) {
+    return { status: 'no', reason: 'DescriptorPending', message: 'its descriptor is not uploaded yet' };
+  }
+  // tor ran before we began to listen, or the onion is new: the next visit tells.
+  return {
+    status: 'unknown',
+    reason: 'DescriptorNotSeen',
+    message: 'its descriptor was not seen to be uploaded since this gateway began to watch',
+  };
+}
