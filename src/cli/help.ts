@@ -32,7 +32,10 @@ export function helpForGroup(group: string, commands: readonly Command[]): strin
 
 export function helpFor(command: Command): string {
   const sections = [
-    [`${command.summary}.`, ...(command.details ?? []).flatMap((paragraph) => ['', ...wrap(paragraph)])],
+    [
+      ...wrap(`${command.summary}.`),
+      ...(command.details ?? []).flatMap((paragraph) => ['', ...wrap(paragraph)]),
+    ],
     [`usage: ${usageLine(command)}`],
     argumentLines(command.arguments),
     optionLines('Options:', command.options),

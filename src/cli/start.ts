@@ -1,10 +1,10 @@
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { type Directories, directoriesIn, pathsOf } from '../system/directories.ts';
 import { type Argv, detach } from '../system/run.ts';
-import { lookUpGroup, lookUpUser } from '../system/users.ts';
+import { lookUpUser } from '../system/users.ts';
 import { type Client, createClient } from './client.ts';
 import type { Context } from './command.ts';
 import { isAnswered } from './find-socket.ts';
@@ -71,15 +71,25 @@ async function checkUsers(): Promise<void> {
   });
 }
 
-/** Like the helper makes them (root's, sticky, writable for the daemon); the log must have a place before it starts. */
+/** State and run like the helper makes them: root's, sticky, writable for the daemon. The log needs a place first. */
 async function makeDirectories({ config, state, run }: Directories, logs: string): Promise<void> {
-  const gid = await lookUpGroup('gateway');
+  const { uid, gid } = await lookUpUser('gateway');
   for (const directory of [config, state, run]) {
     if ((await mkdir(directory, { recursive: true })) === undefined) continue;
     await chown(directory, 0, gid);
     await chmod(directory, 0o1775);
   }
   await mkdir(logs, { recursive: true, mode: 0o750 });
+  if (await isForConfigAlone(config)) await chown(config, uid, gid);
+}
+
+/**
+ * The daemon replaces gateway.yaml as a whole, also one that root has written by hand, and only the owner of a
+ * directory may do that. One that holds other things (`--root /`) is not ours to give away.
+ */
+async function isForConfigAlone(config: string): Promise<boolean> {
+  const names = await readdir(config);
+  return names.every((name) => name.startsWith('gateway.yaml'));
 }
 
 function spawnPart(
@@ -144,7 +154,7 @@ export async function stopHelper(root: string | undefined, signal: AbortSignal):
   if (pid === undefined || !(await isHelper(pid))) return;
   process.kill(pid, 'SIGTERM');
   const until = Date.now() + 5000;
-  while (isAlive(pid) && Date.now() < until) await sleep(20, undefined, { signal });
+  while ((await isHelper(pid)) && Date.now() < until) await sleep(20, undefined, { signal });
 }
 
 async function readPid(file: string): Promise<number | undefined> {
@@ -152,7 +162,7 @@ async function readPid(file: string): Promise<number | undefined> {
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-/** Process ids come back; only a process that is a helper is ours to end. */
+/** Process ids come back; only a process that is a helper is ours to end. One that has ended has no command line. */
 async function isHelper(pid: number): Promise<boolean> {
   return (await readIfThere(`/proc/${pid}/cmdline`)).split('\0').includes('helper');
 }

@@ -40,4 +40,31 @@ describe('gateway up', () => {
     expect(said).toContain('DaemonUnreachable');
     await expect(machine.sh('ls', '/run/t')).rejects.toThrow('No such file');
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'up starts everything, keeps what the owner wrote, and down leaves nothing (skipped: without root there is one user id)',
+    async () => {
+      await machine.sh('mkdir', '-p', '/run/t/etc');
+      await writeFile(
+        machine.outside('/run/t/etc/gateway.yaml'),
+        '# written by hand, as root\nservices: {}\n',
+      );
+      expect(await gateway('up')).toMatchObject({
+        exitCode: 0,
+        said: expect.stringContaining('Generation 1') as string,
+      });
+      expect((await gateway('service', 'add', 'shop', '--port', '80', '--no-tor')).exitCode).toBe(0);
+      expect(await machine.sh('cat', '/run/t/etc/gateway.yaml')).toMatch(
+        /^# written by hand, as root\n[^]*shop:/,
+      );
+      const inside = await gateway('service', 'run', 'shop', '--', 'ip', '-br', 'address');
+      expect(inside.said).toContain('10.64.1.2/32');
+      const users = await machine.sh('ps', 'axo', 'user=,args=');
+      expect(users).toMatch(/^root .* helper /m);
+      expect(users).toMatch(/^gateway .* daemon /m);
+      expect(await gateway('down')).toMatchObject({ exitCode: 0 });
+      expect(await machine.sh('ip', 'netns', 'list')).toBe('');
+      expect(await machine.sh('ps', 'axo', 'args=')).not.toContain(MAIN);
+    },
+  );
 });
