@@ -36,8 +36,9 @@ export class Phone {
 
   async #wgQuick(verb: 'up' | 'down', signal: AbortSignal): Promise<void> {
     if (this.#conf === undefined) return;
-    // Debian's wg-quick tries the kernel first and falls back to this by itself.
-    const env = ['WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go', 'LOG_LEVEL=error'];
-    await this.node.run(['env', ...env, 'wg-quick', verb, this.#conf], { signal });
+    // Debian's wg-quick tries the kernel first and falls back to this by itself. With LOG_LEVEL set, wireguard-go would
+    // keep our pipes open for as long as the tunnel stands.
+    const choice = 'WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go';
+    await this.node.run(['env', '--unset=LOG_LEVEL', choice, 'wg-quick', verb, this.#conf], { signal });
   }
 }
