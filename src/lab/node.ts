@@ -34,10 +34,20 @@ export function enterLab(init: number, kinds: readonly string[], command: readon
 
 export function enterNode(holder: number, command: Argv, env: Readonly<Record<string, string>>): Argv {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const kinds = ['--mount', '--net', '--pid', '--uts'];
+  // Without the leash, a program whose nsenter was killed would run on.
+  const leash = ['setpriv', '--pdeathsig', 'KILL', '--'];
   return [
-    ...(['nsenter', '--target', `${holder}`, ...ENTER, '--mount', '--net', '--pid', '--uts', '--'] as const),
-    // Without it, a program whose nsenter was killed would run on.
-    ...['setpriv', '--pdeathsig', 'KILL', '--', 'env', '-i', ...assignments],
+    'nsenter',
+    '--target',
+    `${holder}`,
+    ...ENTER,
+    ...kinds,
+    '--',
+    ...leash,
+    'env',
+    '-i',
+    ...assignments,
     ...command,
   ];
 }

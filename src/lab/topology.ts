@@ -134,26 +134,40 @@ function networkMistakes({ networks, nodes }: Topology): string[] {
 
 function nodeMistakes(topology: Topology, name: string, node: NodeSpec): string[] {
   const mine = networksOf(topology, name);
+  return [
+    ...natMistakes(mine, name, node),
+    ...routeMistakes(mine, name, node),
+    ...serviceMistakes(mine, name, node),
+  ];
+}
+
+function natMistakes(mine: readonly Attachment[], name: string, { nat, forwards, kind }: NodeSpec): string[] {
+  if (nat === undefined) return forwards.length > 0 ? ['forwards: they need nat'] : [];
   const mistakes: string[] = [];
-  if (node.nat !== undefined && node.kind !== 'router')
-    mistakes.push('nat: only a node of kind router has one');
-  if (node.nat !== undefined && !mine.some(({ network }) => network === node.nat?.outside)) {
-    mistakes.push(`nat.outside: ${name} is not in a network named ${node.nat.outside}`);
+  if (kind !== 'router') mistakes.push('nat: only a node of kind router has one');
+  if (!mine.some(({ network }) => network === nat.outside)) {
+    mistakes.push(`nat.outside: ${name} is not in a network named ${nat.outside}`);
   }
-  if (node.forwards.length > 0 && node.nat === undefined) mistakes.push('forwards: they need nat');
-  if (node.defaultRoute !== undefined && !isOnLink(mine, node.defaultRoute)) {
-    mistakes.push(`defaultRoute: ${node.defaultRoute} is in none of the networks of ${name}`);
-  }
-  for (const [index, route] of node.routes.entries()) {
-    if (!isOnLink(mine, route.via))
-      mistakes.push(`routes.${index}.via: ${route.via} is in none of the networks of ${name}`);
-  }
-  const addresses = mine.flatMap(({ addresses }) => addresses);
-  if (node.services.some(({ type }) => type === 'tor') && addresses.length < 4) {
-    mistakes.push(`services: a Tor network needs 4 addresses at least, ${name} has ${addresses.length}`);
-  }
-  if (node.services.length > 0 && addresses.length === 0) mistakes.push(`services: ${name} is in no network`);
   return mistakes;
+}
+
+function routeMistakes(
+  mine: readonly Attachment[],
+  name: string,
+  { defaultRoute, routes }: NodeSpec,
+): string[] {
+  const hops = routes.map(({ via }, index) => ({ path: `routes.${index}.via`, via }));
+  if (defaultRoute !== undefined) hops.unshift({ path: 'defaultRoute', via: defaultRoute });
+  return hops
+    .filter(({ via }) => !isOnLink(mine, via))
+    .map(({ path, via }) => `${path}: ${via} is in none of the networks of ${name}`);
+}
+
+function serviceMistakes(mine: readonly Attachment[], name: string, { services }: NodeSpec): string[] {
+  const count = mine.flatMap(({ addresses }) => addresses).length;
+  if (services.length > 0 && count === 0) return [`services: ${name} is in no network`];
+  if (!services.some(({ type }) => type === 'tor') || count >= 4) return [];
+  return [`services: a Tor network needs 4 addresses at least, ${name} has ${count}`];
 }
 
 export interface Attachment {

@@ -42,9 +42,14 @@ it("lets a visitor's Tor client bootstrap and fetch the page through the exit", 
   await expect
     .poll(() => readFile(join(folder, 'log'), 'utf8').catch(String), { timeout: 15_000 })
     .toContain('(done)');
+  const socks = ['--socks5-hostname', '127.0.0.1:9050'];
   const page = await outputOf(lab, 'visitor', [
-    ...(['curl', '-sS', '--max-time', '15', '--socks5-hostname'] as const),
-    ...['127.0.0.1:9050', 'http://web.lab.test/'],
+    'curl',
+    '-sS',
+    '--max-time',
+    '15',
+    ...socks,
+    'http://web.lab.test/',
   ]);
   expect(page).toContain('you are 11.9.0.14 at /');
 });
