@@ -26,10 +26,7 @@ interface Watch {
 /** Public side of the home's router, whose one static forward leads to the gateway (topologies/demo.ts). */
 const ENDPOINT = '11.2.0.2:51820';
 
-/** gateway.yaml of the demo's home; `torrc` ties its tor to the lab's private Tor network. */
-export function demoConfig(torrc: string): string {
-  const lines = torrc.split('\n').filter((line) => line !== '');
-  return `# The demo's home: one shop, reached over Tor and by scanning a WireGuard QR code.
+const CONFIG = `# The demo's home: one shop, reached over Tor and by scanning a WireGuard QR code.
 wireguard:
   endpoint: ${ENDPOINT}
 services:
@@ -40,12 +37,7 @@ services:
       wireguard: {}
       tor: {}
     fallback: [wireguard, tor]
-# Only here: the lab's own Tor network instead of the public one.
-tor:
-  torrc:
-${lines.map((line) => `    - ${JSON.stringify(line)}`).join('\n')}
 `;
-}
 
 /**
  * An internet in a box, a home with a shop in a namespace of its own, the gateway at work there; a phone elsewhere
@@ -66,7 +58,7 @@ export async function startDemo(watch: Watch): Promise<Demo> {
 
 async function play(lab: Lab, { progress, signal }: Watch): Promise<Demo> {
   const visitor = await TorVisitor.start(lab, 'visitor');
-  const gateway = await LabGateway.prepare(lab, 'home', demoConfig(lab.torrc));
+  const gateway = await LabGateway.prepare(lab, 'home', CONFIG);
   progress('starting the gateway at home');
   await gateway.command(signal, 'up');
   progress('opening the shop, in a network namespace of its own');

@@ -24,6 +24,7 @@ export interface Ran {
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const LINGER_MS = 500;
 
 /** Runs to the end. Rejects with `CommandMissing`, `CommandFailed`, `Timeout` or `Aborted`; never prints input. */
 export async function run(argv: Argv, options: RunOptions): Promise<Ran> {
@@ -59,6 +60,11 @@ function collect(argv: Argv, options: RunOptions, signal: AbortSignal): Promise<
     child.stdout.on('data', keep(out));
     child.stderr.on('data', keep(err));
     child.on('error', (error) => reject(translate(argv, error)));
+    // A daemon that it left behind may hold its pipes for ever; what it said itself is here soon after its end.
+    child.on(
+      'exit',
+      () => void setTimeout(() => (child.stdout.destroy(), child.stderr.destroy()), LINGER_MS).unref(),
+    );
     child.on('close', (code) => {
       signal.removeEventListener('abort', stop);
       resolve({
