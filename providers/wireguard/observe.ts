@@ -33,9 +33,7 @@ async function observeInterface(
   const renew =
     name === interfaceName(context.network)
       ? await compareKey(INTERFACE_KEY, 'curve25519', context, (secret) =>
-          encodeKey(crypto.curve25519Public(secret)) === publicKey
-            ? undefined
-            : 'its key is not the one on disk',
+          judgeKey(publicKey, encodeKey(crypto.curve25519Public(secret))),
         )
       : undefined;
   return {
@@ -44,6 +42,11 @@ async function observeInterface(
     facts: { publicKey, implementation },
     ...(renew === undefined ? {} : { renew }),
   };
+}
+
+function judgeKey(found: string, wanted: string): string | undefined {
+  if (found === '') return 'it does not answer, or has no key yet';
+  return found === wanted ? undefined : 'its key is not the one on disk';
 }
 
 async function observePeer(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { deviceBlock } from '../core/allocate.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { WireguardInterface } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
 import { inNetns, ipShow, isNetns, type Netns } from '../system/netns.ts';
@@ -84,6 +85,8 @@ function addressesByName(shown: unknown): ReadonlyMap<string, readonly string[]>
   );
 }
 
+const DUMP_TIMEOUT_MS = 2000;
+
 /** `undefined` when nobody answers for the interface: its process hangs or is gone. */
 export async function dumpInterface(
   network: Network,
@@ -91,6 +94,12 @@ export async function dumpInterface(
   signal: AbortSignal,
 ): Promise<WireguardDump | undefined> {
   const netns = link.place === 'hub' ? hubNetns(network) : undefined;
-  const ran = await run(inNetns(netns, ['wg', 'show', link.name, 'dump']), { signal, accept: [0, 1] });
-  return ran.exitCode === 0 ? parseDump(ran.stdout) : undefined;
+  const options = { signal, accept: [0, 1], timeoutMs: DUMP_TIMEOUT_MS };
+  try {
+    const ran = await run(inNetns(netns, ['wg', 'show', link.name, 'dump']), options);
+    return ran.exitCode === 0 ? parseDump(ran.stdout) : undefined;
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'Timeout') return undefined;
+    throw error;
+  }
 }

@@ -25,7 +25,7 @@ type Ensure = OperationArguments<'wireguard.ensure'>;
 export const ensureWireguard: Handler<'wireguard.ensure'> = async (input, environment, signal) => {
   const { network, name } = input;
   const hub = await demandHub(network);
-  const found = await findLink(network, name, environment, signal);
+  const found = await findAnswering(network, name, environment, signal);
   const link = found ?? (await create(network, name, environment, signal));
   const moved = link.place === 'host';
   if (moved) await run(['ip', 'link', 'set', 'dev', name, 'netns', hub], { signal });
@@ -38,6 +38,21 @@ export const ensureWireguard: Handler<'wireguard.ensure'> = async (input, enviro
   await run(inNetns(hub, ['ip', 'link', 'set', 'dev', name, 'alias', alias]), { signal });
   return { implementation: link.implementation };
 };
+
+/** One whose process hangs is made anew: nobody gets in through it, and it could not be told anything. */
+async function findAnswering(
+  network: Network,
+  name: string,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<WireguardLink | undefined> {
+  const link = await findLink(network, name, environment, signal);
+  if (link === undefined || (await dumpInterface(network, link, signal)) !== undefined) return link;
+  environment.log('warn', 'a WireGuard interface does not answer and is made anew', { interface: name });
+  await stopWireguardGo(name, signal);
+  await removeLink(link.place === 'hub' ? hubNetns(network) : undefined, name, signal);
+  return undefined;
+}
 
 /** Until it is up a port can be taken without anybody being told; so it comes up on any port and is given its own then. */
 async function forgetPort(hub: string, name: string, signal: AbortSignal): Promise<void> {
@@ -141,17 +156,20 @@ export async function observeWireguard(
   );
 }
 
+const SILENT: WireguardDump = { publicKey: '', listenPort: 0, peers: [] };
+
 function describeLink(link: WireguardLink, dump: WireguardDump | undefined): WireguardInterface {
   const { name, place, implementation, alias, isUp, isRouted, addresses } = link;
+  const { publicKey, listenPort, peers } = dump ?? SILENT;
   const isWhole = place === 'hub' && alias !== undefined && isUp && isRouted && addresses.length === 1;
   return {
     name,
     implementation,
     address: (isWhole ? addresses[0] : undefined) ?? '',
     endpoint: alias?.endpoint ?? '',
-    publicKey: dump?.publicKey ?? '',
-    listenPort: dump?.listenPort ?? 0,
-    peers: (dump?.peers ?? []).map(describePeer),
+    publicKey,
+    listenPort,
+    peers: peers.map(describePeer),
   };
 }
 

@@ -332,6 +332,15 @@ describe('an interface that was half made', () => {
     expect(await machine.sh('find', ROOT, '-name', '.secret-*', '-size', '+0')).toBe('');
   });
 
+  it('is made anew when its process hangs', async () => {
+    const pid = (await pidOfWireguardGo()) ?? '';
+    await machine.sh('kill', '-STOP', pid);
+    expect((await observed())[0]?.publicKey).toBe('');
+    await call('wireguard.ensure', ensureInput);
+    expect(await pidOfWireguardGo()).not.toBe(pid);
+    expect(await observed()).toMatchObject([{ address: '10.64.8.1', publicKey: gatewayKey }]);
+  });
+
   it('is made anew when only its process is left', async () => {
     const pid = (await pidOfWireguardGo()) ?? '';
     await machine.sh('kill', '-STOP', pid);
