@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/wire': { may: ['src/core'], npm: [], node: false },
   'src/engine': { may: ['src/core'], npm: [], node: false },
   'src/parts': { may: ['src/core', 'src/wire'], npm: [], node: false },
-  'src/system': { may: ['src/core', 'src/wire', 'src/engine'], npm: ['socks-proxy-agent'], node: true },
+  'src/system': { may: ['src/core', 'src/wire', 'src/engine'], npm: ['socks-proxy-agent', 'zod'], node: true },
   'src/helper': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod'], node: true },
   'src/lab': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod', 'yaml'], node: true },
   'src/api': { may: ['src/core', 'src/engine'], npm: ['hono', '@hono/zod-openapi', 'zod'], node: false },

@@ -47,7 +47,8 @@ export class LabGateway {
   /** `gateway status` ends with 2 or 3 while a way is not proved; that is an answer, not a failure. */
   async status(signal: AbortSignal): Promise<Status> {
     const argv = this.argv('--json', 'status');
-    const { stdout } = await this.node.run(argv, { signal, timeoutMs: 30_000, accept: [0, 1, 2, 3] });
+    const { stdout, stderr } = await this.node.run(argv, { signal, timeoutMs: 30_000, accept: [0, 1, 2, 3] });
+    if (stdout === '') throw new GatewayError(stderr.trim(), { code: 'DaemonUnreachable' });
     return JSON.parse(stdout) as Status;
   }
 
