@@ -38,7 +38,7 @@ async function setPeer(spec: PeerSpec, device: string, { network, ports, signal 
     throw new GatewayError(`the preshared key of device ${device} is not on disk`, {
       code: 'KeyMissing',
       retry: 'when-changed',
-      hint: 'restore keys/ from a backup, or give the device new keys: gateway device revoke, then gateway device add',
+      hint: `restore keys/ from a backup, or give the device new keys: gateway device renew ${device}`,
     });
   }
   const presharedKey = encodeKey(secret.reveal());

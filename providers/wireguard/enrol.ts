@@ -52,7 +52,7 @@ function notReady(device: string, services: readonly string[]): GatewayError {
     {
       code: 'NotSupported',
       retry: 'when-changed',
-      hint: 'expose one of them first: gateway expose SERVICE wireguard',
+      hint: 'expose one of them first: gateway expose SERVICE --via wireguard',
     },
   );
 }

@@ -54,7 +54,11 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
           reason: 'DeviceConfigured',
           message: 'devices that were given it know where to find it',
         }
-      : { status: 'no', reason: 'NoDevice', message: `no device was given ${name} yet: gateway device add` };
+      : {
+          status: 'no',
+          reason: 'NoDevice',
+          message: `no device was given ${name} yet: gateway device add PHONE --service ${name}`,
+        };
   },
   reach: (exposure, _observed, context) => reach(exposure, context),
   handouts: (exposure, observed) =>

@@ -19,7 +19,8 @@ export async function reach(exposure: Exposure, context: Context): Promise<Reach
   const peers = own.peers.filter((peer) =>
     grantsOf(peer.address, own.name, hub?.flows ?? []).includes(`${address}:${port}`),
   );
-  if (peers.length === 0) return unknown('none', `no device was given ${name} yet: gateway device add`);
+  if (peers.length === 0)
+    return unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`);
   return judge(peers, await ownAddresses(own, context), ports.now() / 1000);
 }
 
