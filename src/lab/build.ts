@@ -176,6 +176,7 @@ function torFolder(directory: string, node: string): string {
   return join(directory, node, 'tor');
 }
 
-function labNetwork(init: number): (command: Argv) => Argv {
+/** Enters the namespace with the switches. */
+export function labNetwork(init: number): (command: Argv) => Argv {
   return (command) => enterLab(init, ['--net'], command);
 }

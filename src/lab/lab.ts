@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
-import { buildLab, startNodes } from './build.ts';
+import { buildLab, labNetwork, startNodes } from './build.ts';
 import { loadTopology } from './load.ts';
 import { HeldNode, type LabNode, type NodeState } from './node.ts';
 import { LAB_PREFIX, LABS, tunDevice } from './places.ts';
@@ -10,6 +10,7 @@ import { identify } from './processes.ts';
 import { isRecordAlive, readRecord, writeRecord, type LabRecord } from './record.ts';
 import { endProcesses, removeFolder, removeStaleLabs } from './removal.ts';
 import type { Topology } from './topology.ts';
+import { unplug } from './wiring.ts';
 
 export type { LabNode } from './node.ts';
 
@@ -95,7 +96,7 @@ class HeldLab implements Lab {
     this.#nodes = new Map(
       Object.entries(record.nodes).map(([name, { holder }]) => {
         const state: NodeState = { name, directory: join(directory, name), holder };
-        return [name, { state, node: new HeldNode(state, () => this.#save()) }];
+        return [name, { state, node: new HeldNode(state, () => this.#unplug(name)) }];
       }),
     );
   }
@@ -188,6 +189,16 @@ class HeldLab implements Lab {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  async #unplug(name: string): Promise<void> {
+    const { init, nodes, topology } = this.#record;
+    if (init !== undefined) {
+      const lastBoot = (nodes[name]?.boots ?? 1) - 1;
+      const signal = AbortSignal.timeout(10_000);
+      await unplug(topology, name, lastBoot, { enter: labNetwork(init.pid), signal });
+    }
+    await this.#save();
   }
 
   async #save(): Promise<void> {

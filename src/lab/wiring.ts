@@ -21,15 +21,38 @@ export function switchCommands(topology: Topology): string[] {
 
 /** Plugs a node in: `pid` is a process of the node as the machine counts it, `boot` counts its starts. */
 export function cableCommands(topology: Topology, node: string, pid: number, boot: number): string[] {
+  return portsOf(topology, node, boot).flatMap(({ network, index, port }) => [
+    `link add name ${port} type veth peer name ${network} netns ${pid}`,
+    `link set dev ${port} master ${switchName(index)} up`,
+  ]);
+}
+
+/** Pulls a node's cables; the kernel would, but it takes its time to take a dead namespace apart. */
+export async function unplug(topology: Topology, node: string, boot: number, inside: Inside): Promise<void> {
+  const commands = portsOf(topology, node, boot).map(({ port }) => `link del dev ${port}`);
+  await run(inside.enter(['ip', '-force', '-batch', '-']), {
+    signal: inside.signal,
+    input: `${commands.join('\n')}\n`,
+    env: environmentOutside(),
+    // 1: a port is gone already.
+    accept: [0, 1],
+  });
+}
+
+interface Port {
+  readonly network: string;
+  /** Position of the network in the topology. */
+  readonly index: number;
+  readonly port: string;
+}
+
+/** The switches' ends of a node's cables; `boot` keeps a port apart from its predecessor, which may linger. */
+function portsOf(topology: Topology, node: string, boot: number): Port[] {
   const nodeIndex = Object.keys(topology.nodes).indexOf(node);
   const networks = Object.keys(topology.networks);
-  return networksOf(topology, node).flatMap(({ network }) => {
+  return networksOf(topology, node).map(({ network }) => {
     const index = networks.indexOf(network);
-    const port = `p${index}n${nodeIndex}b${boot}`;
-    return [
-      `link add name ${port} type veth peer name ${network} netns ${pid}`,
-      `link set dev ${port} master ${switchName(index)} up`,
-    ];
+    return { network, index, port: `p${index}n${nodeIndex}b${boot}` };
   });
 }
 
