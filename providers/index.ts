@@ -3,7 +3,7 @@ import { tor } from './tor/index.ts';
 import { wireguard } from './wireguard/index.ts';
 
 /**
- * The registry: a further provider is one folder and one line here. Types are erased in this one place; that is sound
- * because the engine hands back to a provider only what the same provider produced.
+ * The registry: a further provider is one folder and one line here. The engine hands back to a
+ * provider only what the same provider produced, so that its own types may be forgotten here.
  */
-export const providers: readonly Provider[] = [wireguard, tor] as unknown as readonly Provider[];
+export const providers: readonly Provider[] = [wireguard, tor];

@@ -18,7 +18,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/wire': { may: ['src/core'], npm: [], node: false },
   'src/engine': { may: ['src/core'], npm: [], node: false },
   'src/parts': { may: ['src/core', 'src/wire'], npm: [], node: false },
-  'src/system': { may: ['src/core', 'src/wire', 'src/engine'], npm: ['socks-proxy-agent', 'zod'], node: true },
+  'src/system': {
+    may: ['src/core', 'src/wire', 'src/engine'],
+    npm: ['socks-proxy-agent', 'zod'],
+    node: true,
+  },
   'src/helper': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod'], node: true },
   'src/lab': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod', 'yaml'], node: true },
   'src/api': { may: ['src/core', 'src/engine'], npm: ['hono', '@hono/zod-openapi', 'zod'], node: false },
@@ -74,7 +78,8 @@ function violation({ from, spec, to }: Edge): string | undefined {
   const rule = layer === undefined ? undefined : LAYERS[layer];
   if (layer === undefined || rule === undefined) return 'file is in no layer';
   if (spec.startsWith('node:')) return rule.node ? undefined : `${layer} must not touch ${spec}`;
-  if (to === undefined) return rule.npm.includes(packageOf(spec)) ? undefined : `${layer} must not use ${spec}`;
+  if (to === undefined)
+    return rule.npm.includes(packageOf(spec)) ? undefined : `${layer} must not use ${spec}`;
   const target = layerOf(to);
   if (target === 'providers') return providerViolation(from, to, layer);
   return target === layer || rule.may.includes(target ?? '') ? undefined : `${layer} must not import ${to}`;
@@ -82,7 +87,9 @@ function violation({ from, spec, to }: Edge): string | undefined {
 
 function providerViolation(from: string, to: string, layer: string): string | undefined {
   if (layer !== 'providers') {
-    return layer === 'src/daemon' && to === 'providers/index.ts' ? undefined : 'only the daemon imports the registry';
+    return layer === 'src/daemon' && to === 'providers/index.ts'
+      ? undefined
+      : 'only the daemon imports the registry';
   }
   const isIsland = from === 'providers/index.ts' || from.split('/')[1] === to.split('/')[1];
   return isIsland ? undefined : 'providers are islands';

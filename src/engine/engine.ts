@@ -67,6 +67,11 @@ export class Engine {
     if (desired !== undefined) this.#scheduler.trigger();
   }
 
+  /** Something happened in the world: the next pass comes now. Nothing depends on it. */
+  wake(): void {
+    if (this.#desired !== undefined) this.#scheduler.trigger();
+  }
+
   get desired(): Desired | undefined {
     return this.#desired;
   }

@@ -117,7 +117,7 @@ export function attach(argv: Argv, options: Pick<RunOptions, 'env' | 'cwd'> = {}
     const forward = (signal: NodeJS.Signals): void =>
       void (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
     for (const signal of FORWARDED) process.on(signal, forward);
-    const release = (): void => void FORWARDED.forEach((signal) => process.off(signal, forward));
+    const release = (): void => FORWARDED.forEach((signal) => void process.off(signal, forward));
     child.on('error', (error) => {
       release();
       reject(translate(argv, error));

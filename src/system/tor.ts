@@ -6,7 +6,11 @@ import { visitThroughTor } from './tor-visit.ts';
 export interface TorPortOptions {
   readonly controlSocket: string;
   readonly socksSocket: string;
+  /** tor ended, or stopped to answer, after it had worked for a while. Not told of a tor that ends again and again. */
+  readonly lost?: () => void;
 }
+
+const A_WHILE_MS = 10_000;
 
 /** Our own tor, seen over its unix sockets. Nothing is opened before it is needed. */
 export function createTorPort(options: TorPortOptions): TorPort {
@@ -63,10 +67,12 @@ class UnixTorPort implements TorPort {
       },
       ended: () => forget(),
     });
+    const openedAt = performance.now();
     const forget = (): void => {
       if (this.#connection !== opening) return;
       this.#connection = undefined;
       this.#uploaded.clear();
+      if (performance.now() - openedAt > A_WHILE_MS) this.#options.lost?.();
     };
     this.#connection = opening;
     opening.catch(forget);

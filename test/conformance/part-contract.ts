@@ -119,7 +119,9 @@ export function partContract(setup: ContractSetup): void {
       planAll(all(), compile(sample).resources, await observeAll(all(), context())).map(sentenceOf);
     const mine = async () => provider.observe(context());
     const identity = async () =>
-      (await mine()).flatMap(({ facts }) => setup.identity.flatMap((name) => facts[name] ?? [])).sort();
+      (await mine())
+        .flatMap(({ facts }) => setup.identity.flatMap((name) => String(facts[name] ?? [])))
+        .sort();
 
     contractCase('describes itself', async () => {
       expect(provider.id).toBe(setup.id);
@@ -135,7 +137,7 @@ export function partContract(setup: ContractSetup): void {
     });
 
     contractCase('compiles deterministically', async () => {
-      const reversed = { ...two, devices: [...(two.devices ?? [])].reverse() };
+      const reversed = { ...two, devices: [...(two.devices ?? [])].toReversed() };
       expect(compile(two).resources).toEqual(compile(reversed).resources);
       expect(compile(two).resources).toEqual(compile(two).resources);
       expect(compile(one).resources.get(setup.id)).not.toHaveLength(0);

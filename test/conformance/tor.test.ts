@@ -1,5 +1,4 @@
 import { tor } from '../../providers/tor/index.ts';
-import type { Provider } from '../../src/core/contract.ts';
 import { contractMachine } from '../support/contract-machine.ts';
 import { partContract } from './part-contract.ts';
 
@@ -8,7 +7,7 @@ partContract({
   folder: 'providers/tor',
   create: () =>
     contractMachine({
-      open: () => tor as unknown as Provider,
+      open: () => tor,
       stranger: async (machine) => {
         // Another tor on the same machine, as a distribution starts it.
         await machine.sh('mkdir', '-p', '/run/other-tor');

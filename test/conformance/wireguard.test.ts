@@ -1,5 +1,4 @@
 import { wireguard } from '../../providers/wireguard/index.ts';
-import type { Provider } from '../../src/core/contract.ts';
 import type { Device } from '../../src/core/service.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
@@ -14,7 +13,7 @@ const device = (name: string, services: readonly string[]): Device => ({
 });
 const phone = device('phone', ['shop']);
 const laptop = device('laptop', ['shop', 'wiki']);
-const provider = wireguard as unknown as Provider;
+const provider = wireguard;
 const config = (services: string): string =>
   `wireguard: { endpoint: "11.2.0.2:51820" }\nservices: { ${services} }`;
 

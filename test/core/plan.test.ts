@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Observed, Resource, ResourceKey } from '../../src/core/contract.ts';
 import { plan } from '../../src/core/plan.ts';

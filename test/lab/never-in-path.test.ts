@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { Phone } from '../../src/lab/actors/phone.ts';
+import { TorVisitor } from '../../src/lab/actors/visitor.ts';
 import { startDemo, type Demo } from '../../src/lab/demo.ts';
 import type { PlanReport, UpReport } from '../../src/core/control.ts';
 
@@ -21,8 +24,10 @@ const addressOf = (provider: string): string =>
   demo.status.services[0]?.ways.find((way) => way.provider === provider)?.address ?? '';
 
 const download = (url: string, bytes: number, rate: string): [string, ...string[]] => [
-  ...(['curl', '-sS', '--fail', '--max-time', '90', '--limit-rate', rate, '-o', '/dev/null'] as const),
-  ...['-w', '%{size_download}', `${url}/download?bytes=${bytes}`],
+  ...(['curl', '-sS', '--fail', '--max-time', '90', '-w', '%{size_download}', '-o', '/dev/null'] as const),
+  '--limit-rate',
+  rate,
+  `${url}/download?bytes=${bytes}`,
 ];
 
 /** Process ids at home, by what they run. */
@@ -32,7 +37,10 @@ async function pidsOf(pattern: string): Promise<string[]> {
 }
 
 it('lets downloads finish and new visitors in while daemon and helper are dead, and adopts what runs', async () => {
-  const { gateway, phone, visitor } = demo;
+  const { gateway, lab, phone, visitor } = demo;
+  // A device that was added while the daemon lived, and connects for the first time when it is dead.
+  const code = join(lab.directory, 'laptop.png');
+  await gateway.command(signal, 'device', 'add', 'laptop', '--service', 'shop', '--no-wait', '--png', code);
   const [overWireguard, overTor] = [addressOf('wireguard'), addressOf('tor')];
   const dataPath = async () => ({ tor: await pidsOf('^tor '), wireguard: await pidsOf('^wireguard-go ') });
   const before = await dataPath();
@@ -51,9 +59,14 @@ it('lets downloads finish and new visitors in while daemon and helper are dead, 
   await gateway.node.run(['kill', '-KILL', ...killed], { signal });
   await expect(gateway.status(signal)).rejects.toThrow(/DaemonUnreachable/);
 
-  // New visitors, while nobody is there to help them.
+  // New visitors, while nobody is there to help them: a first handshake, a Tor client that knows nothing yet.
+  const laptop = new Phone(lab.node('vps'));
+  await laptop.scan(code, signal);
+  expect(await laptop.open(`${overWireguard}/`, signal)).toContain('The corner shop');
+  const newcomer = await TorVisitor.start(lab, 'vps');
+  await newcomer.bootstrapped(signal);
+  expect(await newcomer.open(`${overTor}/`, signal)).toContain('The corner shop');
   expect(await phone.open(`${overWireguard}/`, signal)).toContain('The corner shop');
-  expect(await visitor.open(`${overTor}/`, signal, 'newcomer')).toContain('The corner shop');
   expect(Number((await byPhone).stdout)).toBe(PHONE_BYTES);
   expect(Number((await byVisitor).stdout)).toBe(ONION_BYTES);
 

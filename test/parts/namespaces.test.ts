@@ -30,7 +30,7 @@ const allow = (from: AllowWant['from'], name: string): AllowWant => ({
 const PHONE = { interface: 'gwwg0', address: '10.64.8.2' };
 
 describe('compile', () => {
-  const { compile } = namespacesPart;
+  const compile: typeof namespacesPart.compile = (input) => namespacesPart.compile(input);
 
   it('needs nothing without services', () => {
     expect(compile(input([])).resources).toEqual([]);

@@ -1,0 +1,97 @@
+import { providers } from '../../providers/index.ts';
+import type { Control } from '../core/control.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Log, Ports } from '../core/ports.ts';
+import { ConditionClock } from '../engine/conditions.ts';
+import { Engine } from '../engine/engine.ts';
+import type { Store } from '../engine/store.ts';
+import { namespacesPart } from '../parts/namespaces/index.ts';
+import { nodeCrypto } from '../system/crypto.ts';
+import type { Paths } from '../system/directories.ts';
+import { writeFileAtomic } from '../system/files.ts';
+import { createHelper } from '../system/helper-client.ts';
+import { createKeys } from '../system/keys.ts';
+import { resolveHost } from '../system/resolve.ts';
+import { hostRoutes } from '../system/routes.ts';
+import { createTorPort } from '../system/tor.ts';
+import { Changes } from './change.ts';
+import { Compiler } from './compiler.ts';
+import { ConfigFile } from './config-file.ts';
+import { createControl } from './control.ts';
+import { Devices } from './devices.ts';
+import { createJournal, type Recorder } from './journal.ts';
+import { StatusReporter } from './status-reporter.ts';
+
+/** Foundations first: a part may use what those before it made. */
+const PARTS = [namespacesPart];
+
+export interface Composed {
+  readonly engine: Engine;
+  readonly changes: Changes;
+  readonly control: Control;
+  readonly record: Recorder;
+  close(): Promise<void>;
+}
+
+export interface ComposeOptions {
+  readonly paths: Paths;
+  readonly store: Store;
+  readonly log: Log;
+  /** Ends the daemon. */
+  readonly leave: () => void;
+}
+
+/** Puts the pieces together: the only place that knows every one. Starts nothing. */
+export function compose({ paths, store, log, leave }: ComposeOptions): Composed {
+  const helper = createHelper(paths.helperSocket);
+  const tor = createTorPort({
+    controlSocket: paths.torControl,
+    socksSocket: paths.torSocks,
+    lost: () => engine.wake(),
+  });
+  const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
+  const ports: Ports = { now: Date.now, helper, keys, crypto: nodeCrypto, tor, resolve: resolveHost, log };
+  const record = createJournal(store, ports.now, log);
+  // Not waited for: the pass is done, and the next one says it again.
+  const programmed = (desired: Parameters<Changes['programmed']>[0]): void => {
+    changes.programmed(desired).catch((error: unknown) => {
+      log('error', 'generation was not marked as programmed', { error: messageOf(error) });
+    });
+  };
+  const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
+  const changes = createChanges({ paths, store, ports, engine, record });
+  const control = createOwnersControl({ paths, store, ports, engine, record, changes, leave });
+  const close = async (): Promise<void> => {
+    await engine.stop();
+    helper.close();
+    await tor.close();
+  };
+  return { engine, changes, control, record, close };
+}
+
+interface Pieces {
+  readonly paths: Paths;
+  readonly store: Store;
+  readonly ports: Ports;
+  readonly engine: Engine;
+  readonly record: Recorder;
+}
+
+function createChanges({ paths, store, ports, engine, record }: Pieces): Changes {
+  const file = new ConfigFile(paths.configFile, providers);
+  const compiler = new Compiler({ store, parts: PARTS, providers, hostRoutes });
+  const permit = (applied: object): Promise<void> =>
+    writeFileAtomic(paths.applied, JSON.stringify(applied), { mode: 0o640 });
+  return new Changes({ file, compiler, engine, store, now: ports.now, permit, record });
+}
+
+function createOwnersControl(
+  pieces: Pieces & { readonly changes: Changes; readonly leave: () => void },
+): Control {
+  const { paths, store, ports } = pieces;
+  const file = new ConfigFile(paths.configFile, providers);
+  const clock = new ConditionClock(ports.now, () => undefined);
+  const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices: store.recovered });
+  const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
+  return createControl({ ...pieces, devices, file, providers, reporter });
+}
