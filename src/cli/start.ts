@@ -1,10 +1,11 @@
-import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
-import { type Directories, directoriesIn, pathsOf } from '../system/directories.ts';
+import { directoriesIn, pathsOf } from '../system/directories.ts';
+import { makeDirectories } from '../system/make-directories.ts';
 import { type Argv, detach } from '../system/run.ts';
-import { lookUpUser } from '../system/users.ts';
+import { lookUpGroup, lookUpUser } from '../system/users.ts';
 import { type Client, createClient } from './client.ts';
 import type { Context } from './command.ts';
 import { isAnswered } from './find-socket.ts';
@@ -28,7 +29,8 @@ export async function startGateway(context: Context, root: string | undefined): 
     });
   }
   await checkUsers();
-  await makeDirectories(directories, paths.logs);
+  await makeDirectories(directories, await lookUpGroup('gateway'));
+  await mkdir(paths.logs, { recursive: true, mode: 0o750 });
   if (!(await isAnswered(paths.helperSocket))) {
     context.progress('starting the helper');
     const pid = await spawnPart('helper', root, paths.logs, []);
@@ -69,27 +71,6 @@ async function checkUsers(): Promise<void> {
       '\n  ',
     ),
   });
-}
-
-/** State and run like the helper makes them: root's, sticky, writable for the daemon. The log needs a place first. */
-async function makeDirectories({ config, state, run }: Directories, logs: string): Promise<void> {
-  const { uid, gid } = await lookUpUser('gateway');
-  for (const directory of [config, state, run]) {
-    if ((await mkdir(directory, { recursive: true })) === undefined) continue;
-    await chown(directory, 0, gid);
-    await chmod(directory, 0o1775);
-  }
-  await mkdir(logs, { recursive: true, mode: 0o750 });
-  if (await isForConfigAlone(config)) await chown(config, uid, gid);
-}
-
-/**
- * The daemon replaces gateway.yaml as a whole, also one that root has written by hand, and only the owner of a
- * directory may do that. One that holds other things (`--root /`) is not ours to give away.
- */
-async function isForConfigAlone(config: string): Promise<boolean> {
-  const names = await readdir(config);
-  return names.every((name) => name.startsWith('gateway.yaml'));
 }
 
 function spawnPart(

@@ -1,11 +1,10 @@
-import { chmod, chown, mkdir } from 'node:fs/promises';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { errnoOf, GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
 import { pathsOf, type Directories } from '../system/directories.ts';
-import { fileError } from '../system/files.ts';
 import { createLog } from '../system/log.ts';
+import { makeDirectories } from '../system/make-directories.ts';
 import { lookUpGroup, lookUpUser } from '../system/users.ts';
 import { serveConnection } from './connection.ts';
 import type { HelperEnvironment } from './environment.ts';
@@ -48,22 +47,6 @@ export async function runHelper(options: HelperOptions): Promise<void> {
   options.onReady?.();
   if (!signal.aborted) await once(signal, 'abort');
   await closeServer(server, paths.helperSocket, sockets);
-}
-
-/**
- * Root's, writable for the daemon's group, sticky: the daemon makes its files there but cannot move ours away. Ones that
- * exist are left as they are.
- */
-async function makeDirectories({ config, state, run }: Directories, gid: number): Promise<void> {
-  for (const directory of [config, state, run]) {
-    try {
-      if ((await mkdir(directory, { recursive: true })) === undefined) continue;
-      await chown(directory, 0, gid);
-      await chmod(directory, 0o1775);
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw fileError(`${directory} could not be made`, error);
-    }
-  }
 }
 
 function notRoot(): GatewayError {

@@ -44,7 +44,7 @@ describe('gateway up', () => {
   test.skipIf(process.getuid?.() !== 0)(
     'up starts everything, keeps what the owner wrote, and down leaves nothing (skipped: without root there is one user id)',
     async () => {
-      await machine.sh('mkdir', '-p', '/run/t/etc');
+      await machine.sh('mkdir', '-p', '/run/t/etc/torrc.d');
       await writeFile(
         machine.outside('/run/t/etc/gateway.yaml'),
         '# written by hand, as root\nservices: {}\n',
@@ -57,6 +57,9 @@ describe('gateway up', () => {
       expect(await machine.sh('cat', '/run/t/etc/gateway.yaml')).toMatch(
         /^# written by hand, as root\n[^]*shop:/,
       );
+      // Not sticky: the next hand edit is root's again, and the daemon replaces that one too.
+      expect(await machine.sh('stat', '-c', '%U:%G %a', '/run/t/etc')).toBe('root:gateway 775');
+      expect(await machine.sh('stat', '-c', '%U:%G %a', '/run/t/lib')).toBe('root:gateway 1775');
       const inside = await gateway('service', 'run', 'shop', '--', 'ip', '-br', 'address');
       expect(inside.said).toContain('10.64.1.2/32');
       const users = await machine.sh('ps', 'axo', 'user=,args=');
