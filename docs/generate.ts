@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { providers } from '../providers/index.ts';
 import { createApp, openApiDocument } from '../src/api/app.ts';
@@ -11,9 +11,11 @@ import { EVENT_TYPES } from '../src/core/events.ts';
 import { apiReference } from './generate-api.ts';
 import { cliReference } from './generate-cli.ts';
 import { configReference } from './generate-config.ts';
+import { providersReference, readmeWithMatrix } from './generate-providers.ts';
 import { type JsonSchema, page, tableOf } from './markdown.ts';
 
 const REFERENCE = join(import.meta.dirname, 'reference');
+const README = join(import.meta.dirname, '../README.md');
 
 /** Every generated file by name. `test/docs-fresh.test.ts` compares them with what is in docs/reference. */
 export function referenceFiles(): ReadonlyMap<string, string> {
@@ -26,9 +28,15 @@ export function referenceFiles(): ReadonlyMap<string, string> {
     ['openapi.json', json(document)],
     ['config.md', configReference(schema as JsonSchema)],
     ['gateway.schema.json', json(schema)],
+    ['providers.md', providersReference(providers)],
     ['errors.md', errorsReference()],
     ['events.md', eventsReference()],
   ]);
+}
+
+/** README.md as it should be. */
+export async function freshReadme(): Promise<string> {
+  return readmeWithMatrix(await readFile(README, 'utf8'), providers);
 }
 
 function json(value: unknown): string {
@@ -64,4 +72,5 @@ function eventsReference(): string {
 if (import.meta.main) {
   await mkdir(REFERENCE, { recursive: true });
   for (const [name, text] of referenceFiles()) await writeFile(join(REFERENCE, name), text);
+  await writeFile(README, await freshReadme());
 }
