@@ -83,7 +83,7 @@ function renewalOf(seen: Seen): string | undefined {
   return left === undefined ? undefined : `the onion service of ${left.service} was left out: ${left.reason}`;
 }
 
-const QUESTION = 'GETINFO status/bootstrap-phase status/circuit-established uptime version';
+const QUESTION = 'GETINFO status/bootstrap-phase status/circuit-established version';
 
 /** What tor says about itself. That it says nothing is no reason to touch anything: it is only not known. */
 async function ask({ ports, signal }: Context): Promise<Record<string, Fact>> {
@@ -95,7 +95,6 @@ async function ask({ ports, signal }: Context): Promise<Record<string, Fact>> {
       summary,
       ...(warning === undefined ? {} : { warning }),
       circuits: values.get('status/circuit-established') === '1',
-      uptimeSeconds: Number(values.get('uptime') ?? 0),
       version: values.get('version') ?? '',
     };
   } catch (error) {

@@ -1,15 +1,12 @@
 import type { Exposure, Fact, Observed, Published } from '../../src/core/contract.ts';
 import { onionKey, PROCESS_KEY, type Spec } from './spec.ts';
 
-/** tor uploads a descriptor within seconds to a minute of its start (rend-spec-v3, 2.2.1). */
-const UPLOAD_SECONDS = 120;
-
 /** The facts about one onion and the process, as one answer. */
 export interface OnionState {
   /** `<56 characters>.onion`; `undefined` before it exists. */
   readonly hostname: string | undefined;
   readonly published: Published;
-  /** Whether a visit could prove anything now. */
+  /** tor runs and is connected to the Tor network: a visit would prove something. */
   readonly isVisitable: boolean;
 }
 
@@ -18,10 +15,8 @@ export function stateOf({ service }: Exposure, observed: readonly Observed<Spec>
   const process = observed.find(({ key }) => key === PROCESS_KEY);
   const address = onion?.facts['address'];
   const hostname = typeof address === 'string' && address !== '' ? address : undefined;
-  const published =
-    keyProblem(onion?.facts) ?? torProblem(process?.facts) ?? announced(onion?.facts, process?.facts);
-  const isUp = torProblem(process?.facts) === undefined;
-  return { hostname, published, isVisitable: isUp && published.reason !== 'DescriptorPending' };
+  const published = keyProblem(onion?.facts) ?? torProblem(process?.facts) ?? announced(onion?.facts);
+  return { hostname, published, isVisitable: torProblem(process?.facts) === undefined };
 }
 
 type Facts = Readonly<Record<string, Fact>> | undefined;
@@ -50,20 +45,17 @@ function torProblem(facts: Facts): Published | undefined {
   };
 }
 
-function announced(onion: Facts, process: Facts): Published {
+function announced(onion: Facts): Published {
   if (onion === undefined) {
     return { status: 'no', reason: 'OnionMissing', message: 'the onion service was not made yet' };
   }
   if (onion['uploaded'] === true) {
     return { status: 'yes', reason: 'DescriptorUploaded', message: 'its descriptor was uploaded' };
   }
-  if (Number(process?.['uptimeSeconds'] ?? 0) < UPLOAD_SECONDS) {
-    return { status: 'no', reason: 'DescriptorPending', message: 'its descriptor is not uploaded yet' };
-  }
-  // tor ran before we began to listen, or the onion is new: the next visit tells.
+  // Or it was uploaded before we began to listen: the first visit that gets through tells.
   return {
     status: 'unknown',
-    reason: 'DescriptorNotSeen',
-    message: 'its descriptor was not seen to be uploaded since this gateway began to watch',
+    reason: 'DescriptorPending',
+    message: 'its descriptor was not seen to be uploaded yet',
   };
 }

@@ -44,7 +44,8 @@ export function renderTorrc(
     `${LEFT}${JSON.stringify(left)}`,
     `DataDirectory ${quote(place.dataDirectory)}`,
     `PidFile ${quote(place.pidFile)}`,
-    'Log notice stdout',
+    // Without its lines about control connections: each look at tor is one.
+    'Log [*,~control]notice stdout',
     'RunAsDaemon 0',
     'ClientOnly 1',
     'CookieAuthentication 0',

@@ -6,11 +6,11 @@ import { visitThroughTor } from './tor-visit.ts';
 export interface TorPortOptions {
   readonly controlSocket: string;
   readonly socksSocket: string;
-  /** tor ended, or stopped to answer, after it had worked for a while. Not told of a tor that ends again and again. */
+  /** tor ended, or stopped to answer. Told at most every 30 seconds, so that one that keeps ending is not hurried. */
   readonly lost?: () => void;
 }
 
-const A_WHILE_MS = 10_000;
+const TELL_EVERY_MS = 30_000;
 
 /** Our own tor, seen over its unix sockets. Nothing is opened before it is needed. */
 export function createTorPort(options: TorPortOptions): TorPort {
@@ -22,6 +22,7 @@ class UnixTorPort implements TorPort {
   readonly #uploaded = new Set<string>();
   #connection: Promise<TorConnection> | undefined;
   #isClosed = false;
+  #toldAt = -TELL_EVERY_MS;
 
   constructor(options: TorPortOptions) {
     this.#options = options;
@@ -67,16 +68,22 @@ class UnixTorPort implements TorPort {
       },
       ended: () => forget(),
     });
-    const openedAt = performance.now();
     const forget = (): void => {
       if (this.#connection !== opening) return;
       this.#connection = undefined;
       this.#uploaded.clear();
-      if (performance.now() - openedAt > A_WHILE_MS) this.#options.lost?.();
+      if (hasWorked) this.#tellLost();
     };
+    let hasWorked = false;
+    opening.then(() => (hasWorked = true), forget);
     this.#connection = opening;
-    opening.catch(forget);
     return opening;
+  }
+
+  #tellLost(): void {
+    if (performance.now() - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = performance.now();
+    this.#options.lost?.();
   }
 }
 

@@ -120,3 +120,24 @@ it('visits over the unix socket with credentials of its own each time, and asks 
   expect(targets).toEqual(['example.onion', 'example.onion']);
   expect(new Set(credentials).size).toBe(2);
 });
+
+it('tells once that tor was lost, and nothing of a tor that was never there', async () => {
+  let told = 0;
+  const watched = createTorPort({
+    controlSocket: join(directory, 'control'),
+    socksSocket: join(directory, 'socks'),
+    lost: () => (told += 1),
+  });
+  await expect(watched.command('GETINFO version', soon())).rejects.toThrow();
+  expect(told).toBe(0);
+  await serve(
+    'control',
+    (data, socket) => void (data.startsWith('QUIT') ? socket.end() : socket.write('250 OK\r\n')),
+  );
+  for (let round = 0; round < 2; round += 1) {
+    await watched.command('GETINFO version', soon());
+    await expect(watched.command('QUIT', soon())).rejects.toMatchObject({ code: 'TorUnavailable' });
+  }
+  expect(told).toBe(1);
+  await watched.close();
+});
