@@ -14,8 +14,9 @@ import {
   renderSecretKeyFile,
 } from '../wire/onion.ts';
 import type { HelperEnvironment } from './environment.ts';
-import { ensureOwned, readPlain, type TorDirectory } from './tor-directory.ts';
-import { asTor } from './tor-user.ts';
+import { ensureOwned, readPlain } from './owned-directory.ts';
+import type { TorDirectory } from './tor-directory.ts';
+import { asUser } from './run-as.ts';
 
 /** One onion service on disk. */
 export interface OnionOnDisk extends OnionSpec {
@@ -159,7 +160,7 @@ async function removeTree(
   const path = join(environment.paths.torState, 'onions', service);
   // One that was only half made still belongs to root.
   await ensureOwned(join(directory.onions, service), environment.tor, 0o700);
-  await run([...asTor(environment.tor), 'find', path, '-mindepth', '1', '-delete'], { signal, cwd: '/' });
+  await run([...asUser(environment.tor), 'find', path, '-mindepth', '1', '-delete'], { signal, cwd: '/' });
   try {
     await rmdir(join(directory.onions, service));
   } catch (error) {

@@ -1,9 +1,6 @@
-import { constants } from 'node:fs';
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errnoOf, GatewayError } from '../core/errors.ts';
-import { fileError } from '../system/files.ts';
-import type { HelperEnvironment, UserIds } from './environment.ts';
+import type { HelperEnvironment } from './environment.ts';
+import { ensureOwned, openOwned } from './owned-directory.ts';
 import type { TorrcPlace } from './torrc.ts';
 
 /**
@@ -44,39 +41,6 @@ export function ensureRunDirectory({ paths, tor }: HelperEnvironment): Promise<v
   return ensureOwned(paths.torRun, tor, 0o750);
 }
 
-export async function ensureOwned(path: string, owner: UserIds, mode: number): Promise<void> {
-  await (await openOwned(path, owner, mode)).close();
-}
-
-/** Opens a directory, made when absent, that is certainly not a link and belongs to `owner` (or to us: half made). */
-async function openOwned(path: string, owner: UserIds, mode: number): Promise<FileHandle> {
-  let handle: FileHandle | undefined;
-  try {
-    await mkdir(path, { mode: 0o700 }).catch(ignoreExisting);
-    handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    const { uid } = await handle.stat();
-    if (uid !== owner.uid && uid !== process.getuid?.()) throw foreign(path, uid);
-    await handle.chown(owner.uid, owner.gid);
-    await handle.chmod(mode);
-    return handle;
-  } catch (error) {
-    await handle?.close();
-    throw fileError(`the directory ${path} could not be made`, error);
-  }
-}
-
-function ignoreExisting(error: unknown): void {
-  if (errnoOf(error) !== 'EEXIST') throw error;
-}
-
-function foreign(path: string, uid: number): GatewayError {
-  return new GatewayError(`${path} belongs to user ${uid}, who must not own it`, {
-    code: 'PermissionDenied',
-    retry: 'when-changed',
-    hint: `move ${path} away; it is made anew`,
-  });
-}
-
 /** Paths as tor's own process sees them. */
 export function torrcPlace({ paths }: HelperEnvironment): TorrcPlace {
   return {
@@ -86,21 +50,4 @@ export function torrcPlace({ paths }: HelperEnvironment): TorrcPlace {
     socksSocket: paths.torSocks,
     onionDirectory: (service) => join(paths.torState, 'onions', service),
   };
-}
-
-const MAX_BYTES = 1024 * 1024;
-
-/** A small ordinary file, or `undefined`. What lies in a directory of tor's user may be a link or a pipe. */
-export async function readPlain(path: string): Promise<Buffer | undefined> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const stat = await handle.stat();
-    return stat.isFile() && stat.size <= MAX_BYTES ? await handle.readFile() : undefined;
-  } catch (error) {
-    if (['ENOENT', 'ELOOP', 'ENXIO', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
-    throw fileError(`${path} could not be read`, error);
-  } finally {
-    await handle?.close();
-  }
 }

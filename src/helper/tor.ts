@@ -9,9 +9,10 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { readOwnLines, textOf, type OwnLine } from './own-lines.ts';
 import { readOnions, sweepOnions, unmarkOnion, writeOnionFiles } from './onion-directory.ts';
 import { askTor, giveTor } from './tor-control.ts';
-import { inTorDirectory, readPlain, torrcPlace, type TorDirectory } from './tor-directory.ts';
+import { readPlain } from './owned-directory.ts';
+import { inTorDirectory, torrcPlace, type TorDirectory } from './tor-directory.ts';
 import { complaintOf, endTor, findTor, startTor, torArguments } from './tor-process.ts';
-import { asTor } from './tor-user.ts';
+import { asUser } from './run-as.ts';
 import { parseTorrc, renderTorrc, type Left, type Torrc } from './torrc.ts';
 
 export const writeOnion: Handler<'tor.writeOnion'> = ({ onion }, environment) =>
@@ -176,7 +177,7 @@ async function replaceVerified(
   const draft = 'torrc.new';
   await writeFileAtomic(join(directory.base, draft), text, readableByTor(environment));
   const argv = torArguments(environment).with(2, join(environment.paths.torState, draft));
-  const { stdout, exitCode } = await run([...asTor(environment.tor), ...argv, '--verify-config'], {
+  const { stdout, exitCode } = await run([...asUser(environment.tor), ...argv, '--verify-config'], {
     signal,
     cwd: '/',
     accept: [0, 1],
