@@ -1,5 +1,6 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startDemo, type Demo } from '../lab/demo.ts';
 import { memoryOfNamespace } from '../lab/memory.ts';
 import { directoriesIn, pathsOf } from '../system/directories.ts';
@@ -86,8 +87,8 @@ async function stay({ gateway }: Demo, signal: AbortSignal): Promise<void> {
   await chmod(dirname(record), 0o700);
   await writeFile(record, JSON.stringify({ socket, root: gateway.root }));
   try {
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    // Looking again and again keeps this process alive, and notices when somebody took the demo down.
+    while (!signal.aborted && gateway.node.hasPower) await sleep(500);
   } finally {
     await rm(record, { force: true });
   }
