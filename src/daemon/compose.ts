@@ -90,7 +90,7 @@ function createOwnersControl(
 ): Control {
   const { paths, store, ports } = pieces;
   const file = new ConfigFile(paths.configFile, providers);
-  const clock = new ConditionClock(ports.now, () => undefined);
+  const clock = new ConditionClock(ports.now);
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices: store.recovered });
   const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
   return createControl({ ...pieces, devices, file, providers, reporter });

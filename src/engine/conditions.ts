@@ -73,12 +73,10 @@ function reachable(reach: Reach | undefined): Draft {
 /** Remembers when each condition last changed its status. */
 export class ConditionClock {
   readonly #now: () => number;
-  readonly #changed: (key: string, condition: Condition) => void;
   readonly #since = new Map<string, { status: string; since: string }>();
 
-  constructor(now: () => number, changed: (key: string, condition: Condition) => void) {
+  constructor(now: () => number) {
     this.#now = now;
-    this.#changed = changed;
   }
 
   /** `key` is `service/provider`. */
@@ -92,7 +90,6 @@ export class ConditionClock {
     if (before?.status === draft.status) return { ...draft, since: before.since };
     const condition = { ...draft, since: new Date(this.#now()).toISOString() };
     this.#since.set(id, { status: draft.status, since: condition.since });
-    this.#changed(key, condition);
     return condition;
   }
 }
