@@ -109,7 +109,8 @@ async function ensureHostLink(
       `addr replace ${edge}/32 dev ${link}`,
       `addr replace ${tor}/32 dev ${link}`,
       `link set dev ${link} up`,
-      `route replace ${pool} via ${network.hub} dev ${link} onlink src ${edge}`,
+      // tor's address: it cannot bind it itself when one of its targets is in the LAN (torrc.ts).
+      `route replace ${pool} via ${network.hub} dev ${link} onlink src ${tor}`,
     ],
     signal,
   );
