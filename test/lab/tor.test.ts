@@ -16,6 +16,7 @@ const TOPOLOGY = parseTopology(
       tornet: { defaultRoute: '11.9.0.1', services: [{ type: 'tor' }] },
       home: { defaultRoute: '11.2.0.1' },
       visitor: { defaultRoute: '11.5.0.1' },
+      nas: { services: [{ type: 'page', port: 80, title: 'a box in the LAN' }] },
     },
     networks: {
       relays: {
@@ -23,6 +24,7 @@ const TOPOLOGY = parseTopology(
         tornet: ['11.9.0.10/24', '11.9.0.11/24', '11.9.0.12/24', '11.9.0.13/24', '11.9.0.14/24'],
       },
       uplink: { core: '11.2.0.1/24', home: '11.2.0.2/24' },
+      lan: { home: '192.168.60.1/24', nas: '192.168.60.2/24' },
       access: { core: '11.5.0.1/24', visitor: '11.5.0.2/24' },
     },
   },
@@ -32,6 +34,7 @@ const CONFIG = `services:
   shop: { port: 80, kind: http, expose: { tor: {} } }
   blog: { port: 8080, kind: http, expose: { tor: {} } }
 `;
+const NAS = "  nas: { target: '192.168.60.2:80', kind: http, expose: { tor: {} } }\n";
 
 let lab: Lab;
 let gateway: LabGateway;
@@ -114,6 +117,18 @@ it('says that the service does not accept connections, when it is the service', 
   const status = await gateway.until('idle visited', (now) => wayOf(now, 'idle')?.reachable === 'no', signal);
   expect(condition(status, 'idle', 'Reachable')?.message).toMatch(/idle does not accept connections at 10\./);
   expect(isUp('shop')(status)).toBe(true);
+  await writeFile(join(gateway.root, 'etc/gateway.yaml'), CONFIG);
+  await gateway.command(signal, 'up');
+}, 90_000);
+
+it('dials a machine of the LAN as itself, and services in the pool with the address the hub knows', async () => {
+  await writeFile(join(gateway.root, 'etc/gateway.yaml'), `${CONFIG}${NAS}`);
+  const since = Date.now();
+  await gateway.command(signal, 'up');
+  const areUp = (now: Status): boolean => ['nas', 'shop'].every((service) => isUpSince(service, since)(now));
+  await gateway.until('both proved', areUp, signal);
+  expect(await open(await addressOf('nas'))).toContain('you are 192.168.60.1 at /');
+  expect(await open(await addressOf('shop'))).toContain('The corner shop');
   await writeFile(join(gateway.root, 'etc/gateway.yaml'), CONFIG);
   await gateway.command(signal, 'up');
 }, 90_000);

@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest';
+import { tor } from '../../../providers/tor/index.ts';
+import type { Options, Spec } from '../../../providers/tor/spec.ts';
+import { networkFor } from '../../../src/core/allocate.ts';
+import type { Context, Exposure, Fact, Observed } from '../../../src/core/contract.ts';
+import { GatewayError, type ErrorCode } from '../../../src/core/errors.ts';
+import type { Service } from '../../../src/core/service.ts';
+import { nodeCrypto } from '../../../src/system/crypto.ts';
+import { createKeys, memoryRegistry } from '../../../src/system/keys.ts';
+import { unavailablePorts } from '../../support/unavailable-ports.ts';
+
+const NETWORK = networkFor('gw', '10.64.0.0/20');
+const KEYS = createKeys({ directory: '/nonexistent', registry: memoryRegistry(), crypto: nodeCrypto });
+const HOSTNAME = '2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion';
+
+const service = (name: string, change: Partial<Service> = {}): Service => ({
+  name,
+  kind: 'http',
+  privacy: 'open',
+  port: 8080,
+  place: { type: 'namespace', name },
+  address: '10.64.1.2',
+  dial: { host: '10.64.1.2', port: 8080 },
+  ...change,
+});
+const exposed = (name: string, change: Partial<Service> = {}): Exposure<Options> => ({
+  service: service(name, change),
+  options: {},
+});
+const compile = (...exposures: Exposure<Options>[]) =>
+  tor.compile({
+    network: NETWORK,
+    services: exposures.map((exposure) => exposure.service),
+    exposures,
+    devices: [],
+    wants: [],
+    ledger: {},
+    settings: {},
+  });
+
+const target = { host: '10.64.1.2', port: 8080 };
+const onion = (facts: Record<string, Fact> = {}): Observed<Spec> => ({
+  key: 'onion:shop',
+  spec: { type: 'onion', service: 'shop', virtualPort: 80, target },
+  facts: { address: HOSTNAME, uploaded: false, ...facts },
+});
+const process = (facts: Record<string, Fact>): Observed<Spec> => ({
+  key: 'process:tor',
+  spec: { type: 'process', torrc: undefined },
+  facts,
+});
+const RUNNING = { running: true, bootstrap: 100, summary: 'Done' };
+
+describe('compile', () => {
+  it('makes the files of each onion a resource of its own, and one process that loads them all', () => {
+    const { resources } = compile(exposed('shop'), exposed('blog'));
+    expect(resources.map(({ key, neededBy }) => [key, neededBy])).toEqual([
+      ['onion:blog', ['blog']],
+      ['onion:shop', ['shop']],
+      ['process:tor', ['blog', 'shop']],
+    ]);
+  });
+
+  it('runs no tor for nobody', () => {
+    expect(compile().resources).toEqual([]);
+  });
+
+  it('puts web pages on port 80 and everything else on its own port', () => {
+    const ports = compile(
+      exposed('a', { kind: 'btcpay', port: 23000 }),
+      exposed('b', { kind: 'lnd', port: 8080 }),
+      exposed('c', { kind: 'ssh', port: 22 }),
+    ).resources.map(({ spec }) => (spec.type === 'onion' ? spec.virtualPort : 0));
+    expect(ports).toEqual([80, 8080, 22, 0]);
+  });
+
+  it('asks the hub to let tor in only where the hub stands in between', () => {
+    const { wants } = compile(
+      exposed('inside'),
+      exposed('host', { place: { type: 'host' } }),
+      exposed('nas', { place: { type: 'target', host: '192.168.1.20' } }),
+    );
+    expect(wants).toEqual([{ part: 'namespaces', from: 'tor', service: 'inside' }]);
+  });
+});
+
+describe('what it tells', () => {
+  it.each<[string, Record<string, Fact>, Record<string, Fact>, string, string, RegExp]>([
+    ['the process is gone', {}, { running: false }, 'no', 'TorNotRunning', /not running/],
+    ['it hangs', {}, { running: false, trouble: 'no answer' }, 'no', 'TorNotRunning', /no answer/],
+    [
+      'it connects',
+      {},
+      { running: true, bootstrap: 45, summary: 'Loading', warning: 'No route' },
+      'no',
+      'Bootstrapping',
+      /45 %: Loading \(No route\)/,
+    ],
+    ['nothing was uploaded', {}, RUNNING, 'unknown', 'DescriptorPending', /not seen/],
+    ['it was uploaded', { uploaded: true }, RUNNING, 'yes', 'DescriptorUploaded', /uploaded/],
+    [
+      'the key is damaged',
+      { uploaded: true, trouble: 'KeyCorrupt', why: 'key tor/shop is damaged' },
+      RUNNING,
+      'no',
+      'KeyCorrupt',
+      /tor\/shop/,
+    ],
+  ])('when %s', (_when, onionFacts, processFacts, status, reason, message) => {
+    const published = tor.published(exposed('shop'), [onion(onionFacts), process(processFacts)]);
+    expect(published).toMatchObject({ status, reason, message: expect.stringMatching(message) });
+  });
+
+  it('has an address only once there is one', () => {
+    expect(tor.addresses(exposed('shop'), [])).toEqual([]);
+    expect(tor.addresses(exposed('shop'), [onion()])[0]?.url).toBe(`http://${HOSTNAME}`);
+    const lnd = exposed('shop', { kind: 'lnd' });
+    expect(tor.addresses(lnd, [onion()])[0]?.url).toBe(`tcp://${HOSTNAME}:8080`);
+    expect(tor.handouts(lnd, [onion()])).toMatchObject([{ kind: 'link', secret: false }]);
+  });
+});
+
+describe('reach', () => {
+  const commands: string[] = [];
+  const context = (visit: () => Promise<number>): Context => ({
+    signal: new AbortController().signal,
+    network: NETWORK,
+    ports: {
+      ...unavailablePorts({ crypto: nodeCrypto, keys: KEYS }),
+      tor: {
+        command: (line) => Promise.resolve([(commands.push(line), 'OK')[1] ?? '']),
+        uploaded: () => new Set(),
+        visit,
+        close: () => Promise.resolve(),
+      },
+    },
+  });
+  const failing = (code: ErrorCode) => () => Promise.reject(new GatewayError(`${code}!`, { code }));
+
+  it('is proved by an accepted stream, from the vantage tor', async () => {
+    const found = await tor.reach(
+      exposed('shop'),
+      [onion(), process(RUNNING)],
+      context(() => Promise.resolve(300)),
+    );
+    expect(found).toMatchObject({ reachable: 'yes', vantage: 'tor', provedAt: expect.any(String) });
+  });
+
+  it.each<[ErrorCode, boolean, string, RegExp]>([
+    ['ConnectionRefused', true, 'no', /shop does not accept connections at 10\.64\.1\.2:8080/],
+    ['Timeout', true, 'no', /Timeout/],
+    ['Unreachable', true, 'no', /Unreachable/],
+    ['Unreachable', false, 'unknown', /descriptor/],
+    ['TorUnavailable', true, 'unknown', /our own tor could not check/],
+  ])('judges %s (uploaded: %s) as %s', async (code, uploaded, reachable, detail) => {
+    const observed = [onion({ uploaded }), process(RUNNING)];
+    const found = await tor.reach(exposed('shop'), observed, context(failing(code)));
+    expect(found).toMatchObject({ reachable, detail: expect.stringMatching(detail) });
+  });
+
+  it('tells tor to ask again after a visit that found no descriptor', async () => {
+    commands.length = 0;
+    await tor.reach(exposed('shop'), [onion(), process(RUNNING)], context(failing('Unreachable')));
+    expect(commands).toEqual(['SIGNAL NEWNYM']);
+  });
+
+  it('does not visit, and does not say no, while tor could not', async () => {
+    const never = () => Promise.reject(new Error('visited'));
+    for (const facts of [{ running: false }, { running: true, bootstrap: 10, summary: '' }]) {
+      const found = await tor.reach(exposed('shop'), [onion(), process(facts)], context(never));
+      expect(found).toMatchObject({ reachable: 'unknown', vantage: 'none' });
+    }
+  });
+});
