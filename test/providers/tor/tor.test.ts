@@ -120,6 +120,21 @@ describe('what it tells', () => {
   });
 });
 
+describe('apply', () => {
+  it('makes no key for an onion that exists, even when nobody remembers its key', async () => {
+    const want = { key: 'onion:shop', spec: onion().spec, neededBy: ['shop'] } as const;
+    const keys = {
+      ...KEYS,
+      read: () => Promise.resolve(undefined),
+      ensure: () => Promise.reject(new Error('made')),
+    };
+    const ports = unavailablePorts({ crypto: nodeCrypto, keys });
+    const context = { signal: new AbortController().signal, network: NETWORK, ports };
+    const change = { op: 'update', want, have: onion(), why: 'its key is gone' } as const;
+    await expect(tor.apply(change, context)).rejects.toMatchObject({ code: 'KeyMissing' });
+  });
+});
+
 describe('reach', () => {
   const commands: string[] = [];
   const context = (visit: () => Promise<number>): Context => ({
