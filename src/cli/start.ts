@@ -14,6 +14,7 @@ const START_WAIT_MS = 20_000;
 /** Our users; see docs/reference/cli.md, `gateway up`. */
 export const USERADD: Readonly<Record<string, string>> = {
   'gateway-tor': 'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin gateway-tor',
+  'gateway-edge': 'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin gateway-edge',
   gateway:
     'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin --groups gateway-tor gateway',
 };

@@ -73,8 +73,14 @@ export interface AllowWant {
   readonly service: string;
 }
 
-/** What a provider asks of a built-in part. Later parts (`ports`, `edge`, `certificates`) add members. */
-export type Want = AllowWant;
+/** A service on another machine, to be carried on from its pool address on the host by the edge (HAProxy). */
+export interface RouteWant {
+  readonly part: 'edge';
+  readonly service: string;
+}
+
+/** What a provider asks of a built-in part. Later parts (`ports`, `certificates`) add members. */
+export type Want = AllowWant | RouteWant;
 
 export interface CompileInput<Options = unknown, Settings = unknown> {
   readonly network: Network;

@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   DeviceUnknown: 'There is no device with this name.',
   DiskFailed: 'The disk refused to store or to return data.',
   DiskFull: 'The disk is full; the previous state was kept.',
+  EdgeUnavailable: 'HAProxy is not running, does not answer, or refused its configuration.',
   GenerationUnknown: 'There is no such generation to roll back to.',
   HelperRefused: 'The helper refused an operation that the applied config does not justify.',
   HelperUnreachable: 'The helper process (root) does not answer.',

@@ -15,6 +15,8 @@ export interface HelperEnvironment {
   readonly gateway: UserIds;
   /** User of the tor process. */
   readonly tor: UserIds;
+  /** User of HAProxy. */
+  readonly edge: UserIds;
   readonly log: Log;
 }
 

@@ -22,19 +22,21 @@ export interface HelperOptions {
 
 const GATEWAY_USER = 'gateway';
 const TOR_USER = 'gateway-tor';
+const EDGE_USER = 'gateway-edge';
 
 /** The root process: serves run/helper.sock until `signal` aborts. Needs no daemon, and none needs it to start. */
 export async function runHelper(options: HelperOptions): Promise<void> {
   const { directories, signal } = options;
   const log = options.log ?? createLog('helper', process.env['GATEWAY_LOG']);
   if (process.geteuid?.() !== 0) throw notRoot();
-  const [gateway, tor, gid] = await Promise.all([
+  const [gateway, tor, edge, gid] = await Promise.all([
     lookUpUser(GATEWAY_USER),
     lookUpUser(TOR_USER),
+    lookUpUser(EDGE_USER),
     lookUpGroup(GATEWAY_USER),
   ]);
   const paths = pathsOf(directories);
-  const environment: HelperEnvironment = { directories, paths, gateway, tor, log };
+  const environment: HelperEnvironment = { directories, paths, gateway, tor, edge, log };
   await makeDirectories(directories, gid);
   const dispatch = createDispatch(environment, signal);
   const sockets = new Set<Socket>();

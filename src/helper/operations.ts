@@ -7,6 +7,7 @@ import {
 } from '../core/operations.ts';
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
+import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { ensureHostService, removeHostService } from './host-service.ts';
 import { cutFlows, ensureHub, removeHub, replaceFlows } from './hub.ts';
@@ -38,6 +39,10 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'tor.observe': observeTor,
   'tor.load': loadTor,
   'tor.stop': stopTor,
+  'edge.write': writeEdge,
+  'edge.observe': observeEdge,
+  'edge.load': loadEdge,
+  'edge.stop': stopEdge,
 };
 
 export function isOperation(name: string): name is OperationName {
@@ -71,8 +76,9 @@ function parseInput<Name extends OperationName>(name: Name, input: unknown): Ope
 }
 
 /** Operations that touch the same things wait for each other. */
-export function queueOf(name: OperationName): 'tor' | 'network' {
-  return name.startsWith('tor.') ? 'tor' : 'network';
+export function queueOf(name: OperationName): 'tor' | 'edge' | 'network' {
+  if (name.startsWith('tor.')) return 'tor';
+  return name.startsWith('edge.') ? 'edge' : 'network';
 }
 
 /** What is sent back for anything that was thrown; a bug of ours is told without its stack. */

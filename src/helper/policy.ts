@@ -1,8 +1,9 @@
+import { deviceBlock } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
-import type { Flow, OnionSpec, OperationArguments, OperationName } from '../core/operations.ts';
+import type { EdgeRoute, Flow, OnionSpec, OperationArguments, OperationName } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
 
 /**
@@ -34,7 +35,8 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'namespace.remove': always,
   'hostService.ensure': ({ service, spec }, { services }) => {
     const { place, address } = services[service] ?? {};
-    const isJustified = place?.type === 'host' && address === spec.address;
+    const isOnHost = place?.type === 'host' || place?.type === 'target';
+    const isJustified = isOnHost && address === spec.address;
     return isJustified ? undefined : `host address ${spec.address} for ${service}`;
   },
   'hostService.remove': always,
@@ -78,6 +80,13 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tor.observe': always,
   'tor.load': always,
   'tor.stop': always,
+  'edge.write': ({ edge }, { services, network }) => {
+    if (edge.devices !== deviceBlock(network.pool)) return `letting ${edge.devices} in through the edge`;
+    return edge.routes.map((route) => routeRule(route, services)).find((wrong) => wrong !== undefined);
+  },
+  'edge.observe': always,
+  'edge.load': always,
+  'edge.stop': always,
 };
 
 /** Before the first `up` there is nothing to compare with; these change nothing or only remove. */
@@ -91,6 +100,8 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'tor.observe',
   'tor.removeOnion',
   'tor.stop',
+  'edge.observe',
+  'edge.stop',
 ]);
 
 /** Throws `HelperRefused` unless the applied config justifies the operation. */
@@ -140,14 +151,37 @@ function wireguardName(name: string, network: Network): string | undefined {
 
 /** Judges each of many flows in constant time. */
 function flowJudge({ network, services, devices }: Applied): (flow: Flow) => boolean {
-  const ours = Object.values(services).filter(({ place }) => place.type !== 'target');
-  const destinations = new Set(ours.map(({ address, port }) => `${address}:${port}`));
+  const all = Object.values(services);
+  const destinations = new Set(all.map(textOfAddress));
+  const behindHub = new Set(all.filter(({ place }) => place.type !== 'target').map(textOfAddress));
   const deviceAddresses = new Set(devices.map(({ address }) => address));
   return ({ via, source, address, protocol, port }) => {
-    if (protocol !== 'tcp' || !destinations.has(`${address}:${port}`)) return false;
-    if (via === 'host') return source === network.edge || source === network.tor;
+    const destination = textOfAddress({ address, port });
+    if (protocol !== 'tcp' || !destinations.has(destination)) return false;
+    if (via === 'host') {
+      return behindHub.has(destination) && (source === network.edge || source === network.tor);
+    }
     return isWireguardName(via, network) && deviceAddresses.has(source);
   };
+}
+
+function textOfAddress({ address, port }: Pick<AppliedService, 'address' | 'port'>): string {
+  return `${address}:${port}`;
+}
+
+/** A route leads from a service's own address to the machine that the config names, and nowhere else. */
+function routeRule(
+  { service: name, address, port, to }: EdgeRoute,
+  services: Readonly<Record<string, AppliedService>>,
+): string | undefined {
+  const service = services[name];
+  const isJustified =
+    service?.place.type === 'target' &&
+    address === service.address &&
+    port === service.port &&
+    to.host === service.place.host &&
+    to.port === service.port;
+  return isJustified ? undefined : `a route ${name} from ${address}:${port} to ${to.host}:${to.port}`;
 }
 
 /** An onion may lead to the service's own port and nowhere else. */

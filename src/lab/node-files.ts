@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Users of a node, beside those of the machine. Numbers stay below 65536, which is what a lab maps. */
-export const USERS = { gateway: 64_640, 'gateway-tor': 64_641 } as const;
+export const USERS = { gateway: 64_640, 'gateway-tor': 64_641, 'gateway-edge': 64_642 } as const;
 
 export interface NodeFiles {
   readonly name: string;
@@ -67,7 +67,11 @@ function withUsers(passwd: string): string {
 
 function withGroups(group: string): string {
   // The daemon opens tor's sockets, which belong to tor's group.
-  const lines = [`gateway:x:${USERS.gateway}:`, `gateway-tor:x:${USERS['gateway-tor']}:gateway`];
+  const lines = [
+    `gateway:x:${USERS.gateway}:`,
+    `gateway-tor:x:${USERS['gateway-tor']}:gateway`,
+    `gateway-edge:x:${USERS['gateway-edge']}:`,
+  ];
   return `${[...withoutOurs(group), ...lines].join('\n')}\n`;
 }
 

@@ -29,8 +29,12 @@ describe('gateway up', () => {
     const { exitCode, said } = await gateway('up');
     await writeFile(passwd, before);
     expect(exitCode).toBe(1);
-    expect(said).toContain('UserMissing: this machine has no user gateway-tor and no user gateway');
-    expect(said).toMatch(/\n {2}useradd .* gateway-tor\n {2}useradd .*--groups gateway-tor gateway\n/);
+    expect(said).toContain(
+      'UserMissing: this machine has no user gateway-tor and no user gateway-edge and no user gateway',
+    );
+    expect(said).toMatch(
+      /\n {2}useradd .* gateway-tor\n {2}useradd .* gateway-edge\n {2}useradd .*--groups gateway-tor gateway\n/,
+    );
     await expect(machine.sh('ls', '/run/t')).rejects.toThrow('No such file');
   });
 

@@ -64,6 +64,11 @@ const onion = (target: object, service = 'shop'): object => ({
   publicKey: 'AAAA',
   hostname: `${'a'.repeat(56)}.onion`,
 });
+const edge = (change: object): object => {
+  const to = { host: '192.168.1.20', port: 631 };
+  const routes = [{ service: 'printer', address: '10.64.1.4', port: 631, to, ...change }];
+  return { edge: { devices: '10.64.8.0/21', routes } };
+};
 const flow = (change: object): object => ({
   flows: [{ via: 'host', source: '10.64.0.3', address: '10.64.1.2', port: 8080, protocol: 'tcp', ...change }],
 });
@@ -146,6 +151,11 @@ describe('what the applied config does not justify', () => {
       'tor.writeOnion',
       { onion: onion({ host: '192.168.1.1', port: 631 }, 'printer') },
     ],
+    ['a route to another machine', 'edge.write', edge({ to: { host: '192.168.1.1', port: 631 } })],
+    ['a route to another port', 'edge.write', edge({ to: { host: '192.168.1.20', port: 22 } })],
+    ["a route from another service's address", 'edge.write', edge({ address: '10.64.1.3' })],
+    ['a route to a service of our own', 'edge.write', edge({ service: 'nas' })],
+    ['a route for everybody', 'edge.write', { edge: { devices: '0.0.0.0/0', routes: [] } }],
     ['an onion for nobody', 'tor.writeOnion', { onion: onion({ host: '10.64.1.2', port: 8080 }, 'ghost') }],
   ];
   it.each(CASES)('refuses %s', async (_what, name, input) => {

@@ -120,7 +120,7 @@ describe('with a real helper', () => {
     expect(await up([SHOP, NAS, PRINTER], WANTS)).toEqual([
       'make the hub that joins services, devices and the host (gw-hub, 10.64.0.0/20)',
       'make namespace shop for shop at 10.64.1.2, where only port 8080 is let in',
-      'give nas, which runs on the host, the address 10.64.1.3',
+      'give the host the address 10.64.1.3 for nas',
       'open gwwg0 10.64.8.2 > 10.64.1.3:8080/tcp and host 10.64.0.3 > 10.64.1.2:8080/tcp',
     ]);
     await serve(machine, 'gw-shop', 'shop', 8080);

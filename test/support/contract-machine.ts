@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Provider } from '../../src/core/contract.ts';
 import type { Ports } from '../../src/core/ports.ts';
 import { appliedOf } from '../../src/daemon/applied.ts';
+import { edgePart } from '../../src/parts/edge/index.ts';
 import { namespacesPart } from '../../src/parts/namespaces/index.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
@@ -36,7 +37,7 @@ export async function contractMachine(options: ContractMachineOptions): Promise<
   await options.prepare?.(ports);
   return {
     ports,
-    parts: [namespacesPart],
+    parts: [namespacesPart, edgePart],
     permit: (desired) => gateway.apply(appliedOf(desired)),
     open: options.open,
     plantStranger: () => options.stranger(machine),

@@ -19,6 +19,7 @@ const environment = {
   paths: pathsOf(directories),
   gateway: root0,
   tor: root0,
+  edge: root0,
   log: () => undefined,
 };
 const signal = AbortSignal.timeout(30_000);

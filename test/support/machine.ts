@@ -29,7 +29,7 @@ const TOOLS =
 const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin:${join(TOOLS, 'bin')}` };
 
 /** Without root there is one user id, and every account has it. */
-const [gateway, tor] = UID === 0 ? ['970', '971'] : ['0', '0'];
+const [gateway, tor, edge] = UID === 0 ? ['970', '971', '972'] : ['0', '0', '0'];
 
 const SET_UP = `
 set -e
@@ -37,10 +37,12 @@ mount -t tmpfs run /run
 mkdir -p /run/etc/netns /run/lock
 echo 'root:x:0:0:root:/root:/bin/sh
 gateway:x:${gateway}:${gateway}::/:/bin/false
-gateway-tor:x:${tor}:${tor}::/:/bin/false' > /run/etc/passwd
+gateway-tor:x:${tor}:${tor}::/:/bin/false
+gateway-edge:x:${edge}:${edge}::/:/bin/false' > /run/etc/passwd
 echo 'root:x:0:
 gateway:x:${gateway}:
-gateway-tor:x:${tor}:gateway' > /run/etc/group
+gateway-tor:x:${tor}:gateway
+gateway-edge:x:${edge}:' > /run/etc/group
 touch /run/etc/resolv.conf /run/etc/nsswitch.conf
 mount --bind /run/etc /etc
 ip link set lo up

@@ -28,7 +28,7 @@ socket.on('error', () => end('nothing'));
 /** Prints one line for each second echo; \`silence\` once an echo stays out. */
 const LASTING = `
 const [from, host, port, fromPort] = process.argv.slice(1);
-const local = { localAddress: from, localPort: Number(fromPort) };
+const local = from === '' ? {} : { localAddress: from, localPort: Number(fromPort) };
 const socket = require('node:net').connect({ host, port: Number(port), ...local });
 let heard = 0, silent = 0;
 socket.on('data', () => { heard++; silent = 0; console.log('alive'); });
@@ -61,8 +61,8 @@ export interface Lasting {
 }
 
 /** A connection that stays open and talks every 50 ms. */
-export function talk(machine: Machine, to: Way): Lasting {
-  const client: ChildProcess = machine.start(...argv([], LASTING, ...words(to)));
+export function talk(machine: Machine, to: Way, netns?: string): Lasting {
+  const client: ChildProcess = machine.start(...argv(within(netns), LASTING, ...words(to)));
   return {
     next: async () => {
       const [said] = (await once(client.stdout ?? client, 'data')) as [Buffer];

@@ -10,7 +10,7 @@ export const up: Command = {
   name: 'up',
   summary: 'Apply gateway.yaml; start the gateway first if it does not run',
   details: [
-    'Starting needs root, and the users gateway and gateway-tor. The gateway then runs on its own: helper (root) and daemon (user gateway, no privileges), with logs in the directory run/log.',
+    'Starting needs root, and the users gateway, gateway-tor and gateway-edge. The gateway then runs on its own: helper (root) and daemon (user gateway, no privileges), with logs in the directory run/log.',
     'Ctrl-C ends the waiting; what was begun goes on.',
   ],
   arguments: [],

@@ -1,4 +1,4 @@
-import type { AllowWant, Compiled, CompileInput, Problem, Resource } from '../../core/contract.ts';
+import type { AllowWant, Compiled, CompileInput, Problem, Resource, Want } from '../../core/contract.ts';
 import { sortFlows } from '../../core/flows.ts';
 import type { Flow } from '../../core/operations.ts';
 import type { Network, Service } from '../../core/service.ts';
@@ -9,7 +9,7 @@ import type { Spec } from './spec.ts';
  *   ------------+---------------------+------
  *   namespace   | namespace:<service> | yes
  *   host        | hostService:<service> | yes
- *   target      |                     | none: it is not behind the hub
+ *   target      | hostService:<service> | from WireGuard only; neither when no device may reach it: tor dials it itself
  *
  * The hub stands as soon as there is a service, so that a first exposure finds it.
  */
@@ -18,11 +18,13 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
   const problems = sharedNamespaces(sorted);
   const rejected = new Set(problems.map((problem) => problem.service));
   const accepted = sorted.filter((service) => !rejected.has(service.name));
-  const flows = flowsOf(network, accepted, wants);
+  const allowed = allowedOf(accepted, wants);
+  const flows = flowsOf(network, accepted, allowed);
+  const needed = new Set(allowed.map((want) => want.service));
   return {
     resources: [
       ...hubFor(network, accepted),
-      ...accepted.flatMap(placeOf),
+      ...accepted.flatMap((service) => placeOf(service, needed.has(service.name))),
       ...(flows.flows.length === 0 ? [] : [flowsResource(flows)]),
     ],
     wants: [],
@@ -37,10 +39,20 @@ function hubFor(network: Network, services: readonly Service[]): Resource<Spec>[
   return [{ key: 'hub:hub', spec: { type: 'hub', ...network }, neededBy }];
 }
 
-function placeOf({ name, place, address, port }: Service): Resource<Spec>[] {
+/** What may pass through the hub. A connection that the host itself makes to another machine does not. */
+function allowedOf(services: readonly Service[], wants: readonly Want[]): AllowWant[] {
+  const places = new Map(services.map(({ name, place }) => [name, place.type]));
+  return wants.filter((want): want is AllowWant => {
+    if (want.part !== 'namespaces') return false;
+    const place = places.get(want.service);
+    return place === 'target' ? typeof want.from === 'object' : place !== undefined;
+  });
+}
+
+function placeOf({ name, place, address, port }: Service, isNeeded: boolean): Resource<Spec>[] {
   const neededBy = [name];
-  if (place.type === 'target') return [];
-  if (place.type === 'host')
+  if (place.type === 'target' && !isNeeded) return [];
+  if (place.type !== 'namespace')
     return [{ key: `hostService:${name}`, spec: { type: 'hostService', address }, neededBy }];
   const spec = { type: 'namespace', namespace: place.name, address, port } as const;
   return [{ key: `namespace:${name}`, spec, neededBy }];
@@ -52,8 +64,7 @@ interface Flows {
 }
 
 function flowsOf(network: Network, services: readonly Service[], wants: readonly AllowWant[]): Flows {
-  const behindHub = services.filter((service) => service.place.type !== 'target');
-  const byName = new Map(behindHub.map((service) => [service.name, service]));
+  const byName = new Map(services.map((service) => [service.name, service]));
   const flows = wants.flatMap((want): Flow[] => {
     const service = byName.get(want.service);
     if (service === undefined) return [];
@@ -61,7 +72,7 @@ function flowsOf(network: Network, services: readonly Service[], wants: readonly
       { ...sourceOf(want.from, network), address: service.address, protocol: 'tcp', port: service.port },
     ];
   });
-  const named = new Set(wants.map((want) => want.service).filter((name) => byName.has(name)));
+  const named = new Set(wants.map((want) => want.service));
   return { flows: sortFlows(flows), neededBy: [...named].sort() };
 }
 

@@ -16,7 +16,7 @@ export function describe(change: Change<Spec>): string {
     case 'hostService':
       return change.op === 'delete'
         ? `take address ${spec.address} of ${nameIn(key)} off the host`
-        : `give ${nameIn(key)}, which runs on the host, the address ${spec.address}`;
+        : `give the host the address ${spec.address} for ${nameIn(key)}`;
     case 'flows':
       return flowsSentence(change, spec);
   }

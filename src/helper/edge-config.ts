@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { EdgeSpec, type EdgeRoute } from '../core/operations.ts';
+
+export interface LeftRoute {
+  readonly service: string;
+  readonly reason: string;
+}
+
+export interface EdgeConfig {
+  readonly asked: EdgeSpec;
+  readonly left: readonly LeftRoute[];
+  /** Of everything below its own line; HAProxy gives it back as its description: so it says what it has loaded. */
+  readonly hash: string;
+}
+
+const ASKED = '# asked: ';
+const LEFT = '# left out: ';
+const DESCRIPTION = '    description gateway-';
+/** One service's share of all connections, so that a device cannot use up what the others need. */
+const CONNECTIONS_PER_ROUTE = 2000;
+
+/** HAProxy's configuration as text. Pure: the same input gives the same bytes. */
+export function renderEdgeConfig(asked: EdgeSpec, left: readonly LeftRoute[], socketPath: string): string {
+  const leftOut = new Set(left.map(({ service }) => service));
+  const body = [
+    `    stats socket ${quote(socketPath)} mode 600 level admin expose-fd listeners`,
+    // The limit of files that we were given may be a billion, and HAProxy takes memory for each.
+    '    fd-hard-limit 16384',
+    '',
+    'defaults',
+    '    mode tcp',
+    '    timeout connect 10s',
+    // An SSH session or a wallet may be silent for hours; whether the far end still lives is what keepalive asks.
+    '    timeout client 24h',
+    '    timeout server 24h',
+    '    option clitcpka',
+    '    clitcpka-idle 60s',
+    '    clitcpka-intvl 15s',
+    '    clitcpka-cnt 4',
+    '    option srvtcpka',
+    '    srvtcpka-idle 60s',
+    '    srvtcpka-intvl 15s',
+    '    srvtcpka-cnt 4',
+    ...asked.routes
+      .filter(({ service }) => !leftOut.has(service))
+      .flatMap((route) => routeLines(route, asked.devices)),
+    '',
+  ].join('\n');
+  const head = [
+    '# Written by gateway; changes are overwritten.',
+    `${ASKED}${JSON.stringify(asked)}`,
+    `${LEFT}${JSON.stringify(left)}`,
+  ].join('\n');
+  const hash = createHash('sha256').update(head).update(body).digest('hex');
+  return `${head}\nglobal\n${DESCRIPTION}${hash}\n${body}`;
+}
+
+function routeLines({ service, address, port, to }: EdgeRoute, devices: string): string[] {
+  return [
+    '',
+    `frontend ${service}`,
+    `    bind ${address}:${port}`,
+    `    maxconn ${CONNECTIONS_PER_ROUTE}`,
+    `    tcp-request connection reject unless { src ${devices} }`,
+    `    default_backend ${service}`,
+    `backend ${service}`,
+    `    server target ${addressText(to.host)}:${to.port}`,
+  ];
+}
+
+function addressText(host: string): string {
+  return host.includes(':') ? `ipv6@[${host}]` : `ipv4@${host}`;
+}
+
+/** What a configuration of ours says about itself, or `undefined` when it is not ours. */
+export function parseEdgeConfig(text: string): EdgeConfig | undefined {
+  const lines = text.split('\n');
+  const asked = EdgeSpec.safeParse(jsonAfter(lines, ASKED));
+  if (!asked.success) return undefined;
+  const description = lines.find((line) => line.startsWith(DESCRIPTION)) ?? '';
+  return {
+    asked: asked.data,
+    left: leftOf(jsonAfter(lines, LEFT)),
+    hash: description.slice(DESCRIPTION.length),
+  };
+}
+
+/** The hash inside what `show info` says of itself. */
+export function hashOfDescription(value: string): string | undefined {
+  const prefix = DESCRIPTION.slice('    description '.length);
+  return value.startsWith(prefix) ? value.slice(prefix.length) : undefined;
+}
+
+function quote(path: string): string {
+  return `"${path.replaceAll(/["\\$]/g, '\\$&')}"`;
+}
+
+function jsonAfter(lines: readonly string[], prefix: string): unknown {
+  const line = lines.find((candidate) => candidate.startsWith(prefix));
+  if (line === undefined) return undefined;
+  try {
+    return JSON.parse(line.slice(prefix.length));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function leftOf(value: unknown): LeftRoute[] {
+  const list = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  return list.flatMap((item) =>
+    typeof item === 'object' && item !== null && 'service' in item && 'reason' in item
+      ? [{ service: String(item.service), reason: String(item.reason) }]
+      : [],
+  );
+}

@@ -1,0 +1,31 @@
+import { deviceBlock } from '../../core/allocate.ts';
+import type { Compiled, CompileInput } from '../../core/contract.ts';
+import type { EdgeRoute, EdgeSpec } from '../../core/operations.ts';
+import type { Service } from '../../core/service.ts';
+
+/** `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service. */
+export type Spec = EdgeSpec;
+
+export const EDGE_KEY = 'edge:haproxy';
+
+/** One process for all services on other machines, as long as somebody needs one of them. */
+export function compile({ network, services, wants }: CompileInput): Compiled<Spec> {
+  const wanted = new Set(wants.filter((want) => want.part === 'edge').map((want) => want.service));
+  const routes = services
+    .filter(({ name }) => wanted.has(name))
+    .flatMap(routeOf)
+    .sort((a, b) => (a.service < b.service ? -1 : 1));
+  const spec = { devices: deviceBlock(network.pool), routes };
+  const neededBy = routes.map(({ service }) => service);
+  return {
+    resources: routes.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }],
+    wants: [],
+    problems: [],
+    ledger: {},
+  };
+}
+
+function routeOf({ name, address, port, place }: Service): EdgeRoute[] {
+  if (place.type !== 'target') return [];
+  return [{ service: name, address, port, to: { host: place.host, port } }];
+}
