@@ -1,14 +1,6 @@
 import { allocate, allocateAll, deviceRange, interfaceAddress } from '../../src/core/allocate.ts';
-import type {
-  AllowWant,
-  Compiled,
-  CompileInput,
-  Ledger,
-  Problem,
-  Resource,
-  Want,
-} from '../../src/core/contract.ts';
-import type { Device, Service } from '../../src/core/service.ts';
+import type { Compiled, CompileInput, Ledger, Problem, Resource, Want } from '../../src/core/contract.ts';
+import type { Device } from '../../src/core/service.ts';
 import {
   interfaceName,
   type InterfaceSpec,
@@ -20,7 +12,10 @@ import {
 
 type Input = CompileInput<Options, Settings>;
 
-/** One interface for all; a peer for each device that was given something that is exposed here. */
+/**
+ * One interface for all; a peer for each device that was given a service, also one that is not exposed here any more:
+ * then nothing lets it in, but what it has open may finish, and exposing again needs no new handshake.
+ */
 export function compile(input: Input): Compiled<Spec> {
   const addresses = allocateDevices(input);
   const ledger = Object.fromEntries([...addresses].map(([name, address]) => [`device/${name}`, address]));
@@ -29,22 +24,18 @@ export function compile(input: Input): Compiled<Spec> {
   const exposed = new Map(input.exposures.map(({ service }) => [service.name, service]));
   const resources: Resource<Spec>[] = [];
   const wants: Want[] = [];
-  if (exposed.size > 0) resources.push(interfaceFor(input, endpoint, [...exposed.keys()].sort()));
+  const given = input.devices.flatMap((device) => device.services);
+  const neededBy = [...new Set([...exposed.keys(), ...given])].sort();
+  if (neededBy.length > 0) resources.push(interfaceFor(input, endpoint, neededBy));
   for (const device of byName(input.devices)) {
     const address = addresses.get(device.name);
     const granted = [...new Set(device.services)].sort().flatMap((name) => exposed.get(name) ?? []);
-    if (address === undefined || granted.length === 0) continue;
-    resources.push(peerFor(input, device, address, granted));
+    if (address === undefined || device.services.length === 0) continue;
+    resources.push(peerFor(input, device, address));
     const from = { interface: interfaceName(input.network), address };
-    wants.push(...granted.flatMap((service) => wantsFor(service, from)));
+    wants.push(...granted.map((service): Want => ({ part: 'namespaces', from, service: service.name })));
   }
   return { resources, wants, problems: [], ledger };
-}
-
-/** Another machine answers nothing that comes from the pool: the edge carries the connection on to it. */
-function wantsFor({ name, place }: Service, from: Exclude<AllowWant['from'], string>): Want[] {
-  const allow: Want = { part: 'namespaces', from, service: name };
-  return place.type === 'target' ? [allow, { part: 'edge', service: name }] : [allow];
 }
 
 /** A device keeps its address for life, whether or not something is exposed to it at the moment. */
@@ -69,17 +60,12 @@ function interfaceFor(input: Input, endpoint: string, neededBy: readonly string[
   return { key: `interface:${name}`, spec, neededBy };
 }
 
-function peerFor(
-  input: Input,
-  device: Device,
-  address: string,
-  granted: readonly Service[],
-): Resource<PeerSpec> {
-  const { publicKey } = device;
+function peerFor(input: Input, device: Device, address: string): Resource<PeerSpec> {
+  const { publicKey, services } = device;
   return {
     key: `peer:${publicKey}`,
     spec: { type: 'peer', interface: interfaceName(input.network), publicKey, address },
-    neededBy: granted.map((service) => service.name),
+    neededBy: [...new Set(services)].sort(),
     label: device.name,
   };
 }

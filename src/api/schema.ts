@@ -88,6 +88,7 @@ export const UpReport = z
     ...reported,
     generation: z.number(),
     failed: z.array(z.object({ change: z.string(), ...Failure })).readonly(),
+    notices: z.array(z.string()).readonly(),
   })
   .meta({ id: 'UpReport' }) satisfies z.ZodType<control.UpReport>;
 
@@ -115,6 +116,7 @@ export const PlaceReport = z
     directory: z.string(),
     address: z.string(),
     port: z.number(),
+    target: z.string().nullable(),
   })
   .meta({ id: 'PlaceReport' }) satisfies z.ZodType<control.PlaceReport>;
 

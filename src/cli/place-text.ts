@@ -1,13 +1,12 @@
-import type { ServiceDraft } from '../core/config-edit.ts';
 import type { PlaceReport } from '../core/control.ts';
 
 /** How a real service gets to where the gateway expects it. Pure. */
-export function placeText(place: PlaceReport, namespace: ServiceDraft['namespace']): string {
-  const { service, port, address } = place;
+export function placeText(place: PlaceReport): string {
+  const { service, port, address, target } = place;
   if (place.namespacePath === null || place.namespace === null) {
     const where =
-      typeof namespace === 'object' && 'target' in namespace
-        ? `at ${namespace.target}, another machine: whoever is in that network can reach it too`
+      target !== null
+        ? `at ${target}, another machine: whoever is in that network can reach it too`
         : `in this machine's own network, port ${port}: other programs here can reach it too`;
     return `\n${service} is not isolated: it runs ${where}.`;
   }

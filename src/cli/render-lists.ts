@@ -2,6 +2,7 @@ import type { Generation, PlanReport, UpReport } from '../core/control.ts';
 import type { JournalEvent } from '../core/events.ts';
 import type { DeviceStatus, ServiceStatus } from '../core/status.ts';
 import { EXIT } from './command.ts';
+import { NO_SERVICES } from './render.ts';
 import { table } from './table.ts';
 import { plain } from './terminal.ts';
 import { timeOf } from './time.ts';
@@ -9,7 +10,7 @@ import { timeOf } from './time.ts';
 /** Lists and reports for people. Pure: the time comes from outside. */
 
 export function renderServices(services: readonly ServiceStatus[]): string {
-  if (services.length === 0) return 'No services yet.\nnext: gateway service add NAME --port PORT';
+  if (services.length === 0) return NO_SERVICES.join('\n');
   return table(
     ['SERVICE', 'KIND', 'PRIVACY', 'ADDRESS', 'ISOLATED', 'WAYS'],
     services.map(({ name, kind, privacy, address, port, isolated, ways }) => [
@@ -56,6 +57,7 @@ export function renderUp(report: UpReport): string {
       '  it is tried again; see gateway status',
     ]),
     ...problemLines(report),
+    ...report.notices.map((notice) => `! ${plain(notice)}`),
   ].join('\n');
 }
 

@@ -20,17 +20,16 @@ interface Row {
 
 const RANK = { no: 0, unknown: 1, yes: 2 } as const;
 const COLOUR_OF: Readonly<Record<keyof typeof RANK, Colour>> = { no: 'red', unknown: 'yellow', yes: 'green' };
+export const NO_SERVICES = ['No services yet.', 'next: gateway service add NAME --port PORT'] as const;
 const HEADER = ['SERVICE', 'WAY', 'REACHABLE', 'VANTAGE', 'PROVED', 'ADDRESS'] as const;
 
 /** Worst first; an address that does not fit stands on the next line, whole, so that it can be copied. */
 export function renderStatus(status: Status, view: View): string {
-  if (status.services.length === 0) {
-    return [
-      'No services yet.',
-      'next: gateway service add NAME --port PORT',
-      ...noticesOf(status, view),
-    ].join('\n');
+  if (status.isDown) {
+    const words = ['The gateway is down: every way in is closed.', 'next: gateway up'];
+    return [...words, ...noticesOf(status, view)].join('\n');
   }
+  if (status.services.length === 0) return [...NO_SERVICES, ...noticesOf(status, view)].join('\n');
   const rows = status.services
     .flatMap((service): Row[] =>
       service.ways.length === 0
@@ -116,9 +115,10 @@ function noticesOf(status: Status, { paint }: View): string[] {
   return notices.length === 0 ? [] : ['', ...notices.map((notice) => paint('yellow', `! ${plain(notice)}`))];
 }
 
-/** 2: a way is unreachable; 3: some way was not decided; 1: something needs attention. */
+/** 2: a way is unreachable, or all are closed by `gateway down`; 3: some way was not decided; 1: something needs attention. */
 export function exitCodeOf(status: Status): number {
   const ways = status.services.flatMap((service) => service.ways);
+  if (status.isDown) return EXIT.unreachable;
   if (ways.some((way) => way.reachable === 'no' || way.phase === 'rejected')) return EXIT.unreachable;
   if (ways.some((way) => way.reachable === 'unknown')) return EXIT.undecided;
   const isSilent = status.services.some(({ listening }) => listening.status === 'no');

@@ -34,15 +34,18 @@ export async function startGateway(context: Context, root: string | undefined): 
   await mkdir(paths.logs, { recursive: true, mode: 0o750 });
   if (!(await isAnswered(paths.helperSocket))) {
     context.progress('starting the helper');
-    const pid = await spawnPart('helper', root, paths.logs, []);
+    const pid = await spawnPart(['helper'], root, paths.logs, []);
     await writeFile(paths.helperPid, `${pid}\n`, { mode: 0o644 });
     await waitUntilAnswered('helper', paths.helperSocket, pid, paths.logs, context);
   }
   context.progress('starting the daemon');
-  const pid = await spawnPart('daemon', root, paths.logs, AS_GATEWAY);
+  const pid = await spawnPart(['daemon', ...PATIENT], root, paths.logs, AS_GATEWAY);
   await waitUntilAnswered('daemon', paths.apiSocket, pid, paths.logs, context);
   return createClient(paths.apiSocket);
 }
+
+/** This command asks for `up` or `down` at once; until then the daemon must not begin with what was applied before. */
+const PATIENT = ['--patience', '10'];
 
 /** No capability, and none to be had: whoever takes over the daemon has taken over the user gateway, not more. */
 const AS_GATEWAY = [
@@ -75,14 +78,14 @@ async function checkUsers(): Promise<void> {
 }
 
 function spawnPart(
-  part: 'helper' | 'daemon',
+  [part, ...options]: readonly ['helper' | 'daemon', ...string[]],
   root: string | undefined,
   logs: string,
   prefix: readonly string[],
 ): Promise<number> {
   const main = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
   const moved = root === undefined ? [] : ['--root', resolve(root)];
-  const argv = [...prefix, process.execPath, main, part, ...moved];
+  const argv = [...prefix, process.execPath, main, part, ...options, ...moved];
   return detach(argv as unknown as Argv, { logFile: logOf(part, logs), env: environment(), cwd: '/' });
 }
 

@@ -26,11 +26,19 @@ export function systemTerminal(isColourWanted: boolean): Terminal {
   };
 }
 
-/** Progress at once for a person who watches; for a script only once something has taken longer than a second. */
-export function progressOn(terminal: Terminal, isWatched: boolean, now: () => number = Date.now): Progress {
-  const quietUntil = now() + (isWatched ? 0 : 1000);
+const QUIET_MS = 1000;
+
+/** Progress at once for a person who watches; for a script once something has taken longer than a second. */
+export function progressOn(terminal: Terminal, isWatched: boolean): Progress {
+  const quietUntil = performance.now() + (isWatched ? 0 : QUIET_MS);
+  let waiting: NodeJS.Timeout | undefined;
   return (message) => {
-    if (now() >= quietUntil) terminal.note(`… ${plain(message)}`);
+    const note = (): void => terminal.note(`… ${plain(message)}`);
+    clearTimeout(waiting);
+    const left = quietUntil - performance.now();
+    if (left <= 0) note();
+    // What is done when the second is over, is what takes so long.
+    else waiting = setTimeout(note, left).unref();
   };
 }
 

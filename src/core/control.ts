@@ -72,6 +72,8 @@ export interface UpReport extends PlanReport {
     readonly message: string;
     readonly hint?: string | undefined;
   }[];
+  /** Sentences the person must know: 'gateway.yaml was edited by hand; that was applied too'. */
+  readonly notices: readonly string[];
 }
 
 /** Shown once; the private key inside `handout` is not kept. */
@@ -93,6 +95,8 @@ export interface PlaceReport {
   readonly directory: string;
   readonly address: string;
   readonly port: number;
+  /** `192.168.1.20:443`, when it runs on another machine. */
+  readonly target: string | null;
 }
 
 export interface Generation {

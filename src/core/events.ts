@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 export const EVENT_TYPES = {
   'daemon.started': 'The daemon started and adopted what runs.',
-  'daemon.stopped': 'The daemon stopped; every way in stays open.',
+  'daemon.stopped': 'The daemon stopped; ways in that were open stay open.',
   'plan.computed': 'A pass found something to change.',
   'change.applying': 'A change begins.',
   'change.applied': 'A change is in the world.',
@@ -14,6 +14,7 @@ export const EVENT_TYPES = {
   'condition.changed': 'A condition of a way in changed its status.',
   'config.applied': 'A configuration became a new generation.',
   'config.rolledBack': 'The file was set back to an earlier generation.',
+  'gateway.down': 'Everything of ours was removed from the machine; keys, devices and addresses are kept.',
   'device.added': 'A device was added.',
   'device.renewed': 'A device was given new keys; the old ones are revoked.',
   'device.revoked': 'A device was revoked and its session cut.',

@@ -30,10 +30,12 @@ export function plan<Spec>(
   return [...deletes, ...writes];
 }
 
+/** The `why` of an update that the config asks for; its sentence says what is new. */
+export const SPEC_DIFFERS = 'spec differs';
+
 function write<Spec>(want: Resource<Spec>, have: Observed<Spec> | undefined): Change<Spec>[] {
   if (have === undefined) return [{ op: 'create', want, why: 'absent' }];
-  if (canonical(have.spec) !== canonical(want.spec))
-    return [{ op: 'update', want, have, why: 'spec differs' }];
+  if (canonical(have.spec) !== canonical(want.spec)) return [{ op: 'update', want, have, why: SPEC_DIFFERS }];
   if (have.renew !== undefined) return [{ op: 'update', want, have, why: have.renew }];
   return [];
 }

@@ -37,6 +37,8 @@ export const State = z.strictObject({
   /** Fingerprint of each key that was ever used, by name. */
   keys: z.record(z.string(), z.string()),
   generations: z.array(StoredGeneration),
+  /** The owner said `down`: nothing is opened, also after a restart, until they say `up`. */
+  isDown: z.boolean().default(false),
 });
 export type State = z.infer<typeof State>;
 
@@ -54,6 +56,7 @@ export interface StateChange {
   readonly useGeneration?: number;
   /** Everything of this generation is in the world. */
   readonly programmed?: number;
+  readonly isDown?: boolean;
 }
 
 /** What cannot be read again must not be written: an unknown field is a bug that shows at once. */
@@ -66,10 +69,18 @@ const StateChangeSchema = z.strictObject({
   addGeneration: z.strictObject({ config: z.string(), appliedAt: z.string() }).optional(),
   useGeneration: z.int().optional(),
   programmed: z.int().optional(),
+  isDown: z.boolean().optional(),
 });
 type CheckedChange = z.infer<typeof StateChangeSchema>;
 
-export const EMPTY_STATE: State = { counter: 0, ledger: {}, devices: [], keys: {}, generations: [] };
+export const EMPTY_STATE: State = {
+  counter: 0,
+  ledger: {},
+  devices: [],
+  keys: {},
+  generations: [],
+  isDown: false,
+};
 
 /** The next state, or `state` itself when nothing differs. */
 export function changeState(state: State, change: StateChange): State {
@@ -80,6 +91,7 @@ export function changeState(state: State, change: StateChange): State {
     devices: changeDevices(state.devices, checked),
     keys: changeKeys(state.keys, checked),
     generations: changeGenerations(state.generations, checked),
+    isDown: checked.isDown ?? state.isDown,
   });
   const body = bodyOf(next);
   if (body === bodyOf(state)) return state;
@@ -97,8 +109,8 @@ export function serialise(state: State): string {
 const bodies = new WeakMap<State, string>();
 
 function bodyOf(state: State): string {
-  const { ledger, devices, keys, generations } = state;
-  const body = bodies.get(state) ?? JSON.stringify({ ledger, devices, keys, generations });
+  const { ledger, devices, keys, generations, isDown } = state;
+  const body = bodies.get(state) ?? JSON.stringify({ ledger, devices, keys, generations, isDown });
   bodies.set(state, body);
   return body;
 }
@@ -109,7 +121,7 @@ export function deserialise(value: unknown): State | undefined {
   return parsed.success ? normalise(parsed.data) : undefined;
 }
 
-function normalise({ counter, ledger, devices, keys, generations }: State): State {
+function normalise({ counter, ledger, devices, keys, generations, isDown }: State): State {
   const slices = Object.entries(ledger).map(([id, slice]): [string, typeof slice] => [id, sorted(slice)]);
   return {
     counter,
@@ -117,6 +129,7 @@ function normalise({ counter, ledger, devices, keys, generations }: State): Stat
     devices: [...devices].sort((a, b) => (a.name < b.name ? -1 : 1)),
     keys: sorted(keys),
     generations: [...generations].sort((a, b) => a.number - b.number),
+    isDown,
   };
 }
 

@@ -66,6 +66,8 @@ export type DeviceStatus = z.infer<typeof DeviceStatus>;
 export const Status = z.object({
   /** Generation that is applied; `null` before the first `up`. */
   generation: z.number().nullable(),
+  /** The owner said `down`: nothing is open until they say `up`. */
+  isDown: z.boolean(),
   /** The file differs from what is applied: `gateway up` would change something. */
   fileDiffers: z.boolean(),
   services: z.array(ServiceStatus),

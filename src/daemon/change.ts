@@ -22,42 +22,60 @@ export interface ChangesOptions {
   readonly permit: (applied: ReturnType<typeof appliedOf>) => Promise<void>;
 }
 
+const EDITED_BY_HAND = 'gateway.yaml was edited by hand since it was last applied; that was applied too';
+
 /** The one way from a text of gateway.yaml to the world; one change at a time. */
 export class Changes {
   readonly #options: ChangesOptions;
   readonly #turn = new Turn();
   /** What the newest generation compiled to; a pass for anything else says nothing about it. */
   #aim: Desired | undefined;
+  #trouble: string | undefined;
 
   constructor(options: ChangesOptions) {
     this.#options = options;
   }
 
-  /** Carries on with what was applied last; a hand-edited file waits for `gateway up`. */
-  async adopt(signal: AbortSignal): Promise<void> {
+  /** Why what was applied last is not looked after, as a sentence. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /**
+   * Carries on with what was applied last: a hand-edited file waits for `gateway up`, and after `gateway down` nothing is
+   * opened. State that cannot be used must not keep the API from saying so; then what runs is left as it is.
+   */
+  async adopt(signal: AbortSignal, firstPassInMs: number): Promise<void> {
     const { compiler, engine, store } = this.#options;
     if (store.generationConfig() === undefined) return engine.start(undefined);
-    this.#aim = await compiler.compile(this.current(), signal);
-    engine.start(this.#aim);
+    try {
+      this.#aim = store.isDown()
+        ? await compiler.compileNothing(signal)
+        : await compiler.compile(this.current(), signal);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#trouble = `what was applied last cannot be used, so nothing is changed: ${error.message}`;
+    }
+    engine.start(this.#aim, firstPassInMs);
   }
 
   /** Every change of a pass for `desired` succeeded. */
   async programmed(desired: Desired): Promise<void> {
     const { store } = this.#options;
     const current = store.generations().find((generation) => generation.current);
-    if (desired !== this.#aim || current === undefined || current.programmed) return;
+    if (desired !== this.#aim || store.isDown() || current === undefined || current.programmed) return;
     await store.commit({ programmed: current.number });
   }
 
   async preview(signal: AbortSignal): Promise<PlanReport> {
     const { file, compiler, engine } = this.#options;
-    const desired = await compiler.compile(file.parse(await file.read()), signal);
+    const desired = await compiler.compile(file.parse(await this.#read()), signal);
     return { changes: await engine.preview(desired, signal), problems: problemsOf(desired) };
   }
 
   /** Applies the file as it is. */
   apply(progress: Progress, signal: AbortSignal): Promise<UpReport> {
-    return this.#turn.take(async () => this.#applyText(await this.#options.file.read(), progress, signal));
+    return this.#turn.take(async () => this.#applyText(await this.#read(), [], progress, signal));
   }
 
   /** Rewrites the file, when the new text is valid, and applies it. */
@@ -67,11 +85,22 @@ export class Changes {
     signal: AbortSignal,
   ): Promise<UpReport> {
     return this.#turn.take(async () => {
-      const { file } = this.#options;
-      const text = await change(await file.read());
-      file.parse(text);
-      await file.write(text);
-      return this.#applyText(text, progress, signal);
+      const before = await this.#read();
+      const applied = this.#options.store.generationConfig();
+      const notices = applied === undefined || applied === before ? [] : [EDITED_BY_HAND];
+      return this.#rewrite(await change(before), notices, progress, signal);
+    });
+  }
+
+  /** Sets the file to a text, whatever it holds now, and applies it. What it held is kept beside it. */
+  replace(text: string, progress: Progress, signal: AbortSignal): Promise<UpReport> {
+    return this.#turn.take(async () => {
+      const { file, now } = this.#options;
+      const before = await file.read();
+      if (before === undefined || before === text) return this.#rewrite(text, [], progress, signal);
+      const stamp = new Date(now()).toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '');
+      const kept = await file.keep(before, `before-${stamp}`);
+      return this.#rewrite(text, [`the file as it was is kept as ${kept}`], progress, signal);
     });
   }
 
@@ -79,6 +108,12 @@ export class Changes {
   reapply(change: () => Promise<void>, progress: Progress, signal: AbortSignal): Promise<PassReport> {
     return this.#turn.take(async () => {
       const config = this.current();
+      if (this.#options.store.isDown()) {
+        throw new GatewayError('the gateway is down: devices are changed while it is up', {
+          code: 'InvalidRequest',
+          hint: 'bring it up first: gateway up',
+        });
+      }
       await change();
       return (await this.#drive(config, progress, signal)).report;
     });
@@ -96,23 +131,61 @@ export class Changes {
     return this.#options.file.parse(text);
   }
 
-  /** Removes everything of ours from the machine; keys, devices and addresses stay in the state. */
+  /**
+   * Removes everything of ours from the machine, and keeps it so until the next `up`: the mark comes first, so that a
+   * daemon that is killed in between carries on with removing. Keys, devices and addresses stay in the state.
+   */
   clear(progress: Progress, signal: AbortSignal): Promise<PassReport> {
     return this.#turn.take(async () => {
-      const { compiler, engine } = this.#options;
-      const config = { ...this.current(), services: [] };
-      // The ledger is not stored: addresses come back with the next `up`.
-      return engine.reach(await compiler.compile(config, signal), progress, signal);
+      const { compiler, engine, store, permit } = this.#options;
+      const nothing = await compiler.compileNothing(signal);
+      await store.commit({ isDown: true });
+      this.#aim = nothing;
+      const report = await engine.reach(nothing, progress, signal);
+      await permit(appliedOf(nothing));
+      return report;
     });
   }
 
-  async #applyText(text: string, progress: Progress, signal: AbortSignal): Promise<UpReport> {
+  /** A file that is gone is not a wish to remove every service. */
+  async #read(): Promise<string> {
+    const { file, store } = this.#options;
+    const text = await file.read();
+    if (text !== undefined) return text;
+    const current = store.generations().find((generation) => generation.current);
+    if (current === undefined || store.generationConfig()?.trim() === '') return '';
+    throw new GatewayError(`${file.path} is gone; nothing was changed`, {
+      code: 'ConfigMissing',
+      retry: 'when-changed',
+      hint: `write it again as it was applied: gateway rollback ${current.number}`,
+    });
+  }
+
+  /** What cannot be is found before the file is touched. */
+  async #rewrite(
+    text: string,
+    notices: readonly string[],
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport> {
+    const { file, compiler } = this.#options;
+    await compiler.compile(file.parse(text), signal);
+    await file.write(text);
+    return this.#applyText(text, notices, progress, signal);
+  }
+
+  async #applyText(
+    text: string,
+    notices: readonly string[],
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport> {
     const { file, store, record, now } = this.#options;
     const isNew = text !== store.generationConfig();
     const generation = isNew ? { config: text, appliedAt: new Date(now()).toISOString() } : undefined;
     const { desired, report } = await this.#drive(file.parse(text), progress, signal, generation);
     const number = store.generations().find(({ current }) => current)?.number ?? 0;
-    record('config.applied', `generation ${number} was applied`, { generation: number });
+    if (isNew) record('config.applied', `generation ${number} was applied`, { generation: number });
     return {
       generation: number,
       changes: report.changes.map(sentenceOf),
@@ -123,6 +196,7 @@ export class Changes {
         message: failure.error.message,
         hint: failure.error.hint,
       })),
+      notices,
     };
   }
 
@@ -135,13 +209,26 @@ export class Changes {
   ) {
     const { compiler, engine, store, permit } = this.#options;
     const desired = await compiler.compile(config, signal);
+    await this.#leaveOldName(config.prefix, progress, signal);
     await store.commit({
       ledger: copyOf(desired.ledger),
+      isDown: false,
       ...(addGeneration === undefined ? {} : { addGeneration }),
     });
     await permit(appliedOf(desired));
     this.#aim = desired;
+    this.#trouble = undefined;
     return { desired, report: await engine.reach(desired, progress, signal) };
+  }
+
+  /** Another `instance:` finds nothing of what the one before made, so that is removed while its name is known. */
+  async #leaveOldName(prefix: string, progress: Progress, signal: AbortSignal): Promise<void> {
+    const { compiler, engine, store } = this.#options;
+    const before = store.ledger()['network']?.['prefix'];
+    if (before === undefined || before === prefix) return;
+    const { failed } = await engine.reach(await compiler.compileNothing(signal), progress, signal);
+    const [failure] = failed;
+    if (failure !== undefined) throw failure.error;
   }
 }
 

@@ -28,11 +28,23 @@ export class Compiler {
     return compileDesired({
       config,
       devices: store.devices(),
-      ledger: { ...store.ledger(), network: { pool } },
+      ledger: { ...store.ledger(), network: { pool, prefix: config.prefix } },
       parts,
       providers,
       network: networkFor(config.prefix, pool),
     });
+  }
+
+  /** What `gateway down` leaves: nothing. Needs no config, which may be the very thing that is broken. */
+  compileNothing(signal: AbortSignal): Promise<Desired> {
+    const { pool, prefix } = this.#options.store.ledger()['network'] ?? {};
+    const config: Config = {
+      prefix: typeof prefix === 'string' ? prefix : 'gw',
+      pool: typeof pool === 'string' ? pool : undefined,
+      services: [],
+      settings: {},
+    };
+    return this.compile(config, signal);
   }
 
   /** Chosen once: every address that was handed out lies in it. */

@@ -5,7 +5,6 @@ import type { Log, Ports } from '../core/ports.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
-import { edgePart } from '../parts/edge/index.ts';
 import { namespacesPart } from '../parts/namespaces/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
 import type { Paths } from '../system/directories.ts';
@@ -24,7 +23,7 @@ import { createJournal, type Recorder } from './journal.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 /** Foundations first: a part may use what those before it made. */
-const PARTS = [namespacesPart, edgePart];
+const PARTS = [namespacesPart];
 
 export interface Composed {
   readonly engine: Engine;
@@ -89,10 +88,14 @@ function createChanges({ paths, store, ports, engine, record }: Pieces): Changes
 function createOwnersControl(
   pieces: Pieces & { readonly changes: Changes; readonly leave: () => void },
 ): Control {
-  const { paths, store, ports } = pieces;
+  const { paths, store, ports, changes } = pieces;
   const file = new ConfigFile(paths.configFile, providers);
   const clock = new ConditionClock(ports.now);
-  const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices: store.recovered });
+  const notices = (): readonly string[] => [
+    ...store.recovered,
+    ...(changes.trouble === undefined ? [] : [changes.trouble]),
+  ];
+  const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
-  return createControl({ ...pieces, devices, file, providers, reporter });
+  return createControl({ ...pieces, devices, providers, reporter });
 }

@@ -12,10 +12,10 @@ export class ConfigFile {
     this.#providers = providers;
   }
 
-  /** Empty when there is no file. */
-  async read(): Promise<string> {
+  /** `undefined` when there is no file. */
+  async read(): Promise<string | undefined> {
     const bytes = await readFileIfExists(this.path);
-    return bytes === undefined ? '' : bytes.toString('utf8');
+    return bytes?.toString('utf8');
   }
 
   /** Throws `ConfigInvalid` with every mistake, its line, its column and what was probably meant. */

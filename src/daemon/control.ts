@@ -5,17 +5,20 @@ import {
   setExposure,
   setService,
   type ServiceDraft,
+  type ServiceEdit,
 } from '../core/config-edit.ts';
 import type { Handout, Provider } from '../core/contract.ts';
 import type { Control, PlaceReport, Progress, UpReport } from '../core/control.ts';
+import type { Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
+import { formatEndpoint } from '../core/inet.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Service } from '../core/service.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import type { Paths } from '../system/directories.ts';
 import type { Changes } from './change.ts';
-import type { ConfigFile } from './config-file.ts';
+import { closedFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import type { StatusReporter } from './status-reporter.ts';
@@ -24,7 +27,6 @@ export interface ControlOptions {
   readonly changes: Changes;
   readonly devices: Devices;
   readonly engine: Engine;
-  readonly file: ConfigFile;
   readonly paths: Paths;
   readonly ports: Ports;
   readonly record: Recorder;
@@ -49,8 +51,7 @@ export function createControl(options: ControlOptions): Control {
     up: (progress, signal) => changes.apply(progress, signal),
     down: (progress, signal) => down(options, progress, signal),
     addService: (draft, progress, signal) => add(options, draft, progress, signal),
-    setService: (name, set, progress, signal) =>
-      edit((text) => setService(text, name, set), progress, signal),
+    setService: (name, set, progress, signal) => change(options, name, set, progress, signal),
     removeService: (name, progress, signal) => edit((text) => removeService(text, name), progress, signal),
     expose: (service, provider, choice, progress, signal) =>
       edit((text) => setExposure(text, service, provider, choice), progress, signal),
@@ -87,12 +88,27 @@ async function add(
   return changes.edit(edit, progress, signal);
 }
 
+/** A stricter privacy rule counts at once: what it forbids must not go on because it was open before. */
+async function change(
+  options: ControlOptions,
+  name: string,
+  set: ServiceEdit,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<UpReport> {
+  const before = options.engine.desired;
+  const report = await options.changes.edit((text) => setService(text, name, set), progress, signal);
+  if (set.privacy !== undefined) await cutClosed(options, before, progress, signal);
+  return report;
+}
+
 async function down(options: ControlOptions, progress: Progress, signal: AbortSignal): Promise<void> {
-  const { changes, store, leave } = options;
+  const { changes, record, store, leave } = options;
   if (store.generationConfig() !== undefined) {
     const { failed } = await changes.clear(progress, signal);
     const [failure] = failed;
     if (failure !== undefined) throw failure.error;
+    record('gateway.down', 'everything of ours was removed; keys, devices and addresses are kept');
   }
   progress('everything of ours is gone from this machine; keys, devices and addresses are kept');
   leave();
@@ -106,23 +122,36 @@ interface Unexposure {
 
 /** Without `now` open connections may end by themselves: the hub lets established ones through. */
 async function unexpose(
-  { changes, engine, ports }: ControlOptions,
+  options: ControlOptions,
   { service, provider, now }: Unexposure,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<UpReport> {
-  const { address, place } = findService(engine, service);
+  const { changes, engine } = options;
+  const before = engine.desired;
   const report = await changes.edit((text) => removeExposure(text, service, provider), progress, signal);
-  const network = engine.desired?.network;
-  if (now && network !== undefined && place.type !== 'target') {
-    progress('ending the connections that are open');
-    await ports.helper.call('flows.cut', { network, address }, signal);
-  }
+  if (now) await cutClosed(options, before, progress, signal);
   return report;
 }
 
+/** Ends what is still open on the paths that this change closed, and nothing else. */
+async function cutClosed(
+  { engine, ports }: ControlOptions,
+  before: Desired | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const after = engine.desired;
+  if (before === undefined || after === undefined) return;
+  const { network } = before;
+  for (const { source, address } of closedFlows(before, after)) {
+    progress(`ending what ${source} has open with ${address}`);
+    await ports.helper.call('flows.cut', { network, source, address }, signal);
+  }
+}
+
 async function rollback(
-  { changes, file, record, store }: ControlOptions,
+  { changes, record, store }: ControlOptions,
   wanted: number | undefined,
   progress: Progress,
   signal: AbortSignal,
@@ -145,9 +174,7 @@ async function rollback(
       },
     );
   }
-  const kept = await file.keep(await file.read(), 'before-rollback');
-  progress(`the file as it was is kept as ${kept}`);
-  const report = await changes.edit(() => text, progress, signal);
+  const report = await changes.replace(text, progress, signal);
   record('config.rolledBack', `gateway.yaml is generation ${target.number} again`, {
     generation: target.number,
   });
@@ -182,6 +209,7 @@ async function placeOf({ engine, paths, store }: ControlOptions, service: Servic
     directory: paths.serviceDirectory(name),
     address,
     port,
+    target: place.type === 'target' ? formatEndpoint({ host: place.host, port }) : null,
   };
 }
 

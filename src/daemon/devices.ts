@@ -6,6 +6,7 @@ import { Secret } from '../core/secret.ts';
 import type { Device } from '../core/service.ts';
 import type { DeviceStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { FailedChange } from '../engine/reconciler.ts';
 import type { Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
 import type { Recorder } from './journal.ts';
@@ -86,7 +87,8 @@ export class Devices {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<Enrolled> {
-    const { store, changes, engine, ports } = this.#options;
+    const { store, engine, ports } = this.#options;
+    const before = store.device(device.name);
     const full: Device = {
       name: device.name,
       services: device.services,
@@ -94,20 +96,58 @@ export class Devices {
       addedAt: new Date(ports.now()).toISOString(),
     };
     const keyName = provider.presharedKeyName?.(keys.publicKey);
-    const report = await changes.reapply(
-      async () => {
-        if (keyName !== undefined) await ports.keys.put(keyName, 'preshared', keys.preshared);
-        await store.commit({ putDevices: [{ ...full, services: [...full.services] }] });
-      },
-      progress,
-      signal,
-    );
-    const handout = this.#handout(provider, full, keys, report.world.get(provider.id) ?? []);
-    return {
-      device: await this.#options.report(device.name),
-      handout,
-      notices: this.#notices(provider, engine),
+    const put = async (): Promise<void> => {
+      if (keyName !== undefined) await ports.keys.put(keyName, 'preshared', keys.preshared);
+      await store.commit({ putDevices: [{ ...full, services: [...full.services] }] });
     };
+    try {
+      const handout = await this.#letIn(provider, full, keys, put, progress, signal);
+      const notices = this.#notices(provider, engine);
+      return { device: await this.#options.report(device.name), handout, notices };
+    } catch (error) {
+      if (error instanceof GatewayError) await this.#takeBack(provider, full, before, signal);
+      throw error;
+    }
+  }
+
+  async #letIn(
+    provider: Provider,
+    device: Device,
+    keys: FreshKeys,
+    put: () => Promise<void>,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<Handout> {
+    const { failed, world } = await this.#options.changes.reapply(put, progress, signal);
+    const failure = failed.find((change) => concerns(change, device));
+    if (failure !== undefined) throw failure.error;
+    return this.#handout(provider, device, keys, world.get(provider.id) ?? []);
+  }
+
+  /** Keys that nobody was given must not be what the next `device list` shows: it is as it was before. */
+  async #takeBack(
+    provider: Provider,
+    device: Device,
+    before: Device | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { changes, ports, store } = this.#options;
+    if (store.device(device.name)?.publicKey !== device.publicKey) return;
+    const restored =
+      before === undefined
+        ? { removeDevices: [device.name] }
+        : { putDevices: [{ ...before, services: [...before.services] }] };
+    try {
+      await changes.reapply(
+        () => store.commit(restored),
+        () => undefined,
+        signal,
+      );
+      await this.#forget(provider, device);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      ports.log('warn', 'what was begun for a device is undone by the next pass', { error: error.message });
+    }
   }
 
   #handout(
@@ -212,6 +252,13 @@ export class Devices {
     const name = provider.presharedKeyName?.(device.publicKey);
     if (name !== undefined) await this.#options.ports.keys.remove(name);
   }
+}
+
+/** What this device itself needs, or what all need; not what failed for another device. */
+function concerns({ change }: FailedChange, { name, services }: Device): boolean {
+  if (change.op === 'delete') return false;
+  const { label = name, neededBy } = change.want;
+  return label === name && neededBy.some((service) => services.includes(service));
 }
 
 function base64(bytes: Uint8Array): string {

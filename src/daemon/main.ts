@@ -1,10 +1,9 @@
 import { createApp } from '../api/app.ts';
-import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
 import type { Store } from '../engine/store.ts';
 import { pathsOf, type Directories, type Paths } from '../system/directories.ts';
 import { openStore } from '../system/store/index.ts';
-import { compose, type Composed } from './compose.ts';
+import { compose } from './compose.ts';
 import { serveOnSocket } from './listen.ts';
 import { takeLock } from './lock.ts';
 
@@ -13,6 +12,8 @@ export interface DaemonOptions {
   /** Aborted to stop: every way in stays open. */
   readonly signal: AbortSignal;
   readonly log: Log;
+  /** Whoever starts it says `up` or `down` at once: what was applied last is applied again only after this while. */
+  readonly firstPassInMs?: number;
 }
 
 /** Group members may do what root can here: the API adds services and devices. */
@@ -22,13 +23,13 @@ const API_SOCKET_MODE = 0o660;
  * The daemon has no privileges and is not in the data path; it adopts what runs when it starts and leaves everything
  * running when it ends.
  */
-export async function runDaemon({ directories, signal, log }: DaemonOptions): Promise<void> {
-  const paths = pathsOf(directories);
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const paths = pathsOf(options.directories);
   const lock = takeLock(paths.daemonLock);
   try {
     const store = openStore({ database: paths.database, snapshot: paths.snapshot });
     try {
-      await serve(paths, store, signal, log);
+      await serve(paths, store, options);
     } finally {
       store.close();
     }
@@ -37,32 +38,28 @@ export async function runDaemon({ directories, signal, log }: DaemonOptions): Pr
   }
 }
 
-async function serve(paths: Paths, store: Store, signal: AbortSignal, log: Log): Promise<void> {
+async function serve(
+  paths: Paths,
+  store: Store,
+  { signal, log, firstPassInMs = 0 }: DaemonOptions,
+): Promise<void> {
   const leaving = new AbortController();
   const composed = compose({ paths, store, log, leave: () => leaving.abort() });
-  const { record, control } = composed;
+  const { record, control, changes } = composed;
   for (const message of store.recovered) record('state.recovered', message);
-  await adopt(composed, log);
+  await changes.adopt(AbortSignal.timeout(10_000), firstPassInMs);
+  if (changes.trouble !== undefined) log('error', changes.trouble);
   const ending = AbortSignal.any([signal, leaving.signal]);
   const app = createApp(control, log, { signal: ending });
   const server = await serveOnSocket(app, paths.apiSocket, { mode: API_SOCKET_MODE });
-  record('daemon.started', 'the daemon started and adopted what runs');
+  const found = store.isDown() ? 'the gateway is down until gateway up' : 'it adopts what runs';
+  record('daemon.started', `the daemon started; ${found}`);
   log('info', 'daemon ready', { socket: paths.apiSocket });
   await ended(ending);
   await server.close();
-  record('daemon.stopped', 'the daemon stopped; every way in stays open');
+  const rest = store.isDown() ? '' : '; every way in stays open';
+  record('daemon.stopped', `the daemon stopped${rest}`);
   await composed.close();
-}
-
-/** State that cannot be used must not keep the API from saying so. */
-async function adopt({ engine, changes }: Composed, log: Log): Promise<void> {
-  try {
-    await changes.adopt(AbortSignal.timeout(10_000));
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    log('error', 'what was applied last cannot be used', { error: error.message });
-    engine.start(undefined);
-  }
 }
 
 function ended(signal: AbortSignal): Promise<void> {

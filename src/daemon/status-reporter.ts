@@ -17,8 +17,8 @@ export interface StatusReporterOptions {
   readonly providers: readonly Provider[];
   readonly clock: ConditionClock;
   readonly file: ConfigFile;
-  /** Sentences that stay: 'state was taken from the snapshot'. */
-  readonly notices: readonly string[];
+  /** Sentences about the whole gateway: 'state was taken from the snapshot'. */
+  readonly notices: () => readonly string[];
 }
 
 const TIMEOUT_MS = 20_000;
@@ -26,6 +26,8 @@ const TIMEOUT_MS = 20_000;
 /** Looks at the world and says how it is. Nothing is remembered but when a condition last changed. */
 export class StatusReporter {
   readonly #options: StatusReporterOptions;
+  /** Services at whose port nothing listened when we last looked. */
+  readonly #silent = new Set<string>();
 
   constructor(options: StatusReporterOptions) {
     this.#options = options;
@@ -51,8 +53,9 @@ export class StatusReporter {
       clock,
       listening,
       generation: current?.number ?? null,
-      fileDiffers: text !== (store.generationConfig() ?? ''),
-      notices: [...notices, ...seen.notices],
+      isDown: store.isDown(),
+      fileDiffers: (text ?? '') !== (store.generationConfig() ?? ''),
+      notices: [...notices(), ...seen.notices],
     });
   }
 
@@ -79,7 +82,15 @@ export class StatusReporter {
     const entries = desired.services.map(
       async (service) => [service.name, await this.#listeningOf(service, desired.network)] as const,
     );
-    return new Map(await Promise.all(entries));
+    const listening = new Map(await Promise.all(entries));
+    for (const [name, { status }] of listening) this.#notice(name, status);
+    return listening;
+  }
+
+  /** A service that was started is visited at once: its owner waits for that. */
+  #notice(service: string, listening: Listening['status']): void {
+    if (listening === 'yes' && this.#silent.delete(service)) this.#options.engine.health.retry(service);
+    if (listening === 'no') this.#silent.add(service);
   }
 
   async #listeningOf(service: Service, network: Network): Promise<Listening> {

@@ -1,11 +1,11 @@
 import type { Published, Reach } from '../core/contract.ts';
 import type { Condition, ConditionType } from '../core/status.ts';
 import type { FailedChange } from './reconciler.ts';
-import { keyOf, servicesOf } from './reconciler.ts';
+import { servicesOf } from './reconciler.ts';
 
 /** What the engine knows of one exposure at one moment. */
 export interface Knowledge {
-  readonly problem: { readonly code: string; readonly message: string } | undefined;
+  readonly problem: { readonly code: string; readonly message: string; readonly hint?: string } | undefined;
   /** `undefined` before the first pass of this process. */
   readonly failed: readonly FailedChange[] | undefined;
   readonly published: Published;
@@ -17,7 +17,8 @@ type Draft = Omit<Condition, 'since'>;
 /** The four conditions of one exposure, in order. Pure. */
 export function draftConditions(service: string, provider: string, known: Knowledge): Draft[] {
   if (known.problem !== undefined) {
-    return [{ type: 'Accepted', status: 'no', reason: known.problem.code, message: known.problem.message }];
+    const { code, message, hint } = known.problem;
+    return [{ type: 'Accepted', status: 'no', reason: code, message: withNext(message, hint) }];
   }
   return [
     { type: 'Accepted', status: 'yes', reason: 'Valid', message: 'the configuration is valid' },
@@ -46,8 +47,11 @@ function programmed(service: string, provider: string, failed: readonly FailedCh
     };
   }
   const { code, message, hint } = failure.error;
-  const next = hint === undefined ? '' : `; ${hint}`;
-  return { type: 'Programmed', status: 'no', reason: code, message: `${keyOf(failure)}: ${message}${next}` };
+  return { type: 'Programmed', status: 'no', reason: code, message: withNext(message, hint) };
+}
+
+function withNext(message: string, hint: string | undefined): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
 }
 
 /** A failed change hurts the ways that need it: those of its own provider, and all where a built-in part failed. */

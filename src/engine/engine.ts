@@ -60,11 +60,11 @@ export class Engine {
     );
   }
 
-  /** Starts from what was applied last, if anything; the first pass runs in the background. */
-  start(desired: Desired | undefined): void {
+  /** Starts from what was applied last, if anything; the first pass runs in the background, after a while. */
+  start(desired: Desired | undefined, firstPassInMs = 0): void {
     this.#desired = desired;
     this.health.start();
-    if (desired !== undefined) this.#scheduler.trigger();
+    if (desired !== undefined) this.#scheduler.triggerIn(firstPassInMs);
   }
 
   /** Something happened in the world: the next pass comes now. Nothing depends on it. */

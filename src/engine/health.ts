@@ -62,6 +62,14 @@ export class Health {
     }
   }
 
+  /** Something changed that may let the next visit of this service succeed: those that did not are due now. */
+  retry(service: string): void {
+    for (const [key, probe] of this.#probes) {
+      const isOpen = probe.latest?.reachable === 'yes';
+      if (key.startsWith(`${service}/`) && !isOpen) Object.assign(probe, { dueAtMs: 0, misses: 0 });
+    }
+  }
+
   latest(key: string): Reach | undefined {
     return this.#probes.get(key)?.latest;
   }

@@ -1,6 +1,6 @@
 import type { Change, Context, Observed, Part, Resource } from '../core/contract.ts';
 import { GatewayError } from '../core/errors.ts';
-import { plan } from '../core/plan.ts';
+import { plan, SPEC_DIFFERS } from '../core/plan.ts';
 
 /** What should be, by part id. A part that is not named should have nothing. */
 export type Wanted = ReadonlyMap<string, readonly Resource[]>;
@@ -91,12 +91,11 @@ async function applyOne(
   return undefined;
 }
 
+/** What is repaired says why; that something new was absent, and something old is not needed, goes without saying. */
 export function sentenceOf({ part, change }: PartChange): string {
-  return `${part.describe(change)} (${change.why})`;
-}
-
-export function keyOf({ change }: PartChange): string {
-  return change.op === 'delete' ? change.have.key : change.want.key;
+  const sentence = part.describe(change);
+  const isTold = change.op !== 'update' || change.why === SPEC_DIFFERS || sentence.includes(change.why);
+  return isTold ? sentence : `${sentence}: ${change.why}`;
 }
 
 /** Names of the services that a change serves. */

@@ -1,4 +1,4 @@
-import type { Observed, Provider, Tri } from '../core/contract.ts';
+import type { Address, Observed, Provider, Published, Reach, Tri } from '../core/contract.ts';
 import type { Desired, DesiredExposure } from '../core/desired.ts';
 import type { Device, Service } from '../core/service.ts';
 import {
@@ -29,6 +29,7 @@ export interface ReportInput {
   readonly clock: ConditionClock;
   readonly listening: ReadonlyMap<string, Listening>;
   readonly generation: number | null;
+  readonly isDown: boolean;
   readonly fileDiffers: boolean;
   readonly notices: readonly string[];
 }
@@ -38,6 +39,7 @@ export function reportStatus(input: ReportInput): Status {
   const services = input.desired?.services ?? [];
   return {
     generation: input.generation,
+    isDown: input.isDown,
     fileDiffers: input.fileDiffers,
     services: services.map((service) => reportService(service, input)),
     devices: input.devices.map((device) => reportDevice(device, input.world)),
@@ -62,26 +64,38 @@ function reportService(service: Service, input: ReportInput): ServiceStatus {
   };
 }
 
-function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
-  const { service, provider: id } = exposure;
-  const key = `${service.name}/${id}`;
-  const provider = input.providers.find((candidate) => candidate.id === id);
-  const observed = input.world.get(id) ?? [];
-  const isAccepted = exposure.problem === undefined && provider !== undefined;
-  const addresses = isAccepted ? provider.addresses(exposure, observed) : [];
-  const reach = isAccepted ? input.health.latest(key) : undefined;
-  const published = isAccepted
-    ? provider.published(exposure, observed)
-    : { status: 'no' as const, reason: 'NotAccepted', message: 'not accepted' };
-  const drafts = draftConditions(service.name, id, {
-    problem: exposure.problem,
-    failed: input.failed,
-    published,
-    reach,
-  });
-  const conditions = input.clock.stamp(key, drafts);
+/** What a provider says of one way in. */
+interface Said {
+  readonly addresses: readonly Address[];
+  readonly published: Published;
+  readonly reach: Reach | undefined;
+}
+
+/** What was not accepted was not made, so nobody arrives. */
+const REFUSED: Said = {
+  addresses: [],
+  published: { status: 'no', reason: 'NotAccepted', message: 'not accepted' },
+  reach: { reachable: 'no', vantage: 'none', detail: 'not accepted' },
+};
+
+function ask(exposure: DesiredExposure, { providers, world, health }: ReportInput): Said {
+  const provider = providers.find((candidate) => candidate.id === exposure.provider);
+  if (provider === undefined || exposure.problem !== undefined) return REFUSED;
+  const observed = world.get(provider.id) ?? [];
   return {
-    provider: id,
+    addresses: provider.addresses(exposure, observed),
+    published: provider.published(exposure, observed),
+    reach: health.latest(`${exposure.service.name}/${provider.id}`),
+  };
+}
+
+function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
+  const { service, provider, problem } = exposure;
+  const { addresses, published, reach } = ask(exposure, input);
+  const drafts = draftConditions(service.name, provider, { problem, failed: input.failed, published, reach });
+  const conditions = input.clock.stamp(`${service.name}/${provider}`, drafts);
+  return {
+    provider,
     address: addresses[0]?.url ?? null,
     addresses: addresses.map((address) => ({ ...address, clientNeeds: [...address.clientNeeds] })),
     reachable: reach?.reachable ?? 'unknown',

@@ -27,6 +27,13 @@ export class Scheduler {
     if (this.#running === undefined) this.#start();
   }
 
+  /** The first run, unless something triggers one before. */
+  triggerIn(waitMs: number): void {
+    if (this.#isStopped || this.#running !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#start(), waitMs);
+  }
+
   /** Resolves when the run that is under way has ended; nothing runs after it. */
   async stop(): Promise<void> {
     this.#isStopped = true;

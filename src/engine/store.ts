@@ -23,6 +23,9 @@ export interface Store {
   /** Text of gateway.yaml of a generation; of the current one when no number is given. */
   generationConfig(number?: number): string | undefined;
 
+  /** The owner said `down`, and not `up` since. */
+  isDown(): boolean;
+
   /** One acknowledged change: all of it or nothing, also when the power goes. Changing nothing writes nothing. */
   commit(change: StateChange): Promise<void>;
 

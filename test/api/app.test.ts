@@ -114,7 +114,7 @@ describe('writes', () => {
         await gate.promise;
         progress('nobody hears this');
         finished.resolve(signal.aborted ? 'aborted' : 'applied');
-        return { changes: [], problems: [], generation: 1, failed: [] };
+        return { changes: [], problems: [], generation: 1, failed: [], notices: [] };
       },
     });
     const caller = new AbortController();

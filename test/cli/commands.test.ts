@@ -85,6 +85,7 @@ describe('answers', () => {
         directory: '/x',
         address: '10.64.1.2',
         port: 80,
+        target: null,
       });
     const { run } = await gateway({ place });
     const { stdout } = await run('service', 'add', 'shop', '--port', '80', '--isolation', 'off', '--no-tor');
@@ -96,7 +97,8 @@ describe('answers', () => {
     const failed = [
       { change: 'publish an onion service', code: 'TorUnavailable', message: 'tor is gone', hint: 'wait' },
     ];
-    const up: Control['up'] = () => Promise.resolve({ changes: ['x'], problems: [], generation: 2, failed });
+    const up: Control['up'] = () =>
+      Promise.resolve({ changes: ['x'], problems: [], generation: 2, failed, notices: [] });
     const { exitCode, stdout } = await (await gateway({ up })).run('up');
     expect(exitCode).toBe(1);
     expect(stdout).toContain('failed: publish an onion service\n  TorUnavailable: tor is gone\n  next: wait');

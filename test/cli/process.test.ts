@@ -40,7 +40,7 @@ test('Ctrl-C ends the waiting, not the work, and says so', async () => {
     progress('begun');
     await release.promise;
     applied.resolve();
-    return { changes: [], problems: [], generation: 1, failed: [] };
+    return { changes: [], problems: [], generation: 1, failed: [], notices: [] };
   };
   const { child, ended } = start(['--socket', gateway.socket, 'up']);
   await new Promise((resolve) => setTimeout(resolve, 700));

@@ -77,7 +77,7 @@ it('goes on past a refused change, says which, and has nothing left to do but th
   expect(log).toEqual(['create way/door:a', 'create way/door:c']);
   expect(told).toEqual(['door:b is refused']);
   expect(report.failed.map(servicesOf)).toEqual([['shop']]);
-  expect(planAll([way], wanted, report.world).map(sentenceOf)).toEqual(['create something of way (absent)']);
+  expect(planAll([way], wanted, report.world).map(sentenceOf)).toEqual(['create something of way']);
 });
 
 it('ends loudly on a bug of ours instead of hiding it among refusals', async () => {

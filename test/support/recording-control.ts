@@ -54,6 +54,7 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
 export function status(changes: Partial<Status> = {}): Status {
   return {
     generation: 3,
+    isDown: false,
     fileDiffers: false,
     services: [service('shop')],
     devices: [],
@@ -67,6 +68,7 @@ const REPORT: UpReport = {
   problems: [],
   generation: 4,
   failed: [],
+  notices: [],
 };
 const ENROLLED: Enrolled = {
   device: device('phone'),
@@ -132,6 +134,7 @@ export function place(name: string, changes: Partial<PlaceReport> = {}): PlaceRe
     directory: `/var/lib/gateway/services/${name}`,
     address: '10.64.1.2',
     port: 80,
+    target: null,
     ...changes,
   };
 }

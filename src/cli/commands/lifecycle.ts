@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import type { UpReport } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { Status } from '../../core/status.ts';
 import { directoriesIn, pathsOf } from '../../system/directories.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT } from '../command.ts';
+import { wholeNumber } from '../parse.ts';
+import { NO_SERVICES } from '../render.ts';
 import { show, showUp } from '../report.ts';
 
 export const up: Command = {
@@ -17,8 +20,12 @@ export const up: Command = {
   options: [],
   run: async (_input, context) => {
     const client = await running(context);
-    const { progress, signal } = context;
-    return showUp(context, await client.send<UpReport>('POST', '/v1/up', undefined, progress, signal));
+    const { progress, signal, terminal, isJson } = context;
+    const report = await client.send<UpReport>('POST', '/v1/up', undefined, progress, signal);
+    const exitCode = showUp(context, report);
+    const { services } = await client.get<Status>('/v1/status', signal);
+    if (services.length === 0 && !isJson) terminal.print(NO_SERVICES.join('\n'));
+    return exitCode;
   },
 };
 
@@ -61,12 +68,19 @@ export const daemon: Command = {
   summary: 'Run the daemon in the foreground, as user gateway; the helper must run',
   details: ['SIGTERM ends it, and leaves every way in open. The next start adopts what runs.'],
   arguments: [],
-  options: [],
-  run: async (_input, { root, signal }) => {
+  options: [
+    {
+      name: 'patience',
+      value: 'SECONDS',
+      summary: 'Wait this long for an up or down before what was applied last is applied again (0)',
+    },
+  ],
+  run: async (input, { root, signal }) => {
+    const firstPassInMs = wholeNumber(input.text('patience') ?? '0', '--patience', 0, 3600) * 1000;
     const { runDaemon } = await import('../../daemon/main.ts');
     const { createLog } = await import('../../system/log.ts');
     const log = createLog('daemon', process.env['GATEWAY_LOG']);
-    await runDaemon({ directories: directoriesIn(root), signal, log });
+    await runDaemon({ directories: directoriesIn(root), signal, log, firstPassInMs });
     return EXIT.ok;
   },
 };

@@ -72,7 +72,7 @@ export const serviceAdd: Command = {
     const exitCode = showUp(context, report);
     if (context.isJson) return exitCode;
     const place = await client.get<PlaceReport>(`/v1/services/${segment(draft.name)}/place`, signal);
-    context.terminal.print(placeText(place, draft.namespace));
+    context.terminal.print(placeText(place));
     if ('tor' in draft.expose) await tellOnion(draft.name, client, context, !input.has('no-wait'));
     return exitCode;
   },
@@ -135,10 +135,14 @@ export const serviceSet: Command = {
     }
     const client = await context.client();
     const path = `/v1/services/${segment(input.argument('NAME'))}`;
-    return showUp(
-      context,
-      await client.send<UpReport>('PATCH', path, edit, context.progress, context.signal),
-    );
+    const { progress, signal, terminal, isJson } = context;
+    const report = await client.send<UpReport>('PATCH', path, edit, progress, signal);
+    const exitCode = showUp(context, report);
+    if (isJson || (edit.isolated === undefined && edit.port === undefined)) return exitCode;
+    // It has to move: say where to, and how.
+    const place = await client.get<PlaceReport>(`${path}/place`, signal);
+    terminal.print(placeText(place));
+    return exitCode;
   },
 };
 

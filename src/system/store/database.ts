@@ -160,6 +160,7 @@ function itemsOf(state: State): ReadonlyMap<string, Item> {
 function listItems(state: State): ReadonlyMap<string, Item> {
   const items: Item[] = [
     { kind: 'counter', key: '', value: JSON.stringify(state.counter) },
+    ...(state.isDown ? [{ kind: 'down', key: '', value: 'true' }] : []),
     ...Object.entries(state.ledger).flatMap(([part, slice]) => [
       { kind: 'slice', key: part, value: 'true' },
       ...Object.entries(slice).map(([key, value]) => ({
@@ -188,7 +189,7 @@ function assemble(found: readonly Record<string, unknown>[]): unknown {
   }));
   const ofKind = (kind: string): [string, unknown][] =>
     items.filter((item) => item.kind === kind).map(({ key, value }) => [key, JSON.parse(value) as unknown]);
-  const known = new Set(['counter', 'slice', 'device', 'key', 'generation']);
+  const known = new Set(['counter', 'down', 'slice', 'device', 'key', 'generation']);
   const parts = ofKind('slice').map(([part]) => part);
   const strays = items.filter(
     ({ kind }) => !known.has(kind) && !parts.some((part) => kind === `ledger ${part}`),
@@ -196,6 +197,7 @@ function assemble(found: readonly Record<string, unknown>[]): unknown {
   if (strays.length > 0) return undefined;
   return {
     counter: ofKind('counter')[0]?.[1],
+    isDown: ofKind('down')[0]?.[1],
     ledger: Object.fromEntries(parts.map((part) => [part, Object.fromEntries(ofKind(`ledger ${part}`))])),
     devices: ofKind('device').map(([, device]) => device),
     keys: Object.fromEntries(ofKind('key')),

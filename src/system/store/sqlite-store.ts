@@ -59,6 +59,10 @@ export class SqliteStore implements Store {
     return found?.config;
   }
 
+  isDown(): boolean {
+    return this.#state.isDown;
+  }
+
   commit(change: StateChange): Promise<void> {
     return promised(() => this.#change(change));
   }

@@ -43,7 +43,7 @@ function compile(change: Partial<CompileInput<Options, Settings>> = {}): Compile
 }
 
 describe('compile', () => {
-  it('makes one interface, and a peer for each device with a service that is exposed here', () => {
+  it('makes one interface, and a peer for each device that was given a service', () => {
     const { resources, wants } = compile();
     expect(resources.map(({ spec, neededBy, label }) => ({ spec, neededBy, label }))).toEqual([
       {
@@ -54,7 +54,7 @@ describe('compile', () => {
           address: '10.64.8.1',
           endpoint: 'home.example.net:51820',
         },
-        neededBy: ['shop', 'wiki'],
+        neededBy: ['hidden', 'shop', 'wiki'],
       },
       {
         spec: {
@@ -73,7 +73,7 @@ describe('compile', () => {
           publicKey: device('', [], 1).publicKey,
           address: '10.64.8.4',
         },
-        neededBy: ['shop'],
+        neededBy: ['hidden', 'shop'],
         label: 'phone',
       },
     ]);
@@ -97,8 +97,15 @@ describe('compile', () => {
     expect(compile({ ledger, exposures: [] }).ledger).toEqual(ledger);
   });
 
-  it('makes nothing when nothing is exposed', () => {
-    expect(compile({ exposures: [] })).toMatchObject({ resources: [], wants: [], problems: [] });
+  it('lets devices drain when nothing is exposed any more: they stay connected, and reach nothing new', () => {
+    const { resources, wants } = compile({ exposures: [] });
+    expect(resources.map(({ key }) => key.split(':')[0])).toEqual(['interface', 'peer', 'peer']);
+    expect(wants).toEqual([]);
+  });
+
+  it('makes nothing when nothing is exposed and no device was given anything', () => {
+    const devices = [device('old', [], 3)];
+    expect(compile({ exposures: [], devices })).toMatchObject({ resources: [], wants: [], problems: [] });
   });
 
   it('says what is missing when there is no endpoint, and keeps addresses', () => {
