@@ -1,6 +1,14 @@
 import { allocate, allocateAll, deviceRange, interfaceAddress } from '../../src/core/allocate.ts';
-import type { Compiled, CompileInput, Ledger, Problem, Resource, Want } from '../../src/core/contract.ts';
-import type { Device } from '../../src/core/service.ts';
+import type {
+  AllowWant,
+  Compiled,
+  CompileInput,
+  Ledger,
+  Problem,
+  Resource,
+  Want,
+} from '../../src/core/contract.ts';
+import type { Device, Service } from '../../src/core/service.ts';
 import {
   interfaceName,
   type InterfaceSpec,
@@ -33,9 +41,15 @@ export function compile(input: Input): Compiled<Spec> {
     if (address === undefined || device.services.length === 0) continue;
     resources.push(peerFor(input, device, address));
     const from = { interface: interfaceName(input.network), address };
-    wants.push(...granted.map((service): Want => ({ part: 'namespaces', from, service: service.name })));
+    wants.push(...granted.flatMap((service) => wantsFor(service, from)));
   }
   return { resources, wants, problems: [], ledger };
+}
+
+/** Another machine answers nothing that comes from the pool: the edge carries the connection on to it. */
+function wantsFor({ name, place }: Service, from: Exclude<AllowWant['from'], string>): Want[] {
+  const allow: Want = { part: 'namespaces', from, service: name };
+  return place.type === 'target' ? [allow, { part: 'edge', service: name }] : [allow];
 }
 
 /** A device keeps its address for life, whether or not something is exposed to it at the moment. */

@@ -5,6 +5,7 @@ import type { Log, Ports } from '../core/ports.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
+import { edgePart } from '../parts/edge/index.ts';
 import { namespacesPart } from '../parts/namespaces/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
 import type { Paths } from '../system/directories.ts';
@@ -23,7 +24,7 @@ import { createJournal, type Recorder } from './journal.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 /** Foundations first: a part may use what those before it made. */
-const PARTS = [namespacesPart];
+const PARTS = [namespacesPart, edgePart];
 
 export interface Composed {
   readonly engine: Engine;
