@@ -6,7 +6,7 @@ import type { DeviceStatus, Status } from '../core/status.ts';
 import type { ConditionClock } from '../engine/conditions.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { World } from '../engine/reconciler.ts';
-import { judgeListeners, reportStatus, type Listening } from '../engine/report.ts';
+import { arrivalsAt, judgeListeners, reportStatus, type Listening } from '../engine/report.ts';
 import type { Store } from '../engine/store.ts';
 import type { ConfigFile } from './config-file.ts';
 
@@ -93,9 +93,20 @@ export class StatusReporter {
     if (listening === 'no') this.#silent.add(service);
   }
 
+  #waysOf({ name }: Service): Provider[] {
+    const { engine, providers } = this.#options;
+    const exposures = (engine.desired?.exposures ?? []).filter(
+      ({ service, problem }) => service.name === name && problem === undefined,
+    );
+    return providers.filter(({ id }) => exposures.some(({ provider }) => provider === id));
+  }
+
   async #listeningOf(service: Service, network: Network): Promise<Listening> {
-    if (service.place.type !== 'namespace') {
-      return { status: 'unknown', message: 'not isolated: its sockets are not looked at' };
+    if (service.place.type === 'target') {
+      return {
+        status: 'unknown',
+        message: `on another machine (${service.place.host}): it is not looked at`,
+      };
     }
     try {
       const input = { network, service: service.name };
@@ -104,7 +115,7 @@ export class StatusReporter {
         input,
         AbortSignal.timeout(TIMEOUT_MS),
       );
-      return judgeListeners(service, listeners);
+      return judgeListeners(service, arrivalsAt(service, this.#waysOf(service)), listeners);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       return { status: 'unknown', message: messageOf(error) };

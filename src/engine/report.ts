@@ -135,9 +135,23 @@ function peerOf(publicKey: string, world: World): Observed | undefined {
   return undefined;
 }
 
-/** What the sockets inside a service's namespace say about the port of the config. */
+/**
+ * Addresses at which visitors arrive. In a namespace there is one. On the host there are two: devices come to the
+ * service's address in the pool, everybody else by the address that the host itself dials.
+ */
+export function arrivalsAt(service: Service, ways: readonly Pick<Provider, 'capabilities'>[]): string[] {
+  const arrivals = ways.map(({ capabilities }) =>
+    capabilities.network === 'vpn' ? service.address : service.dial.host,
+  );
+  return [...new Set(arrivals.length === 0 ? [service.address] : arrivals)];
+}
+
+const EVERY_ADDRESS: readonly string[] = ['0.0.0.0', '*', '::', '[::]'];
+
+/** What the sockets where a service lives say about the port of the config. */
 export function judgeListeners(
-  service: Pick<Service, 'name' | 'port' | 'address'>,
+  service: Pick<Service, 'name' | 'port' | 'place'>,
+  arrivals: readonly string[],
   listeners: readonly { readonly address: string; readonly port: number }[],
 ): Listening {
   const here = listeners.filter((listener) => listener.port === service.port);
@@ -146,13 +160,18 @@ export function judgeListeners(
     const seen = others.length === 0 ? '' : `; something listens on port ${others.join(', ')}`;
     return { status: 'no', message: `nothing listens on port ${service.port} of ${service.name} yet${seen}` };
   }
-  const isReachable = here.some(({ address }) =>
-    ['0.0.0.0', '*', '::', '[::]', service.address].includes(address),
+  const missed = arrivals.filter(
+    (arrival) => !here.some(({ address }) => address === arrival || EVERY_ADDRESS.includes(address)),
   );
-  if (isReachable) return { status: 'yes', message: `listens on port ${service.port}` };
+  if (missed.length === 0) return { status: 'yes', message: `listens on port ${service.port}` };
   const at = here.map((listener) => `${listener.address}:${listener.port}`).join(', ');
-  return {
-    status: 'no',
-    message: `${service.name} listens on ${at} only, where no visitor arrives; let it listen on 0.0.0.0 (or ${service.address}), its namespace keeps everyone else out`,
-  };
+  return { status: 'no', message: `${service.name} listens on ${at} only, ${remedy(service, missed)}` };
+}
+
+function remedy({ place }: Pick<Service, 'place'>, missed: readonly string[]): string {
+  if (place.type === 'namespace') {
+    return `where no visitor arrives; let it listen on 0.0.0.0 (or ${missed[0]}), its namespace keeps everyone else out`;
+  }
+  const addresses = missed.join(' and ');
+  return `but visitors arrive at ${addresses}; let it listen on ${addresses} too, or on 0.0.0.0, which is every address of this machine`;
 }
