@@ -56,9 +56,7 @@ function withNext(message: string, hint: string | undefined): string {
 
 /** A failed change hurts the ways that need it: those of its own provider, and all where a built-in part failed. */
 function concerns(change: FailedChange, service: string, provider: string): boolean {
-  return (
-    servicesOf(change).includes(service) && (change.part.id === provider || change.part.id === 'namespaces')
-  );
+  return servicesOf(change).includes(service) && (change.part.id === provider || !('reach' in change.part));
 }
 
 function reachable(reach: Reach | undefined): Draft {

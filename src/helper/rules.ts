@@ -32,10 +32,11 @@ add rule inet ${TABLE} input ct state established,related accept
 
 /**
  * Routing policy of the hub, after the kernel's own rule 0 (local addresses): marked packets and what the hub itself
- * sends use the main table, everything else is dropped.
+ * sends use the main table, everything else is dropped; who sent it is told so (ICMP, 13: administratively prohibited),
+ * because a person whose device was not given a service should not wait for a timeout.
  */
 export const HUB_ROUTING: readonly string[] = [
-  'priority 300 blackhole',
+  'priority 300 prohibit',
   'priority 200 iif lo lookup main',
   `priority 100 fwmark ${PERMITTED_MARK} lookup main`,
 ];

@@ -19,14 +19,19 @@ export class LabGateway {
     this.root = root;
   }
 
-  /** Writes the config and the torrc lines of the lab's Tor network; starts nothing. */
-  static async prepare(lab: Lab, nodeName: string, config: string, folder = 'gw'): Promise<LabGateway> {
+  /** Writes the config, if any, and the torrc lines of the lab's Tor network; starts nothing. */
+  static async prepare(
+    lab: Lab,
+    nodeName: string,
+    config: string | undefined,
+    folder = 'gw',
+  ): Promise<LabGateway> {
     const node = lab.node(nodeName);
     const root = join(node.directory, folder);
     await mkdir(join(root, 'etc', 'torrc.d'), { recursive: true });
     // The gateway's users must pass through to their own folders.
     await chmod(root, 0o755);
-    await writeFile(join(root, 'etc', 'gateway.yaml'), config);
+    if (config !== undefined) await writeFile(join(root, 'etc', 'gateway.yaml'), config);
     await writeFile(join(root, 'etc', 'torrc.d', 'lab.conf'), lab.torrc);
     return new LabGateway(node, root);
   }

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LabGateway } from '../../src/lab/actors/gateway.ts';
+import type { Status, Way } from '../../src/core/status.ts';
+
+/** What the owner typed led to. */
+export interface Said {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Exit codes that a command of ours may have; 137 would be a kill. */
+const CODES = [0, 1, 2, 3, 64, 70, 130];
+
+/** Somebody at the keyboard of a node: types commands of the gateway, reads what comes back, edits its files. */
+export class Owner {
+  readonly gateway: LabGateway;
+  readonly #signal: AbortSignal;
+
+  constructor(gateway: LabGateway, signal: AbortSignal) {
+    this.gateway = gateway;
+    this.#signal = signal;
+  }
+
+  async type(...words: string[]): Promise<Said> {
+    const options = { signal: this.#signal, timeoutMs: 90_000, accept: CODES };
+    return this.gateway.node.run(this.gateway.argv(...words), options);
+  }
+
+  json<Result>(...words: string[]): Promise<Result> {
+    return this.gateway.json<Result>(this.#signal, ...words);
+  }
+
+  until(what: string, isDone: (status: Status) => boolean, timeoutMs?: number): Promise<Status> {
+    return this.gateway.until(what, isDone, this.#signal, timeoutMs);
+  }
+
+  /** What a program at home prints, trimmed. */
+  async home(...argv: [string, ...string[]]): Promise<string> {
+    const { stdout } = await this.gateway.node.run(argv, { signal: this.#signal, accept: [0, 1] });
+    return stdout.trim();
+  }
+
+  file(...names: string[]): string {
+    return join(this.gateway.root, ...names);
+  }
+
+  config(): Promise<string> {
+    return readFile(this.file('etc', 'gateway.yaml'), 'utf8');
+  }
+
+  async pidsOf(pattern: string): Promise<string[]> {
+    return (await this.home('pgrep', '-f', pattern)).split('\n').filter((line) => line !== '');
+  }
+
+  /** Everything that a gateway could leave on a machine, as lines. */
+  async inventory(): Promise<string[]> {
+    const looks: [string, ...string[]][] = [
+      ['ls', '/run/netns', '/run/wireguard'],
+      ['ip', '-o', 'link', 'show'],
+      ['ip', '-o', 'address', 'show'],
+      ['ip', 'route', 'show', 'table', 'all'],
+      ['ip', 'rule', 'show'],
+      ['nft', 'list', 'ruleset'],
+      ['ss', '-Hlntu'],
+      ['ps', '-e', '-o', 'user=,args='],
+    ];
+    const seen = await Promise.all(looks.map((argv) => this.home(...argv)));
+    const isOfOurOwn = (line: string): boolean =>
+      looks.some((argv) => line.endsWith(argv.join(' '))) || line.includes('setpriv --pdeathsig');
+    return seen.flatMap((text) => text.split('\n')).filter((line) => !isOfOurOwn(line));
+  }
+}
+
+export function wayOf(status: Status, service: string, provider: string): Way | undefined {
+  return status.services.find(({ name }) => name === service)?.ways.find((way) => way.provider === provider);
+}
+
+export const isUp =
+  (service: string, provider: string) =>
+  (status: Status): boolean =>
+    wayOf(status, service, provider)?.reachable === 'yes';
