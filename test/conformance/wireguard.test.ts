@@ -12,7 +12,7 @@ const device = (name: string, services: readonly string[]): Device => ({
   addedAt: '2026-01-01T00:00:00.000Z',
 });
 const phone = device('phone', ['shop']);
-const laptop = device('laptop', ['shop', 'wiki']);
+const laptop = device('laptop', ['shop', 'wiki', 'printer']);
 const provider = wireguard;
 const config = (services: string): string =>
   `wireguard: { endpoint: "11.2.0.2:51820" }\nservices: { ${services} }`;
@@ -44,7 +44,9 @@ partContract({
     },
     two: {
       config: config(
-        'shop: { port: 80, kind: http, expose: { wireguard: {} } }, wiki: { port: 81, expose: { wireguard: {} } }',
+        // One in a namespace, one on the host, one on another machine, which needs the edge too.
+        'shop: { port: 80, kind: http, expose: { wireguard: {} } }, wiki: { namespace: host, port: 81, expose: { wireguard: {} } }, ' +
+          'printer: { target: "192.168.1.20:631", expose: { wireguard: {} } }',
       ),
       devices: [phone, laptop],
     },

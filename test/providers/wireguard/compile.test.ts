@@ -85,6 +85,19 @@ describe('compile', () => {
     ]);
   });
 
+  it('asks the edge to carry devices on to a service of another machine', () => {
+    const printer: Service = { ...WIKI, place: { type: 'target', host: '192.168.1.20' } };
+    const { wants } = compile({
+      services: [SHOP, printer],
+      exposures: [SHOP, printer].map((exposed) => ({ service: exposed, options: {} })),
+      devices: [device('phone', ['wiki'], 1)],
+    });
+    expect(wants).toEqual([
+      { part: 'namespaces', from: { interface: 'gwwg0', address: '10.64.8.2' }, service: 'wiki' },
+      { part: 'edge', service: 'wiki' },
+    ]);
+  });
+
   it('keeps the address of a device for life, and gives it to nobody else', () => {
     const { ledger } = compile();
     expect(ledger).toEqual({

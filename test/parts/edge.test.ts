@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { networkFor } from '../../src/core/allocate.ts';
+import type { CompileInput, Context, Resource, Want } from '../../src/core/contract.ts';
+import { plan } from '../../src/core/plan.ts';
+import type { Place, Service } from '../../src/core/service.ts';
+import { edgePart } from '../../src/parts/edge/index.ts';
+import { namespacesPart } from '../../src/parts/namespaces/index.ts';
+import { type Gateway, startGateway } from '../support/gateway-machine.ts';
+import { type Machine, startMachine } from '../support/machine.ts';
+import { serve } from '../support/traffic.ts';
+
+const NETWORK = networkFor('gw', '10.64.0.0/20');
+const PHONE = { interface: 'gwwg0', address: '10.64.8.2' };
+
+function service(name: string, address: string, port: number, place: Place): Service {
+  return { name, kind: 'tcp', privacy: 'open', port, place, address, dial: { host: address, port } };
+}
+const PRINTER = service('printer', '10.64.1.4', 631, { type: 'target', host: '192.168.1.20' });
+const CAMERA = service('camera', '10.64.1.5', 443, { type: 'target', host: 'fd00::20' });
+const NAS = service('nas', '10.64.1.3', 8080, { type: 'host' });
+const SERVICES = [PRINTER, CAMERA, NAS];
+
+const wantsOf = (...services: Service[]): Want[] =>
+  services.flatMap(({ name }): Want[] => [
+    { part: 'namespaces', from: PHONE, service: name },
+    { part: 'edge', service: name },
+  ]);
+
+function input(wants: readonly Want[], services: readonly Service[] = SERVICES): CompileInput {
+  return { network: NETWORK, services, exposures: [], devices: [], wants, ledger: {}, settings: undefined };
+}
+
+describe('compile', () => {
+  const compile = (wants: readonly Want[], services?: readonly Service[]) =>
+    edgePart.compile(input(wants, services));
+
+  it('needs nothing while nobody asks', () => {
+    expect(compile([])).toEqual({ resources: [], wants: [], problems: [], ledger: {} });
+  });
+
+  it('is one process for all that was asked for, once, whatever the order', () => {
+    const there = compile([...wantsOf(PRINTER, CAMERA), ...wantsOf(PRINTER)]);
+    const back = compile(wantsOf(CAMERA, PRINTER), SERVICES.toReversed());
+    expect(back).toEqual(there);
+    expect(there.resources).toEqual([
+      {
+        key: 'edge:haproxy',
+        spec: {
+          devices: '10.64.8.0/21',
+          routes: [
+            { service: 'camera', address: '10.64.1.5', port: 443, to: { host: 'fd00::20', port: 443 } },
+            { service: 'printer', address: '10.64.1.4', port: 631, to: { host: '192.168.1.20', port: 631 } },
+          ],
+        },
+        neededBy: ['camera', 'printer'],
+      },
+    ]);
+  });
+
+  it('leaves to others what is reached without it', () => {
+    expect(compile(wantsOf(NAS)).resources).toEqual([]);
+    expect(compile([{ part: 'edge', service: 'ghost' }]).resources).toEqual([]);
+  });
+
+  it('gives a service of another machine its address on the host only while a device needs it', () => {
+    const keys = (wants: readonly Want[]) =>
+      namespacesPart.compile(input(wants, [PRINTER])).resources.map(({ key }) => key);
+    expect(keys([])).toEqual(['hub:hub']);
+    expect(keys([{ part: 'namespaces', from: 'tor', service: 'printer' }])).toEqual(['hub:hub']);
+    expect(keys(wantsOf(PRINTER))).toEqual(['hub:hub', 'hostService:printer', 'flows:hub']);
+  });
+});
+
+describe('with a real helper', () => {
+  let machine: Machine;
+  let gateway: Gateway;
+  let context: Context;
+
+  beforeAll(async () => {
+    machine = await startMachine();
+    gateway = await startGateway(machine);
+    // The parts use nothing of the ports but the helper.
+    const ports = { helper: gateway.helper } as unknown as Context['ports'];
+    context = { signal: AbortSignal.timeout(60_000), network: NETWORK, ports };
+    const applied = SERVICES.map(({ name, address, port, place }) => [name, { address, port, place }]);
+    await gateway.apply({
+      services: Object.fromEntries(applied) as Record<string, never>,
+      devices: [{ publicKey: 'unused', address: PHONE.address }],
+    });
+  });
+  afterAll(async () => {
+    gateway.helper.close();
+    await machine.stop();
+  });
+
+  const PARTS = [namespacesPart, edgePart];
+
+  /** Users before foundations when things leave, foundations first when they come: as the engine does. */
+  async function up(...services: Service[]): Promise<string[]> {
+    const compiled = input(wantsOf(...services));
+    const leaving = services.length === 0;
+    const sentences: string[] = [];
+    for (const part of leaving ? PARTS.toReversed() : PARTS) {
+      const wanted = leaving ? [] : part.compile(compiled).resources;
+      for (const change of await changesOf(part, wanted)) {
+        await part.apply(change as never, context);
+        if (part === edgePart) sentences.push(part.describe(change as never));
+      }
+      expect(await changesOf(part, wanted)).toEqual([]);
+    }
+    return sentences;
+  }
+
+  async function changesOf(part: (typeof PARTS)[number], wanted: readonly Resource[]) {
+    return plan(wanted, await part.observe(context), part.kinds);
+  }
+
+  it('says what it does, does it, and then has nothing left to do', async () => {
+    expect(await up(PRINTER)).toEqual([
+      'have HAProxy carry connections of devices on to printer (10.64.1.4:631 to 192.168.1.20:631)',
+    ]);
+    expect(await up(PRINTER)).toEqual([]);
+    expect(await up(CAMERA, PRINTER)).toEqual([
+      'have HAProxy carry connections of devices on to camera (10.64.1.5:443 to fd00::20:443), printer (10.64.1.4:631 to 192.168.1.20:631)',
+    ]);
+    const listening = await machine.sh('ss', '-Hltn');
+    expect(listening).toContain('10.64.1.4:631');
+    expect(listening).toContain('10.64.1.5:443');
+  });
+
+  it('starts it again, and says why', async () => {
+    await machine.sh('pkill', '-KILL', '-x', 'haproxy');
+    const [seen] = await edgePart.observe(context);
+    expect(seen).toMatchObject({ renew: 'HAProxy is not running', facts: { running: false } });
+    expect(await up(CAMERA, PRINTER)).toHaveLength(1);
+  });
+
+  it('writes a configuration again that somebody changed', async () => {
+    await machine.sh('sed', '-i', 's/192.168.1.20/192.168.1.66/', '/run/gw-root/lib/edge/haproxy.cfg');
+    expect(await up(CAMERA, PRINTER)).toHaveLength(1);
+    expect(await machine.sh('cat', '/run/gw-root/lib/edge/haproxy.cfg')).not.toContain('192.168.1.66');
+  });
+
+  it('ends it with the last service', async () => {
+    expect(await up()).toEqual(['stop HAProxy: no device needs a service of another machine']);
+    expect(await edgePart.observe(context)).toEqual([]);
+    expect(await machine.sh('ss', '-Hltn')).toBe('');
+  });
+
+  it('names the service whose port is taken, and who has it, and carries the others', async () => {
+    await serve(machine, undefined, 'rival', CAMERA.port);
+    await expect(up(CAMERA, PRINTER)).rejects.toMatchObject({
+      code: 'PortInUse',
+      message: expect.stringMatching(
+        /^devices cannot reach camera: port 443 is taken on this machine by .* \(process \d+\)/,
+      ),
+    });
+    expect(await machine.sh('ss', '-Hltn')).toContain('10.64.1.4:631');
+    const [seen] = await edgePart.observe(context);
+    expect(seen?.renew).toMatch(/^camera was left out: port 443 is taken/);
+  });
+});
