@@ -10,6 +10,7 @@ import type { HelperEnvironment } from './environment.ts';
 import {
   endProcesses,
   findEveryProcess,
+  findProcesses,
   isAlive,
   parentOf,
   rotateLog,
@@ -40,6 +41,11 @@ function likenessOf(environment: HelperEnvironment): Likeness {
     pidFile: environment.paths.edgePid,
     isOurs: (words) => words.slice(-expected.length).join('\0') === expected.join('\0'),
   };
+}
+
+/** The master, or what is left without one. Quick while its pid file is right: asked at every pass. */
+export async function findOneOfEdge(environment: HelperEnvironment): Promise<number | undefined> {
+  return (await findProcesses(likenessOf(environment)))[0];
 }
 
 /** All of them: the master, the worker, and workers that were replaced and have connections left. */

@@ -7,7 +7,7 @@ import { run } from '../system/run.ts';
 import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig } from './edge-config.ts';
 import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { unbindable } from './edge-ports.ts';
-import { complaintOf, endEdge, findEdge, reloadEdge, startEdge } from './edge-process.ts';
+import { complaintOf, endEdge, findEdge, findOneOfEdge, reloadEdge, startEdge } from './edge-process.ts';
 import { askEdge, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
@@ -42,7 +42,7 @@ interface SeenProcess extends Partial<EdgeAnswer> {
 
 /** Running means that the process lives and its socket answers. */
 async function observeProcess(environment: HelperEnvironment, signal: AbortSignal): Promise<SeenProcess> {
-  const [pid] = await findEdge(environment);
+  const pid = await findOneOfEdge(environment);
   if (pid === undefined) return { running: false };
   try {
     return { running: true, ...(await askEdge(environment, signal)) };

@@ -30,7 +30,7 @@ async function apply(change: Change<Spec>, { network, ports, signal }: Context):
     `devices cannot reach ${left.map(({ service }) => service).join(', ')}: ${first.reason}`,
     {
       code: 'PortInUse',
-      hint: `let that program listen on the addresses that it needs instead of all; other services work meanwhile, and ${first.service} is tried again`,
+      hint: `a program that listens on 0.0.0.0 can be told to listen on the addresses that it needs; the other services work meanwhile, and ${first.service} is tried again`,
     },
   );
 }
