@@ -4,7 +4,7 @@ import type * as edits from '../core/config-edit.ts';
 import type * as control from '../core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
 import { JournalEvent } from '../core/events.ts';
-import { NAME, NAME_HINT } from '../core/name.ts';
+import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
 import { KINDS, PRIVACIES } from '../core/service.ts';
 import { DeviceStatus, Status } from '../core/status.ts';
 
@@ -13,7 +13,10 @@ import { DeviceStatus, Status } from '../core/status.ts';
  * does not compile until it is made here too. Requests are strict: an unknown field is an error.
  */
 
-export const Name = z.string().regex(NAME, NAME_HINT);
+export const Name = z.string().regex(NAME, {
+  error: ({ input }) =>
+    typeof input === 'string' ? `${quote(input)} ${nameFault(input) ?? ''}; ${NAME_HINT}` : NAME_HINT,
+});
 const Port = z.int().min(1).max(65535);
 
 /** `Internal` is a bug of ours; every other code is a failure of the outside world. */

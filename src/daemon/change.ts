@@ -84,8 +84,11 @@ export class Changes {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<UpReport> {
+    const { file } = this.#options;
     return this.#turn.take(async () => {
       const before = await this.#read();
+      // A file that is broken already is named as such, not blamed on the command.
+      file.parse(before);
       const applied = this.#options.store.generationConfig();
       const notices = applied === undefined || applied === before ? [] : [EDITED_BY_HAND];
       return this.#rewrite(await change(before), notices, progress, signal);
@@ -169,7 +172,7 @@ export class Changes {
     signal: AbortSignal,
   ): Promise<UpReport> {
     const { file, compiler } = this.#options;
-    await compiler.compile(file.parse(text), signal);
+    await compiler.compile(file.parseEdited(text), signal);
     await file.write(text);
     return this.#applyText(text, notices, progress, signal);
   }

@@ -29,6 +29,18 @@ export class ConfigFile {
     });
   }
 
+  /** The same for a text that a command made: the file is as it was, so the mistake is not the file's. */
+  parseEdited(text: string): Config {
+    const parsed = parseConfig(text, this.#providers);
+    if (parsed.config !== undefined) return parsed.config;
+    const [first] = parsed.problems;
+    throw new GatewayError(parsed.problems.map(({ message }) => message).join('\n'), {
+      code: 'InvalidRequest',
+      retry: 'never',
+      hint: first?.hint === undefined ? 'nothing was changed' : `${first.hint}; nothing was changed`,
+    });
+  }
+
   async write(text: string): Promise<void> {
     await writeFileAtomic(this.path, text, { mode: 0o640 });
   }

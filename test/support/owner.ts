@@ -28,8 +28,11 @@ export class Owner {
     return this.gateway.node.run(this.gateway.argv(...words), options);
   }
 
-  json<Result>(...words: string[]): Promise<Result> {
-    return this.gateway.json<Result>(this.#signal, ...words);
+  /** What a command answers with `--json`, however it ends; its error, when it has no answer. */
+  async json<Result>(...words: string[]): Promise<Result> {
+    const { stdout, stderr } = await this.type('--json', ...words);
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout) as Result;
   }
 
   until(what: string, isDone: (status: Status) => boolean, timeoutMs?: number): Promise<Status> {
