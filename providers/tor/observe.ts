@@ -2,8 +2,10 @@ import type { Context, Fact, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import { keyValues, parseBootstrap } from '../../src/wire/torcontrol.ts';
+import { parseTorVersion } from '../../src/wire/torversion.ts';
 import { deriveOnionKey } from './key.ts';
 import { keyName, onionKey, PROCESS_KEY, type Spec } from './spec.ts';
+import { versionNotice } from './version.ts';
 
 type Seen = OperationResult<'tor.observe'>;
 type SeenOnion = Seen['onions'][number];
@@ -61,6 +63,7 @@ async function observeProcess(seen: Seen, context: Context): Promise<Observed<Sp
   if (seen.torrcHash === undefined && !seen.running) return [];
   const renew = renewalOf(seen);
   const told = seen.running ? await ask(context) : {};
+  const notice = noticeOf(seen, told);
   return [
     {
       key: PROCESS_KEY,
@@ -69,6 +72,7 @@ async function observeProcess(seen: Seen, context: Context): Promise<Observed<Sp
         running: seen.running,
         ...(seen.trouble === undefined ? {} : { trouble: seen.trouble }),
         ...told,
+        ...(notice === undefined ? {} : { notice }),
       },
       ...(renew === undefined ? {} : { renew }),
     },
@@ -83,7 +87,16 @@ function renewalOf(seen: Seen): string | undefined {
   return left === undefined ? undefined : `the onion service of ${left.service} was left out: ${left.reason}`;
 }
 
-const QUESTION = 'GETINFO status/bootstrap-phase status/circuit-established version';
+function noticeOf(seen: Seen, told: Readonly<Record<string, Fact>>): string | undefined {
+  const { version, opinion } = told;
+  return versionNotice({
+    installed: seen.installed,
+    running: version === undefined ? undefined : String(version),
+    opinion: opinion === undefined ? undefined : String(opinion),
+  });
+}
+
+const QUESTION = 'GETINFO status/bootstrap-phase status/circuit-established version status/version/current';
 
 /** What tor says about itself. That it says nothing is no reason to touch anything: it is only not known. */
 async function ask({ ports, signal }: Context): Promise<Record<string, Fact>> {
@@ -95,7 +108,8 @@ async function ask({ ports, signal }: Context): Promise<Record<string, Fact>> {
       summary,
       ...(warning === undefined ? {} : { warning }),
       circuits: values.get('status/circuit-established') === '1',
-      version: values.get('version') ?? '',
+      version: parseTorVersion(values.get('version') ?? '')?.text ?? '',
+      opinion: values.get('status/version/current') ?? '',
     };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;

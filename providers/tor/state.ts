@@ -30,7 +30,8 @@ function keyProblem(facts: Facts): Published | undefined {
 function torProblem(facts: Facts): Published | undefined {
   if (facts?.['running'] !== true) {
     const trouble = facts?.['trouble'] === undefined ? '' : `: ${facts['trouble']}`;
-    return { status: 'no', reason: 'TorNotRunning', message: `tor is not running${trouble}` };
+    const message = `tor is not running${trouble}${noticeOf(facts)}`;
+    return { status: 'no', reason: 'TorNotRunning', message };
   }
   if (facts['silence'] !== undefined) {
     return { status: 'unknown', reason: 'TorSilent', message: String(facts['silence']) };
@@ -41,8 +42,13 @@ function torProblem(facts: Facts): Published | undefined {
   return {
     status: 'no',
     reason: 'Bootstrapping',
-    message: `tor is bootstrapping, ${percent} %: ${facts['summary'] ?? ''}${why}`,
+    message: `tor is bootstrapping, ${percent} %: ${facts['summary'] ?? ''}${why}${noticeOf(facts)}`,
   };
+}
+
+/** A tor that is too old is the likeliest cause of whatever is wrong with it. */
+function noticeOf(facts: Facts): string {
+  return facts?.['notice'] === undefined ? '' : `; ${facts['notice']}`;
 }
 
 function announced(onion: Facts): Published {

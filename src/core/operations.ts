@@ -213,6 +213,8 @@ export const OPERATIONS = {
       running: z.boolean(),
       /** What is wrong when it does not run: 'tor (process 42) does not answer'. */
       trouble: z.string().optional(),
+      /** Version of the program that the next start would run; the process that runs may be another. */
+      installed: z.string().optional(),
       /** Hash of the torrc on disk. */
       torrcHash: z.string().optional(),
       /** Hash of the torrc that the running process has loaded, as it says itself. */

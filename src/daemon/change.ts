@@ -3,6 +3,7 @@ import type { PlanReport, Progress, UpReport } from '../core/control.ts';
 import type { Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Engine } from '../engine/engine.ts';
+import { noticesOf } from '../engine/notices.ts';
 import { sentenceOf, type PassReport } from '../engine/reconciler.ts';
 import type { StateChange, Store } from '../engine/store.ts';
 import { Turn } from '../engine/turn.ts';
@@ -199,7 +200,7 @@ export class Changes {
         message: failure.error.message,
         hint: failure.error.hint,
       })),
-      notices,
+      notices: [...notices, ...noticesOf(report.world)],
     };
   }
 

@@ -11,6 +11,7 @@ import {
 } from '../core/status.ts';
 import { draftConditions, type ConditionClock } from './conditions.ts';
 import type { Health } from './health.ts';
+import { noticesOf } from './notices.ts';
 import type { FailedChange, World } from './reconciler.ts';
 
 /** Does something listen where the config says? */
@@ -43,7 +44,7 @@ export function reportStatus(input: ReportInput): Status {
     fileDiffers: input.fileDiffers,
     services: services.map((service) => reportService(service, input)),
     devices: input.devices.map((device) => reportDevice(device, input.world)),
-    notices: [...input.notices],
+    notices: [...input.notices, ...noticesOf(input.world)],
   };
 }
 

@@ -169,6 +169,18 @@ it('says that tor does not run after kill -9, and starts it again with the same 
   expect(await observe()).toMatchObject({ running: true, onions: [{ hostname: onion('shop').hostname }] });
 });
 
+it('knows the version that the next start would run, also when the program is replaced', async () => {
+  expect((await observe()).installed).toMatch(/^\d+\.\d+\.\d+\.\d+/);
+  const program = machine.outside('/run/bin/tor');
+  await mkdir(machine.outside('/run/bin'), { recursive: true });
+  await writeFile(program, '#!/bin/sh\necho "Tor version 0.4.7.16."\n', { mode: 0o755 });
+  try {
+    expect((await observe()).installed).toBe('0.4.7.16');
+  } finally {
+    await rm(program);
+  }
+});
+
 it('does not call a hung tor running, and replaces it', async () => {
   await publish('shop');
   const before = await torPid();

@@ -26,7 +26,9 @@ const TOOLS =
   (UID === 0
     ? '/var/cache/gateway/tools'
     : join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gateway/tools'));
-const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin:${join(TOOLS, 'bin')}` };
+/** A test puts a program of its own in place of the machine's by writing it to /run/bin inside. */
+const PATH = `/run/bin:${process.env['PATH']}:/usr/sbin:/sbin:${join(TOOLS, 'bin')}`;
+const env = { ...process.env, PATH };
 
 /** Without root there is one user id, and every account has it. */
 const [gateway, tor, edge] = UID === 0 ? ['970', '971', '972'] : ['0', '0', '0'];

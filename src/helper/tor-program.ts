@@ -1,0 +1,58 @@
+import { realpath, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { errnoOf, GatewayError } from '../core/errors.ts';
+import { fileError } from '../system/files.ts';
+import { run } from '../system/run.ts';
+import { parseTorVersion } from '../wire/torversion.ts';
+import type { HelperEnvironment } from './environment.ts';
+import { asUser } from './run-as.ts';
+
+/** What the program on PATH says of itself: what the next start would run. */
+export interface TorProgram {
+  /** `0.4.9.11`; `undefined` when there is none, or it does not say. */
+  readonly version: string | undefined;
+  /** Built with the proof-of-work module: otherwise its options are errors. */
+  readonly hasProofOfWork: boolean;
+}
+
+const NONE: TorProgram = { version: undefined, hasProofOfWork: false };
+let known: { readonly id: string; readonly program: TorProgram } | undefined;
+
+/** Asked again only when the file is another one: it is wanted at every pass. */
+export async function torProgram(environment: HelperEnvironment, signal: AbortSignal): Promise<TorProgram> {
+  const id = await identityOnPath('tor');
+  if (id === undefined) return NONE;
+  if (known?.id !== id) known = { id, program: await ask(environment, signal) };
+  return known.program;
+}
+
+async function ask({ tor, log }: HelperEnvironment, signal: AbortSignal): Promise<TorProgram> {
+  try {
+    const say = async (option: string): Promise<string> =>
+      (await run([...asUser(tor), 'tor', option], { signal, cwd: '/' })).stdout;
+    return {
+      version: parseTorVersion(await say('--version'))?.text,
+      hasProofOfWork: /^pow: yes$/m.test(await say('--list-modules')),
+    };
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    log('warn', 'tor could not be asked for its version', { error: error.message });
+    return NONE;
+  }
+}
+
+async function identityOnPath(name: string): Promise<string | undefined> {
+  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
+    if (directory === '') continue;
+    try {
+      const path = await realpath(join(directory, name));
+      const { dev, ino, mtimeMs, size } = await stat(path);
+      return [path, dev, ino, mtimeMs, size].join();
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) {
+        throw fileError(`${directory}/${name} could not be looked at`, error);
+      }
+    }
+  }
+  return undefined;
+}
