@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path';
 import type { PlaceReport } from '../core/control.ts';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { nameFault, quote } from '../core/name.ts';
+import { FIRST_UID, LAST_UID } from '../core/service-user.ts';
 import { directoriesIn, pathsOf } from '../system/directories.ts';
 import { type Argv, attach } from '../system/run.ts';
 import type { Context } from './command.ts';
@@ -13,9 +14,6 @@ import type { Context } from './command.ts';
  * namespace must be a plain name, the user one of the ids kept for services, and the directory is our own reckoning.
  */
 const NAMESPACE = /^[a-z][a-z0-9]{0,3}-[a-z][a-z0-9-]{0,31}$/;
-/** Ids that systemd keeps for dynamic users (systemd.exec(5), DynamicUser=). */
-const FIRST_UID = 61_184;
-const LAST_UID = 65_519;
 
 export async function runAsService(
   name: string,

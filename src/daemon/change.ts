@@ -111,15 +111,19 @@ export class Changes {
   /** The config stays; devices changed. */
   reapply(change: () => Promise<void>, progress: Progress, signal: AbortSignal): Promise<PassReport> {
     return this.#turn.take(async () => {
+      this.demandUp();
       const config = this.current();
-      if (this.#options.store.isDown()) {
-        throw new GatewayError('the gateway is down: devices are changed while it is up', {
-          code: 'InvalidRequest',
-          hint: 'bring it up first: gateway up',
-        });
-      }
       await change();
       return (await this.#drive(config, progress, signal)).report;
+    });
+  }
+
+  /** After `gateway down` no service and no way in can be asked about: there is none. */
+  demandUp(): void {
+    if (!this.#options.store.isDown()) return;
+    throw new GatewayError('the gateway is down: it has no services until it is up again', {
+      code: 'InvalidRequest',
+      hint: 'gateway up',
     });
   }
 

@@ -13,6 +13,7 @@ import type { Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint } from '../core/inet.ts';
 import type { Ports } from '../core/ports.ts';
+import { chooseUid } from '../core/service-user.ts';
 import type { Service } from '../core/service.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
@@ -39,7 +40,7 @@ export interface ControlOptions {
 
 /** What the API can ask of the gateway, wired to the pieces that do it. */
 export function createControl(options: ControlOptions): Control {
-  const { changes, devices, engine, reporter, store } = options;
+  const { changes, devices, reporter, store } = options;
   const edit = (
     change: (text: string) => string,
     progress: Progress,
@@ -61,7 +62,7 @@ export function createControl(options: ControlOptions): Control {
     renewDevice: (name, progress, signal) => devices.renew(name, progress, signal),
     revokeDevice: (name, progress, signal) => devices.revoke(name, progress, signal),
     handouts: (service) => handouts(options, service),
-    place: (service) => placeOf(options, findService(engine, service)),
+    place: (service) => placeOf(options, findService(options, service)),
     events: (after, limit) => store.events(after, limit),
     generations: () => Promise.resolve(store.generations()),
     rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),
@@ -181,8 +182,9 @@ async function rollback(
   return report;
 }
 
-async function handouts({ engine, providers, reporter }: ControlOptions, name: string): Promise<Handout[]> {
-  const service = findService(engine, name);
+async function handouts(options: ControlOptions, name: string): Promise<Handout[]> {
+  const { engine, providers, reporter } = options;
+  const service = findService(options, name);
   const world = await reporter.observe();
   const exposures = engine.desired?.exposures ?? [];
   return exposures
@@ -193,9 +195,6 @@ async function handouts({ engine, providers, reporter }: ControlOptions, name: s
     });
 }
 
-/** First of the ids that systemd also gives to dynamic users and nobody else may use (systemd.exec(5), DynamicUser). */
-const FIRST_UID = 61_184;
-
 async function placeOf({ engine, paths, store }: ControlOptions, service: Service): Promise<PlaceReport> {
   const { name, place, address, port } = service;
   const namespace =
@@ -205,7 +204,7 @@ async function placeOf({ engine, paths, store }: ControlOptions, service: Servic
     isolated: namespace !== null,
     namespace,
     namespacePath: namespace === null ? null : `/run/netns/${namespace}`,
-    uid: await userOf(name, store),
+    uid: await userOf(name, engine.desired?.network.prefix ?? '', store),
     directory: paths.serviceDirectory(name),
     address,
     port,
@@ -214,20 +213,19 @@ async function placeOf({ engine, paths, store }: ControlOptions, service: Servic
 }
 
 /** Chosen once and kept: a program's files must belong to the same user tomorrow. */
-async function userOf(service: string, store: Store): Promise<number> {
+async function userOf(service: string, prefix: string, store: Store): Promise<number> {
   const ledger = store.ledger();
   const users = ledger['users'] ?? {};
   const kept = users[service];
   if (typeof kept === 'number') return kept;
-  const taken = new Set(Object.values(users));
-  let uid = FIRST_UID;
-  while (taken.has(uid)) uid += 1;
+  const uid = chooseUid(prefix, Object.values(users).map(Number));
   const slices = Object.entries(ledger).map(([part, slice]) => [part, { ...slice }] as const);
   await store.commit({ ledger: { ...Object.fromEntries(slices), users: { ...users, [service]: uid } } });
   return uid;
 }
 
-function findService(engine: Engine, name: string): Service {
+function findService({ changes, engine }: ControlOptions, name: string): Service {
+  changes.demandUp();
   const services = engine.desired?.services ?? [];
   const service = services.find((candidate) => candidate.name === name);
   if (service !== undefined) return service;

@@ -43,6 +43,7 @@ export class Devices {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<Enrolled> {
+    this.#options.changes.demandUp();
     if (this.#options.store.device(name) !== undefined) {
       throw new GatewayError(`there is a device ${name} already`, {
         code: 'AlreadyExists',
@@ -61,6 +62,7 @@ export class Devices {
 
   /** Same name, services and address; the old keys stop working with the pass that sets the new ones. */
   async renew(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled> {
+    this.#options.changes.demandUp();
     const before = this.#find(name);
     const provider = this.#providerFor(before.services);
     const keys = this.#makeKeys();

@@ -75,7 +75,9 @@ it('runs a service as nobody in particular, in a namespace of its own', async ()
     '-c',
     'id -u; pwd; grep -E "Cap(Eff|Bnd)|NoNew" /proc/self/status; cat /etc/resolv.conf; ip -br address',
   );
-  expect(look.stdout).toMatch(/^61184\n.*\/lib\/services\/shop\nCapEff:\t0+\nCapBnd:\t0+\nNoNewPrivs:\t1\n/);
+  expect(look.stdout).toMatch(
+    /^6[1-5]\d{3}\n.*\/lib\/services\/shop\nCapEff:\t0+\nCapBnd:\t0+\nNoNewPrivs:\t1\n/,
+  );
   expect(look.stdout).toContain('10.64.1.2/32');
   const gone = await owner.type('service', 'run', 'shop', '--', 'sh', '-c', 'exit 3');
   expect(gone.exitCode).toBe(3);

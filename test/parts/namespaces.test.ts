@@ -119,9 +119,9 @@ describe('with a real helper', () => {
   it('says what it does, does it, and then has nothing left to do', async () => {
     expect(await up([SHOP, NAS, PRINTER], WANTS)).toEqual([
       'make the hub that joins services, devices and the host (gw-hub, 10.64.0.0/20)',
-      'make namespace shop for shop at 10.64.1.2, where only port 8080 is let in',
+      'make a namespace for shop at 10.64.1.2, where only port 8080 is let in',
       'give the host the address 10.64.1.3 for nas',
-      'open gwwg0 10.64.8.2 > 10.64.1.3:8080/tcp and host 10.64.0.3 > 10.64.1.2:8080/tcp',
+      'open the path from the device at 10.64.8.2 to 10.64.1.3:8080 and the path from this machine (10.64.0.3) to 10.64.1.2:8080',
     ]);
     await serve(machine, 'gw-shop', 'shop', 8080);
     expect(await reach()).toBe('shop sees 10.64.0.3');
@@ -130,7 +130,7 @@ describe('with a real helper', () => {
 
   it('closes a path that is not wanted any more', async () => {
     expect(await up([SHOP, NAS, PRINTER], [allow(PHONE, 'nas')])).toEqual([
-      'close host 10.64.0.3 > 10.64.1.2:8080/tcp',
+      'close the path from this machine (10.64.0.3) to 10.64.1.2:8080',
     ]);
     expect(await reach()).toBe('nothing');
     await up([SHOP, NAS, PRINTER], WANTS);

@@ -69,10 +69,12 @@ export class Owner {
       ['ss', '-Hlntu'],
       ['ps', '-e', '-o', 'user=,args='],
     ];
-    const seen = await Promise.all(looks.map((argv) => this.home(...argv)));
-    const isOfOurOwn = (line: string): boolean =>
-      looks.some((argv) => line.endsWith(argv.join(' '))) || line.includes('setpriv --pdeathsig');
-    return seen.flatMap((text) => text.split('\n')).filter((line) => !isOfOurOwn(line));
+    const seen: string[] = [];
+    for (const argv of looks) seen.push(...(await this.home(...argv)).split('\n'));
+    // What is only there because somebody looks; a program that has just ended stands in brackets.
+    const isTheLook = (line: string): boolean =>
+      line === '' || line.includes('setpriv --pdeathsig') || /^\S+ +(\[|ps )/.test(line);
+    return seen.filter((line) => !isTheLook(line)).sort();
   }
 }
 

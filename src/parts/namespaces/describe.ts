@@ -1,5 +1,5 @@
 import type { Change } from '../../core/contract.ts';
-import { textOf } from '../../core/flows.ts';
+import type { Flow } from '../../core/operations.ts';
 import { nameIn } from './apply.ts';
 import type { FlowsSpec, Spec } from './spec.ts';
 
@@ -29,14 +29,15 @@ function namespaceSentence(
 ): string {
   if (change.op === 'delete') return `remove namespace ${namespace} of ${service}`;
   const verb = change.op === 'create' ? 'make' : 'set up';
-  return `${verb} namespace ${namespace} for ${service} at ${address}, where only port ${port} is let in`;
+  const name = namespace === service ? 'a namespace' : `namespace ${namespace}`;
+  return `${verb} ${name} for ${service} at ${address}, where only port ${port} is let in`;
 }
 
 function flowsSentence(change: Change<Spec>, spec: FlowsSpec): string {
   if (change.op === 'delete') return 'close every path through the hub';
   const before = change.op === 'update' && change.have.spec.type === 'flows' ? change.have.spec.flows : [];
-  const old = new Set(before.map(textOf));
-  const now = new Set(spec.flows.map(textOf));
+  const old = new Set(before.map(wordsOf));
+  const now = new Set(spec.flows.map(wordsOf));
   const opened = [...now].filter((flow) => !old.has(flow));
   const closed = [...old].filter((flow) => !now.has(flow));
   const parts = [
@@ -44,6 +45,11 @@ function flowsSentence(change: Change<Spec>, spec: FlowsSpec): string {
     ...(closed.length === 0 ? [] : [`close ${listed(closed)}`]),
   ];
   return parts.length === 0 ? 'open the same paths through the hub again' : parts.join(', ');
+}
+
+function wordsOf({ via, source, address, port }: Flow): string {
+  const from = via === 'host' ? `this machine (${source})` : `the device at ${source}`;
+  return `the path from ${from} to ${address}:${port}`;
 }
 
 /** A few in full; thousands as a number. */
