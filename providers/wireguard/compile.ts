@@ -19,12 +19,19 @@ import {
 } from './spec.ts';
 
 type Input = CompileInput<Options, Settings>;
+/** One that was given no service through WireGuard has no key. */
+type Keyed = Device & { readonly publicKey: string };
+
+function hasKey(device: Device): device is Keyed {
+  return device.publicKey !== undefined;
+}
 
 /**
  * One interface for all; a peer for each device that was given a service, also one that is not exposed here any more:
  * then nothing lets it in, but what it has open may finish, and exposing again needs no new handshake.
  */
-export function compile(input: Input): Compiled<Spec> {
+export function compile(all: Input): Compiled<Spec> {
+  const input = { ...all, devices: all.devices.filter(hasKey) };
   const addresses = allocateDevices(input);
   const ledger = Object.fromEntries([...addresses].map(([name, address]) => [`device/${name}`, address]));
   const { endpoint } = input.settings;
@@ -74,7 +81,7 @@ function interfaceFor(input: Input, endpoint: string, neededBy: readonly string[
   return { key: `interface:${name}`, spec, neededBy };
 }
 
-function peerFor(input: Input, device: Device, address: string): Resource<PeerSpec> {
+function peerFor(input: Input, device: Keyed, address: string): Resource<PeerSpec> {
   const { publicKey, services } = device;
   return {
     key: `peer:${publicKey}`,
@@ -93,6 +100,6 @@ function endpointMissing(input: Input): Problem[] {
   }));
 }
 
-function byName(devices: readonly Device[]): Device[] {
+function byName<Named extends Device>(devices: readonly Named[]): Named[] {
   return [...devices].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

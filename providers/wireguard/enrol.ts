@@ -21,14 +21,14 @@ export function tunnelName(device: string): string {
 }
 
 /** What the app imports. AllowedIPs is the whole pool, so that a later grant needs no new code; the hub enforces grants. */
-export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observed<Spec>[]): Handout {
+export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observed<Spec>[]): Handout[] {
   const { device, network, settings } = input;
   const peer = observed.find((found) => found.key === `peer:${device.publicKey}`);
   const own = observed.find(({ spec }) => spec.type === 'interface' && spec.endpoint !== '');
   if (peer?.spec.type !== 'peer' || own === undefined) throw notReady(device.name, device.services);
   const { endpoint } = settings;
   if (endpoint === undefined) throw notReady(device.name, device.services);
-  return {
+  const conf: Handout = {
     kind: 'wireguard-config',
     label: `WireGuard configuration for ${device.name}`,
     file: `${tunnelName(device.name)}.conf`,
@@ -44,6 +44,7 @@ export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observ
       persistentKeepaliveSeconds: PERSISTENT_KEEPALIVE_SECONDS,
     }),
   };
+  return [conf];
 }
 
 function notReady(device: string, services: readonly string[]): GatewayError {

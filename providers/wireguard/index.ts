@@ -69,6 +69,7 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
       secret: false,
       text: url,
     })),
+  deviceKey: 'publicKey',
   presharedKeyName,
   enrol,
 });

@@ -117,8 +117,8 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
   app.openapi(WRITES.up, (c) => answerJob(c, log, (progress) => control.up(progress, signal)));
   app.openapi(WRITES.down, (c) => answerJob(c, log, (progress) => control.down(progress, signal)));
   app.openapi(WRITES.addDevice, (c) => {
-    const { name, services } = c.req.valid('json');
-    return answerJob(c, log, (progress) => control.addDevice(name, services, progress, signal));
+    const draft = c.req.valid('json');
+    return answerJob(c, log, (progress) => control.addDevice(draft, progress, signal));
   });
   app.openapi(WRITES.renewDevice, (c) => {
     const { name } = c.req.valid('param');
@@ -126,7 +126,8 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
   });
   app.openapi(WRITES.revokeDevice, (c) => {
     const { name } = c.req.valid('param');
-    return answerJob(c, log, (progress) => control.revokeDevice(name, progress, signal));
+    const isGentle = c.req.valid('query').gently === 'true';
+    return answerJob(c, log, (progress) => control.revokeDevice(name, isGentle, progress, signal));
   });
   app.openapi(WRITES.rollback, (c) => {
     const { generation } = c.req.valid('json');

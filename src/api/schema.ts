@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Handout as HandoutShape } from '../core/contract.ts';
+import { HANDOUT_KINDS, type Handout as HandoutShape } from '../core/contract.ts';
 import type * as edits from '../core/config-edit.ts';
 import type * as control from '../core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
@@ -30,6 +30,7 @@ export const NoQuery = z.strictObject({});
 export const ServicePath = z.strictObject({ name: Name });
 export const DevicePath = z.strictObject({ name: Name });
 export const ExposurePath = z.strictObject({ name: Name, provider: Name });
+export const RevokeQuery = z.strictObject({ gently: z.enum(['true', 'false']).optional() });
 export const UnexposeQuery = z.strictObject({ now: z.enum(['true', 'false']).optional() });
 const Whole = z.string().regex(/^\d{1,15}$/, 'expected a whole number');
 export const EventsQuery = z.strictObject({ after: Whole.optional(), limit: Whole.optional() });
@@ -70,8 +71,32 @@ export const ExposeRequest = z
   .meta({ id: 'ExposeRequest' });
 
 export const DeviceDraft = z
-  .strictObject({ name: Name, services: z.array(Name).min(1) })
-  .meta({ id: 'DeviceDraft' });
+  .strictObject({
+    name: Name,
+    services: z.array(Name).min(1),
+    expiresAt: z.iso.datetime().optional().describe('It is revoked then.'),
+    onionKey: z
+      .string()
+      .regex(/^[A-Za-z2-7]{52}$/, 'must be an x25519 public key: 52 letters of base32')
+      .optional()
+      .describe(
+        'Public key that the device made itself for onion services; then no private key is handed out.',
+      ),
+  })
+  .meta({ id: 'DeviceDraft' }) satisfies z.ZodType<control.DeviceDraft>;
+
+export const OnionImport = z
+  .strictObject({
+    secretKey: z
+      .string()
+      .regex(/^[A-Za-z0-9+/]{86}==$/, 'must be the base64 of 64 bytes')
+      .describe('The expanded secret key, base64.'),
+    hostname: z
+      .string()
+      .regex(/^[a-z2-7]{56}\.onion$/, 'must be 56 letters and .onion')
+      .describe('The address that it must give.'),
+  })
+  .meta({ id: 'OnionImport' }) satisfies z.ZodType<control.OnionImport>;
 
 export const RollbackRequest = z
   .strictObject({ generation: z.int().min(1).optional() })
@@ -106,8 +131,16 @@ export const Handout = z
   .meta({ id: 'Handout' }) satisfies z.ZodType<HandoutShape>;
 
 export const Enrolled = z
-  .object({ device: DeviceStatus, handout: Handout, notices: z.array(z.string()).readonly() })
+  .object({
+    device: DeviceStatus,
+    handouts: z.array(Handout).readonly(),
+    notices: z.array(z.string()).readonly(),
+  })
   .meta({ id: 'Enrolled' }) satisfies z.ZodType<control.Enrolled>;
+
+export const OnionImported = z
+  .object({ service: z.string(), hostname: z.string() })
+  .meta({ id: 'OnionImported' }) satisfies z.ZodType<control.OnionImported>;
 
 export const PlaceReport = z
   .object({

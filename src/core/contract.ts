@@ -156,9 +156,19 @@ export interface Published {
   readonly message: string;
 }
 
+/** `onion-key`: for Tor Browser's question; `onion-key-file`: for a tor's ClientOnionAuthDir; `orbot-entry`: for Orbot. */
+export const HANDOUT_KINDS = [
+  'link',
+  'wireguard-config',
+  'onion-key',
+  'onion-key-file',
+  'orbot-entry',
+] as const;
+export type HandoutKind = (typeof HANDOUT_KINDS)[number];
+
 /** Something to hand to a person; CLI and web draw it, as text, file or QR code. */
 export interface Handout {
-  readonly kind: 'link' | 'wireguard-config';
+  readonly kind: HandoutKind;
   readonly label: string;
   /** Suggested file name. */
   readonly file: string;
@@ -173,8 +183,13 @@ export interface EnrolmentInput<Settings = unknown> {
   readonly presharedKey: string;
   readonly network: Network;
   readonly services: readonly Service[];
+  /** Of this device's services, through this provider. */
+  readonly exposures: readonly Exposure[];
   readonly settings: Settings;
 }
+
+/** Both are Curve25519 public keys; each field says how it is written. */
+export type DeviceKey = 'publicKey' | 'onionKey';
 
 export interface Capabilities {
   readonly network: Address['network'];
@@ -209,10 +224,18 @@ export interface Provider<Spec = unknown, Options = unknown, Settings = unknown>
   reach(exposure: Exposure<Options>, observed: readonly Observed<Spec>[], context: Context): Promise<Reach>;
   /** What a person holds to use this way. Pure. */
   handouts(exposure: Exposure<Options>, observed: readonly Observed<Spec>[]): readonly Handout[];
+  /** Only providers with `perDeviceCredentials`: which field of `Device` holds the public key that it goes by. */
+  readonly deviceKey?: DeviceKey;
+  /** Does this exposure let in only devices that were given it? Left out: each does. Pure. */
+  asksForDevice?(exposure: Exposure<Options>): boolean;
   /** Only providers with `perDeviceCredentials`: under which name `Keys` holds a device's preshared key. Pure. */
   presharedKeyName?(publicKey: string): string;
   /** Only providers with `perDeviceCredentials`. Pure. */
-  enrol?(input: EnrolmentInput<Settings>, observed: readonly Observed<Spec>[]): Handout;
+  enrol?(input: EnrolmentInput<Settings>, observed: readonly Observed<Spec>[]): readonly Handout[];
+  /** Its ledger after a device was revoked without disturbing the others; left out: revoking disturbs nobody. Pure. */
+  revokeGently?(ledger: Ledger, device: Device, nowMs: number): Ledger;
+  /** Sentences that the owner must know, from its ledger: what a device that was revoked gently can still do. Pure. */
+  remarks?(ledger: Ledger, nowMs: number): readonly string[];
 }
 
 /** Keeps Spec, Options and Settings inferred inside the folder; providers/index.ts erases them in one place. */

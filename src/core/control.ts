@@ -31,15 +31,13 @@ export interface Control {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<UpReport>;
-  addDevice(
-    name: string,
-    services: readonly string[],
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<Enrolled>;
+  addDevice(draft: DeviceDraft, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
   /** New keys, same address; the old keys stop working at once. */
   renewDevice(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
-  revokeDevice(name: string, progress: Progress, signal: AbortSignal): Promise<void>;
+  /** `gently`: nobody else is disturbed; what the device can still do then is said in the status. */
+  revokeDevice(name: string, gently: boolean, progress: Progress, signal: AbortSignal): Promise<void>;
+  /** Keeps the key of an onion address that another tor has served; `AlreadyExists` when the service has one. */
+  importOnionKey(service: string, key: OnionImport): Promise<OnionImported>;
   /** Public handouts of a service: what a visitor needs, as text for a QR code. */
   handouts(service: string): Promise<readonly Handout[]>;
   /** How to start a program inside the service's namespace; needs root at the caller. */
@@ -76,10 +74,20 @@ export interface UpReport extends PlanReport {
   readonly notices: readonly string[];
 }
 
-/** Shown once; the private key inside `handout` is not kept. */
+/** A device as `gateway device add` describes it. */
+export interface DeviceDraft {
+  readonly name: string;
+  readonly services: readonly string[];
+  /** ISO 8601; it is revoked then. */
+  readonly expiresAt?: string | undefined;
+  /** Public key that the device made itself for onion services, 52 letters of base32. */
+  readonly onionKey?: string | undefined;
+}
+
+/** Shown once; the private keys inside `handouts` are not kept. */
 export interface Enrolled {
   readonly device: DeviceStatus;
-  readonly handout: Handout;
+  readonly handouts: readonly Handout[];
   /** Sentences the person must know: 'this path was not proved from outside yet'. */
   readonly notices: readonly string[];
 }

@@ -17,7 +17,9 @@ export const EVENT_TYPES = {
   'gateway.down': 'Everything of ours was removed from the machine; keys, devices and addresses are kept.',
   'device.added': 'A device was added.',
   'device.renewed': 'A device was given new keys; the old ones are revoked.',
+  'device.expired': 'The time of a device was over; it was revoked.',
   'device.revoked': 'A device was revoked and its session cut.',
+  'key.imported': 'The key of an onion service was taken over from another tor.',
   'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
 } as const;
 

@@ -33,10 +33,14 @@ export interface Device {
   readonly name: string;
   /** Services that it was given, by name; never "all". */
   readonly services: readonly string[];
-  /** Curve25519 public key, base64. The private key was handed out once and is not kept. */
-  readonly publicKey: string;
+  /** Its WireGuard key (Curve25519, base64). The private key was handed out once and is not kept. Absent: needs none. */
+  readonly publicKey?: string | undefined;
+  /** Its key for onion services that ask for one (x25519, 52 letters of base32); handed out in the same way. */
+  readonly onionKey?: string | undefined;
   /** ISO 8601 */
   readonly addedAt: string;
+  /** ISO 8601; it is revoked then. Absent: it stays until somebody revokes it. */
+  readonly expiresAt?: string | undefined;
 }
 
 /** Names that the gateway gives to what it makes; `prefix` keeps several gateways on one machine apart. */

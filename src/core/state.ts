@@ -15,8 +15,10 @@ const LedgersSchema = z.record(z.string(), z.record(z.string(), z.union([z.strin
 const DeviceSchema = z.strictObject({
   name: z.string(),
   services: z.array(z.string()).readonly(),
-  publicKey: z.string(),
+  publicKey: z.string().optional(),
+  onionKey: z.string().optional(),
   addedAt: z.string(),
+  expiresAt: z.string().optional(),
 });
 
 const StoredGeneration = z.strictObject({

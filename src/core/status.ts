@@ -42,7 +42,10 @@ export const ServiceStatus = z.object({
   name: z.string(),
   kind: z.enum(KINDS),
   privacy: z.enum(PRIVACIES),
+  /** In a network namespace that we made, which nothing reaches but what was declared. */
   isolated: z.boolean(),
+  /** Whose namespace we entered (`container lnd`) when we did not make it; `null` otherwise. */
+  entered: z.string().nullable(),
   address: z.string(),
   port: z.number(),
   /** Does something listen where the config says? `message` names the fix: "listens on 127.0.0.1 only". */
@@ -56,8 +59,13 @@ export const DeviceStatus = z.object({
   name: z.string(),
   services: z.array(z.string()),
   address: z.string().nullable(),
-  publicKey: z.string(),
+  /** Of WireGuard; `null` when it needs none. */
+  publicKey: z.string().nullable(),
+  /** For onion services that ask for a key; `null` when it needs none. */
+  onionKey: z.string().nullable(),
   addedAt: z.string(),
+  /** It is revoked then; `null` when it stays. */
+  expiresAt: z.string().nullable(),
   latestHandshake: z.string().nullable(),
   endpoint: z.string().nullable(),
 });

@@ -20,6 +20,7 @@ import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
 import { Devices } from './devices.ts';
+import { Expiry } from './expiry.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { StatusReporter } from './status-reporter.ts';
 
@@ -30,6 +31,8 @@ export interface Composed {
   readonly engine: Engine;
   readonly changes: Changes;
   readonly control: Control;
+  /** Revokes devices on time, once it was started. */
+  readonly expiry: Expiry;
   readonly record: Recorder;
   close(): Promise<void>;
 }
@@ -61,13 +64,15 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   };
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
   const changes = createChanges({ paths, store, ports, engine, record });
-  const control = createOwnersControl({ paths, store, ports, engine, record, changes, leave });
+  const { control, devices } = createOwnersControl({ paths, store, ports, engine, record, changes, leave });
+  const expiry = new Expiry(devices, log);
   const close = async (): Promise<void> => {
+    await expiry.stop();
     await engine.stop();
     helper.close();
     await tor.close();
   };
-  return { engine, changes, control, record, close };
+  return { engine, changes, control, expiry, record, close };
 }
 
 interface Pieces {
@@ -86,17 +91,19 @@ function createChanges({ paths, store, ports, engine, record }: Pieces): Changes
   return new Changes({ file, compiler, engine, store, now: ports.now, permit, record });
 }
 
-function createOwnersControl(
-  pieces: Pieces & { readonly changes: Changes; readonly leave: () => void },
-): Control {
+function createOwnersControl(pieces: Pieces & { readonly changes: Changes; readonly leave: () => void }): {
+  control: Control;
+  devices: Devices;
+} {
   const { paths, store, ports, changes } = pieces;
   const file = new ConfigFile(paths.configFile, providers);
   const clock = new ConditionClock(ports.now);
   const notices = (): readonly string[] => [
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
+    ...providers.flatMap(({ id, remarks }) => remarks?.(store.ledger()[id] ?? {}, ports.now()) ?? []),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
-  return createControl({ ...pieces, devices, providers, reporter });
+  return { control: createControl({ ...pieces, devices, providers, reporter }), devices };
 }

@@ -58,9 +58,10 @@ export function createControl(options: ControlOptions): Control {
       edit((text) => setExposure(text, service, provider, choice), progress, signal),
     unexpose: (service, provider, now, progress, signal) =>
       unexpose(options, { service, provider, now }, progress, signal),
-    addDevice: (name, services, progress, signal) => devices.add(name, services, progress, signal),
+    addDevice: (draft, progress, signal) => devices.add(draft, progress, signal),
     renewDevice: (name, progress, signal) => devices.renew(name, progress, signal),
-    revokeDevice: (name, progress, signal) => devices.revoke(name, progress, signal),
+    revokeDevice: (name, gently, progress, signal) => devices.revoke(name, { gently }, progress, signal),
+    importOnionKey: (service, key) => importOnionKey(options.ports, options.record, service, key),
     handouts: (service) => handouts(options, service),
     place: (service) => placeOf(options, findService(options, service)),
     events: (after, limit) => store.events(after, limit),

@@ -1,14 +1,15 @@
 import type { Handout, Provider } from '../core/contract.ts';
-import type { Enrolled, Progress } from '../core/control.ts';
+import type { DeviceDraft, Enrolled, Progress } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
-import { Secret } from '../core/secret.ts';
 import type { Device } from '../core/service.ts';
 import type { DeviceStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { FailedChange } from '../engine/reconciler.ts';
-import type { Store } from '../engine/store.ts';
+import type { FailedChange, World } from '../engine/reconciler.ts';
+import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
+import { base64, keyOf, makeKeys, publicKeysOf, type FreshKeys } from './device-keys.ts';
+import { waysFor } from './device-ways.ts';
 import type { Recorder } from './journal.ts';
 
 export interface DevicesOptions {
@@ -21,14 +22,6 @@ export interface DevicesOptions {
   readonly report: (name: string) => Promise<DeviceStatus>;
 }
 
-/** A device's keys; the private one is handed out once and forgotten. */
-interface FreshKeys {
-  readonly privateKey: string;
-  readonly publicKey: string;
-  readonly presharedKey: string;
-  readonly preshared: Secret<Uint8Array>;
-}
-
 /** Adds, renews and revokes devices: keys first, then state, then the world. */
 export class Devices {
   readonly #options: DevicesOptions;
@@ -37,192 +30,180 @@ export class Devices {
     this.#options = options;
   }
 
-  async add(
-    name: string,
-    services: readonly string[],
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<Enrolled> {
-    this.#options.changes.demandUp();
-    if (this.#options.store.device(name) !== undefined) {
+  async add(draft: DeviceDraft, progress: Progress, signal: AbortSignal): Promise<Enrolled> {
+    const { changes, engine, ports, providers, record, store } = this.#options;
+    const { name, services, expiresAt } = draft;
+    changes.demandUp();
+    if (store.device(name) !== undefined) {
       throw new GatewayError(`there is a device ${name} already`, {
         code: 'AlreadyExists',
         retry: 'never',
         hint: `choose another name, or give it new keys: gateway device renew ${name}`,
       });
     }
-    const provider = this.#providerFor(services);
-    const keys = this.#makeKeys();
-    const enrolled = await this.#enrol(provider, { name, services: [...services] }, keys, progress, signal);
-    this.#options.record('device.added', `device ${name} was added for ${services.join(', ')}`, {
-      device: name,
-    });
+    if (expiresAt !== undefined && Date.parse(expiresAt) <= ports.now()) throw alreadyOver(name, expiresAt);
+    const ways = waysFor(services, engine.desired, providers);
+    const brought = { onionKey: draft.onionKey?.toUpperCase() };
+    demandUsed(brought.onionKey, ways, services);
+    const keys = ways.map((provider) => makeKeys(provider, brought, ports.crypto));
+    const enrolled = await this.#enrol({ name, services: [...services], expiresAt }, keys, progress, signal);
+    const until = expiresAt === undefined ? '' : `, until ${expiresAt}`;
+    record('device.added', `device ${name} was added for ${services.join(', ')}${until}`, { device: name });
     return enrolled;
   }
 
-  /** Same name, services and address; the old keys stop working with the pass that sets the new ones. */
+  /** Same name, services, address and end; the old keys stop working with the pass that sets the new ones. */
   async renew(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled> {
-    this.#options.changes.demandUp();
+    const { changes, engine, ports, providers, record } = this.#options;
+    changes.demandUp();
     const before = this.#find(name);
-    const provider = this.#providerFor(before.services);
-    const keys = this.#makeKeys();
-    const enrolled = await this.#enrol(provider, before, keys, progress, signal);
-    await this.#forget(provider, before);
-    this.#options.record('device.renewed', `device ${name} has new keys`, { device: name });
+    const ways = waysFor(before.services, engine.desired, providers);
+    const keys = ways.map((provider) => makeKeys(provider, {}, ports.crypto));
+    const enrolled = await this.#enrol(before, keys, progress, signal);
+    await this.#forget(before);
+    record('device.renewed', `device ${name} has new keys`, { device: name });
     return enrolled;
   }
 
-  async revoke(name: string, progress: Progress, signal: AbortSignal): Promise<void> {
-    const { store, changes, providers } = this.#options;
+  async revoke(
+    name: string,
+    { gently }: { readonly gently: boolean },
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { changes, record } = this.#options;
     const device = this.#find(name);
-    const report = await changes.reapply(() => store.commit({ removeDevices: [name] }), progress, signal);
-    for (const provider of providers) await this.#forget(provider, device);
-    this.#options.record('device.revoked', `device ${name} was revoked`, { device: name });
+    const commit = (): Promise<void> => this.#remove([device], gently);
+    const report = await changes.reapply(commit, progress, signal);
+    await this.#forget(device);
+    const how = gently ? ' without disturbing others' : '';
+    record('device.revoked', `device ${name} was revoked${how}`, { device: name });
     const [failure] = report.failed;
     if (failure !== undefined) throw failure.error;
   }
 
+  /** Revokes those whose time is over. What fails then is tried again by the passes that follow. */
+  async expire(signal: AbortSignal): Promise<void> {
+    const { changes, ports, record, store } = this.#options;
+    const over = store
+      .devices()
+      .filter(({ expiresAt }) => expiresAt !== undefined && Date.parse(expiresAt) <= ports.now());
+    if (over.length === 0) return;
+    const commit = (): Promise<void> => this.#remove(over, false);
+    if (store.isDown()) await commit();
+    else await changes.reapply(commit, () => undefined, signal);
+    for (const device of over) {
+      await this.#forget(device);
+      record('device.expired', `the time of device ${device.name} is over: it was revoked`, {
+        device: device.name,
+      });
+    }
+  }
+
+  async #remove(devices: readonly Device[], gently: boolean): Promise<void> {
+    const { store } = this.#options;
+    const removeDevices = devices.map(({ name }) => name);
+    await store.commit({ removeDevices, ...(gently ? { ledger: this.#gently(devices) } : {}) });
+  }
+
+  #gently(devices: readonly Device[]): NonNullable<StateChange['ledger']> {
+    const { ports, providers, store } = this.#options;
+    const ledger = { ...store.ledger() };
+    for (const { id, revokeGently } of providers) {
+      for (const device of devices) {
+        if (revokeGently !== undefined) ledger[id] = revokeGently(ledger[id] ?? {}, device, ports.now());
+      }
+    }
+    return ledger;
+  }
+
   async #enrol(
-    provider: Provider,
-    device: Pick<Device, 'name' | 'services'>,
-    keys: FreshKeys,
+    { name, services, expiresAt }: Pick<Device, 'name' | 'services' | 'expiresAt'>,
+    keys: readonly FreshKeys[],
     progress: Progress,
     signal: AbortSignal,
   ): Promise<Enrolled> {
-    const { store, engine, ports } = this.#options;
-    const before = store.device(device.name);
-    const full: Device = {
-      name: device.name,
-      services: device.services,
-      publicKey: keys.publicKey,
+    const { changes, ports, report, store } = this.#options;
+    const before = store.device(name);
+    const device: Device = {
+      name,
+      services: [...services],
+      ...publicKeysOf(keys),
       addedAt: new Date(ports.now()).toISOString(),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
     };
-    const keyName = provider.presharedKeyName?.(keys.publicKey);
     const put = async (): Promise<void> => {
-      if (keyName !== undefined) await ports.keys.put(keyName, 'preshared', keys.preshared);
-      await store.commit({ putDevices: [{ ...full, services: [...full.services] }] });
+      for (const { provider, publicKey, preshared } of keys) {
+        const keyName = provider.presharedKeyName?.(publicKey);
+        if (keyName !== undefined) await ports.keys.put(keyName, 'preshared', preshared);
+      }
+      await store.commit({ putDevices: [device] });
     };
     try {
-      const handout = await this.#letIn(provider, full, keys, put, progress, signal);
-      const notices = this.#notices(provider, engine);
-      return { device: await this.#options.report(device.name), handout, notices };
+      const { failed, world } = await changes.reapply(put, progress, signal);
+      const failure = failed.find((change) => concerns(change, device, keys, this.#options.providers));
+      if (failure !== undefined) throw failure.error;
+      const handouts = keys.flatMap((fresh) => this.#handouts(device, fresh, world));
+      return { device: await report(name), handouts, notices: this.#notices(keys, device) };
     } catch (error) {
-      if (error instanceof GatewayError) await this.#takeBack(provider, full, before, signal);
+      if (error instanceof GatewayError) await this.#takeBack(device, before, signal);
       throw error;
     }
   }
 
-  async #letIn(
-    provider: Provider,
-    device: Device,
-    keys: FreshKeys,
-    put: () => Promise<void>,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<Handout> {
-    const { failed, world } = await this.#options.changes.reapply(put, progress, signal);
-    const failure = failed.find((change) => concerns(change, device));
-    if (failure !== undefined) throw failure.error;
-    return this.#handout(provider, device, keys, world.get(provider.id) ?? []);
-  }
-
   /** Keys that nobody was given must not be what the next `device list` shows: it is as it was before. */
-  async #takeBack(
-    provider: Provider,
-    device: Device,
-    before: Device | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #takeBack(device: Device, before: Device | undefined, signal: AbortSignal): Promise<void> {
     const { changes, ports, store } = this.#options;
-    if (store.device(device.name)?.publicKey !== device.publicKey) return;
-    const restored =
-      before === undefined
-        ? { removeDevices: [device.name] }
-        : { putDevices: [{ ...before, services: [...before.services] }] };
+    const now = store.device(device.name);
+    if (now?.publicKey !== device.publicKey || now?.onionKey !== device.onionKey) return;
+    const restored = before === undefined ? { removeDevices: [device.name] } : { putDevices: [before] };
+    const commit = (): Promise<void> => store.commit(restored);
     try {
-      await changes.reapply(
-        () => store.commit(restored),
-        () => undefined,
-        signal,
-      );
-      await this.#forget(provider, device);
+      await changes.reapply(commit, () => undefined, signal);
+      await this.#forget(device);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       ports.log('warn', 'what was begun for a device is undone by the next pass', { error: error.message });
     }
   }
 
-  #handout(
-    provider: Provider,
+  #handouts(
     device: Device,
-    keys: FreshKeys,
-    observed: Parameters<Provider['handouts']>[1],
-  ): Handout {
+    { provider, privateKey, preshared }: FreshKeys,
+    world: World,
+  ): readonly Handout[] {
     const { engine, changes } = this.#options;
-    const desired = engine.desired;
+    const { desired } = engine;
     if (provider.enrol === undefined || desired === undefined) {
-      throw new GatewayError(`${provider.title} hands out nothing to devices`, {
-        code: 'NotSupported',
-        retry: 'never',
-      });
+      throw new TypeError(`${provider.id} was chosen for a device and enrols none`);
     }
-    const { privateKey, presharedKey } = keys;
-    const settings = changes.current().settings[provider.id];
     const { network, services } = desired;
-    return provider.enrol({ device, privateKey, presharedKey, network, services, settings }, observed);
-  }
-
-  #notices(provider: Provider, engine: Engine): string[] {
-    const isProved = engine.desired?.exposures.some(
-      (exposure) =>
-        exposure.provider === provider.id &&
-        engine.health.latest(`${exposure.service.name}/${provider.id}`)?.reachable === 'yes',
+    const settings = changes.current().settings[provider.id];
+    const secrets = { privateKey: privateKey.reveal(), presharedKey: base64(preshared.reveal()) };
+    const open = desired.exposures.filter((one) => one.provider === provider.id && one.problem === undefined);
+    const exposures = open.filter(({ service }) => device.services.includes(service.name));
+    return provider.enrol(
+      { device, ...secrets, network, services, exposures, settings },
+      world.get(provider.id) ?? [],
     );
-    return isProved === true
-      ? []
-      : [
-          'This path has not been proved from outside yet; it turns green with the first handshake from another network.',
-        ];
   }
 
-  /** The way in that gives credentials to devices and that one of these services is exposed through. */
-  #providerFor(services: readonly string[]): Provider {
-    const { engine, providers } = this.#options;
-    const known = new Set(engine.desired?.services.map((service) => service.name));
-    const unknown = services.find((service) => !known.has(service));
-    if (unknown !== undefined) {
-      const list = [...known].join(', ') || 'none yet';
-      throw new GatewayError(`there is no service ${unknown}`, {
-        code: 'ServiceUnknown',
-        hint: `services: ${list}`,
-      });
-    }
-    const provider = providers.find(
-      ({ id, capabilities }) => capabilities.perDeviceCredentials && this.#isOpen(id, services),
-    );
-    if (provider !== undefined) return provider;
-    throw new GatewayError(`${services.join(', ')}: not reachable by devices`, {
-      code: 'InvalidRequest',
-      hint:
-        this.#reasonClosed(services) ??
-        `expose it first: gateway expose ${services[0] ?? 'NAME'} --via wireguard`,
-    });
-  }
-
-  #isOpen(provider: string, services: readonly string[]): boolean {
-    const exposures = this.#options.engine.desired?.exposures ?? [];
-    const isGranted = (name: string): boolean =>
-      exposures.some(
-        (one) => one.provider === provider && one.service.name === name && one.problem === undefined,
+  #notices(keys: readonly FreshKeys[], { services }: Device): string[] {
+    const { desired, health } = this.#options.engine;
+    return keys.flatMap(({ provider: { id, title, capabilities } }) => {
+      const isProved = desired?.exposures.some(
+        ({ provider, service }) =>
+          provider === id &&
+          (capabilities.network === 'vpn' || services.includes(service.name)) &&
+          health.latest(`${service.name}/${id}`)?.reachable === 'yes',
       );
-    return services.every(isGranted);
-  }
-
-  #reasonClosed(services: readonly string[]): string | undefined {
-    const exposures = this.#options.engine.desired?.exposures ?? [];
-    const { problem } =
-      exposures.find((one) => services.includes(one.service.name) && one.problem !== undefined) ?? {};
-    return problem?.hint === undefined ? problem?.message : `${problem.message}; ${problem.hint}`;
+      if (isProved === true) return [];
+      return capabilities.network === 'vpn'
+        ? [
+            'This path has not been proved from outside yet; it turns green with the first handshake from another network.',
+          ]
+        : [`${title}: this path has not been proved from outside yet; see gateway status.`];
+    });
   }
 
   #find(name: string): Device {
@@ -238,31 +219,46 @@ export class Devices {
     });
   }
 
-  #makeKeys(): FreshKeys {
-    const { crypto } = this.#options.ports;
-    const secret = crypto.curve25519Secret();
-    const preshared = crypto.random(32);
-    return {
-      privateKey: base64(secret),
-      publicKey: base64(crypto.curve25519Public(secret)),
-      presharedKey: base64(preshared),
-      preshared: new Secret(preshared),
-    };
-  }
-
-  async #forget(provider: Provider, device: Device): Promise<void> {
-    const name = provider.presharedKeyName?.(device.publicKey);
-    if (name !== undefined) await this.#options.ports.keys.remove(name);
+  async #forget(device: Device): Promise<void> {
+    for (const provider of this.#options.providers) {
+      const publicKey = keyOf(device, provider);
+      const name = publicKey === undefined ? undefined : provider.presharedKeyName?.(publicKey);
+      if (name !== undefined) await this.#options.ports.keys.remove(name);
+    }
   }
 }
 
-/** What this device itself needs, or what all need; not what failed for another device. */
-function concerns({ change }: FailedChange, { name, services }: Device): boolean {
-  if (change.op === 'delete') return false;
+function alreadyOver(name: string, expiresAt: string): GatewayError {
+  return new GatewayError(`${name} would have ended already, at ${expiresAt}`, {
+    code: 'InvalidRequest',
+    retry: 'never',
+    hint: 'choose a later time: --expires 30d',
+  });
+}
+
+function demandUsed(
+  onionKey: string | undefined,
+  ways: readonly Provider[],
+  services: readonly string[],
+): void {
+  if (onionKey === undefined || ways.some(({ deviceKey }) => deviceKey === 'onionKey')) return;
+  throw new GatewayError(`no onion service of ${services.join(', ')} asks for a key`, {
+    code: 'InvalidRequest',
+    retry: 'never',
+    hint: 'leave the onion key out, or write into gateway.yaml: tor: { authorization: required }',
+  });
+}
+
+/** What this device itself needs, or what all need; not what failed for another device, or for a way in of others. */
+function concerns(
+  { part, change }: FailedChange,
+  { name, services }: Device,
+  keys: readonly FreshKeys[],
+  providers: readonly Provider[],
+): boolean {
+  const isForeignWay =
+    providers.some(({ id }) => id === part.id) && !keys.some((one) => one.provider.id === part.id);
+  if (change.op === 'delete' || isForeignWay) return false;
   const { label = name, neededBy } = change.want;
   return label === name && neededBy.some((service) => services.includes(service));
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64');
 }

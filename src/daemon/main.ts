@@ -45,7 +45,7 @@ async function serve(
 ): Promise<void> {
   const leaving = new AbortController();
   const composed = compose({ paths, store, log, leave: () => leaving.abort() });
-  const { record, control, changes } = composed;
+  const { record, control, changes, expiry } = composed;
   for (const message of store.recovered) record('state.recovered', message);
   await changes.adopt(AbortSignal.timeout(10_000), firstPassInMs);
   if (changes.trouble !== undefined) log('error', changes.trouble);
@@ -54,6 +54,7 @@ async function serve(
   const server = await serveOnSocket(app, paths.apiSocket, { mode: API_SOCKET_MODE });
   const found = store.isDown() ? 'the gateway is down until gateway up' : 'it adopts what runs';
   record('daemon.started', `the daemon started; ${found}`);
+  expiry.start();
   log('info', 'daemon ready', { socket: paths.apiSocket });
   await ended(ending);
   await server.close();

@@ -109,7 +109,7 @@ function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
 
 /** A provider with credentials per device observes each with these facts: publicKey, address, latestHandshake, endpoint. */
 function reportDevice(device: Device, world: World): DeviceStatus {
-  const peer = peerOf(device.publicKey, world);
+  const peer = device.publicKey === undefined ? undefined : peerOf(device.publicKey, world);
   const handshake = peer?.facts['latestHandshake'];
   const endpoint = peer?.facts['endpoint'];
   const address = peer?.facts['address'];
@@ -117,8 +117,10 @@ function reportDevice(device: Device, world: World): DeviceStatus {
     name: device.name,
     services: [...device.services],
     address: typeof address === 'string' ? address : null,
-    publicKey: device.publicKey,
+    publicKey: device.publicKey ?? null,
+    onionKey: device.onionKey ?? null,
     addedAt: device.addedAt,
+    expiresAt: device.expiresAt ?? null,
     latestHandshake:
       typeof handshake === 'number' && handshake > 0 ? new Date(handshake * 1000).toISOString() : null,
     endpoint: typeof endpoint === 'string' && endpoint !== '' ? endpoint : null,

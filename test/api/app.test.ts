@@ -88,9 +88,15 @@ describe('writes', () => {
     ['PUT', '/v1/services/shop/expose/tor', { options: { a: 1 } }, ['expose', 'shop', 'tor', { a: 1 }]],
     ['DELETE', '/v1/services/shop/expose/tor', undefined, ['unexpose', 'shop', 'tor', false]],
     ['DELETE', '/v1/services/shop/expose/tor?now=true', undefined, ['unexpose', 'shop', 'tor', true]],
-    ['POST', '/v1/devices', { name: 'phone', services: ['shop'] }, ['addDevice', 'phone', ['shop']]],
+    [
+      'POST',
+      '/v1/devices',
+      { name: 'phone', services: ['shop'] },
+      ['addDevice', { name: 'phone', services: ['shop'] }],
+    ],
     ['POST', '/v1/devices/phone/renew', undefined, ['renewDevice', 'phone']],
-    ['DELETE', '/v1/devices/phone', undefined, ['revokeDevice', 'phone']],
+    ['DELETE', '/v1/devices/phone', undefined, ['revokeDevice', 'phone', false]],
+    ['DELETE', '/v1/devices/phone?gently=true', undefined, ['revokeDevice', 'phone', true]],
     ['POST', '/v1/rollback', {}, ['rollback', undefined]],
     ['POST', '/v1/rollback', { generation: 2 }, ['rollback', 2]],
   ])('%s %s is passed on as it was said', async (method, path, body, call) => {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Control } from '../../src/core/control.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
+import { onionAddress, renderSecretKeyFile } from '../../src/wire/onion.ts';
 import { cliGateway, runCli } from '../support/cli-gateway.ts';
 import { device, ONION, service, status, way } from '../support/recording-control.ts';
 
@@ -44,9 +46,13 @@ describe('what is typed arrives at the gateway', () => {
     ['expose shop --via wireguard', ['expose', 'shop', 'wireguard', {}]],
     ['unexpose shop --via tor', ['unexpose', 'shop', 'tor', false]],
     ['unexpose shop --via tor --now', ['unexpose', 'shop', 'tor', true]],
-    ['device add phone -s shop --service lnd --json', ['addDevice', 'phone', ['shop', 'lnd']]],
+    [
+      'device add phone -s shop --service lnd --json',
+      ['addDevice', { name: 'phone', services: ['shop', 'lnd'] }],
+    ],
     ['device renew phone --json', ['renewDevice', 'phone']],
-    ['device revoke phone', ['revokeDevice', 'phone']],
+    ['device revoke phone', ['revokeDevice', 'phone', false]],
+    ['device revoke phone --gently', ['revokeDevice', 'phone', true]],
     ['rollback', ['rollback', undefined]],
     ['rollback 2', ['rollback', 2]],
     ['up', ['up']],
@@ -56,6 +62,47 @@ describe('what is typed arrives at the gateway', () => {
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(calls).toEqual([call]);
   });
+});
+
+describe('an onion address that exists', () => {
+  const secret = nodeCrypto.ed25519ExpandedSecret();
+  const address = onionAddress(nodeCrypto.ed25519Public(secret), nodeCrypto.sha3_256);
+  const hostname = `${address}.onion`;
+  const prepare = async (replace: Partial<Control> = {}) => {
+    const made = await gateway(replace);
+    const file = join(made.directory, 'hs_ed25519_secret_key');
+    await writeFile(file, renderSecretKeyFile(secret));
+    return { ...made, file };
+  };
+
+  test.each([
+    ['service add blog --port 80 --no-wait --onion-key', 'blog', 'addService'],
+    ['expose shop --via tor --import', 'shop', 'expose'],
+  ])('gateway %s DIR keeps the key before anything is exposed', async (line, name, then) => {
+    const { run, calls, directory } = await prepare();
+    const { exitCode, stdout, stderr } = await run(...line.split(' '), directory);
+    expect(exitCode).toBe(0);
+    expect(calls[0]).toEqual(['importOnionKey', name, hostname]);
+    expect(calls[1]?.[0]).toBe(then);
+    expect(stdout + stderr).not.toContain(Buffer.from(secret).toString('base64'));
+  });
+
+  test('nothing is imported for a name that is taken, or from a damaged file', async () => {
+    const { run, calls, directory, file } = await prepare();
+    expect((await run('service', 'add', 'shop', '--port', '80', '--onion-key', directory)).exitCode).toBe(1);
+    await writeFile(file, 'garbage');
+    const damaged = await run('service', 'add', 'blog', '--port', '80', '--onion-key', directory);
+    expect(damaged.exitCode).toBe(1);
+    expect(damaged.stderr).toContain(file);
+    expect(calls).toEqual([]);
+  });
+
+  test.each(['expose shop --via wireguard --import x', 'service add blog --port 80 --no-tor --onion-key x'])(
+    'gateway %s is a mistake',
+    async (line) => {
+      expect((await (await prepare()).run(...line.split(' '))).exitCode).toBe(64);
+    },
+  );
 });
 
 describe('answers', () => {

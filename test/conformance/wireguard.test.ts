@@ -25,7 +25,7 @@ partContract({
       open: () => provider,
       prepare: async ({ keys }) => {
         for (const { publicKey } of [phone, laptop]) {
-          const name = provider.presharedKeyName?.(publicKey) ?? '';
+          const name = provider.presharedKeyName?.(publicKey ?? '') ?? '';
           await keys.put(name, 'preshared', new Secret(nodeCrypto.random(32)));
         }
       },

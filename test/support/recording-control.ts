@@ -44,6 +44,8 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
     services: ['shop'],
     address: '10.64.8.1',
     publicKey: 'pub',
+    onionKey: null,
+    expiresAt: null,
     addedAt: '2026-01-02T03:00:00.000Z',
     latestHandshake: null,
     endpoint: null,
@@ -72,13 +74,15 @@ const REPORT: UpReport = {
 };
 const ENROLLED: Enrolled = {
   device: device('phone'),
-  handout: {
-    kind: 'wireguard-config',
-    label: 'WireGuard',
-    file: 'phone.conf',
-    secret: true,
-    text: '[Interface]\nPrivateKey = x\n',
-  },
+  handouts: [
+    {
+      kind: 'wireguard-config',
+      label: 'WireGuard',
+      file: 'phone.conf',
+      secret: true,
+      text: '[Interface]\nPrivateKey = x\n',
+    },
+  ],
   notices: ['this path was not proved from outside yet'],
 };
 
@@ -104,9 +108,11 @@ export function recordingControl(replace: Partial<Control> = {}) {
     removeService: (name) => report('removeService', name),
     expose: (name, provider, options) => report('expose', name, provider, options),
     unexpose: (name, provider, now) => report('unexpose', name, provider, now),
-    addDevice: (name, services) => report('addDevice', name, services).then(() => ENROLLED),
+    addDevice: (draft) => report('addDevice', draft).then(() => ENROLLED),
     renewDevice: (name) => report('renewDevice', name).then(() => ENROLLED),
-    revokeDevice: (name) => report('revokeDevice', name).then(() => undefined),
+    revokeDevice: (name, gently) => report('revokeDevice', name, gently).then(() => undefined),
+    importOnionKey: (name, { hostname }) =>
+      report('importOnionKey', name, hostname).then(() => ({ service: name, hostname })),
     handouts: (name) =>
       name === 'shop'
         ? Promise.resolve([{ kind: 'link', label: 'Tor', file: 'shop-tor', secret: false, text: ONION }])

@@ -1,10 +1,12 @@
 import type { Enrolled } from '../../core/control.ts';
-import { GatewayError } from '../../core/errors.ts';
 import type { Status } from '../../core/status.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
+import { showEnrolment } from '../enrolment.ts';
+import { parseExpiry } from '../expiry.ts';
 import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
+import { reserveOnionFiles } from '../onion-files.ts';
 import { wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
 import { segment, show } from '../report.ts';
@@ -19,13 +21,21 @@ const WAITING: readonly Option[] = [
 ];
 const SHOWN_ONCE =
   'The code holds a private key that is not kept: it is shown once. Without --png, --svg or --conf it is drawn in the terminal.';
+const ONION_KEYS =
+  'For services whose onion asks for a key (authorization: required) the address and the key are shown too, for Tor Browser, Orbot and a tor of your own; --onion-dir writes the key files instead.';
+const ONION_DIR: Option = {
+  name: 'onion-dir',
+  value: 'DIR',
+  completion: 'file',
+  summary: 'Write the onion keys as NAME-SERVICE.auth_private, for a tor with ClientOnionAuthDir DIR',
+};
 const WAIT_DETAILS =
   'Then the command waits for the first handshake of the device. Ctrl-C ends the waiting; the device stays. Exit code 3: no handshake was seen.';
 
 export const deviceAdd: Command = {
   name: 'device add',
   summary: 'Add a phone or laptop and show the code that it scans',
-  details: [SHOWN_ONCE, WAIT_DETAILS],
+  details: [SHOWN_ONCE, ONION_KEYS, WAIT_DETAILS],
   arguments: [{ name: 'NAME', summary: 'A name for it: a to z, 0 to 9, dashes' }],
   options: [
     {
@@ -36,6 +46,17 @@ export const deviceAdd: Command = {
       completion: 'services',
       summary: 'A service that it may reach; may be repeated',
     },
+    {
+      name: 'expires',
+      value: 'TIME',
+      summary: 'Revoke it by itself: after 12h, 30d, 4w, or after 2027-03-01',
+    },
+    {
+      name: 'onion-key',
+      value: 'KEY',
+      summary: 'Public x25519 key (base32) that the device made itself for onion services',
+    },
+    ONION_DIR,
     ...FILE_OPTIONS,
     ...WAITING,
   ],
@@ -49,8 +70,16 @@ export const deviceAdd: Command = {
         'name each service that the device may reach: --service shop',
       );
     }
+    const expiresAt = parseExpiry(input.text('expires'), Date.now());
+    const onionKey = input.text('onion-key');
+    const draft = {
+      name,
+      services,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(onionKey === undefined ? {} : { onionKey }),
+    };
     return await enrol(name, input, context, (client) =>
-      client.send<Enrolled>('POST', '/v1/devices', { name, services }, context.progress, context.signal),
+      client.send<Enrolled>('POST', '/v1/devices', draft, context.progress, context.signal),
     );
   },
 };
@@ -58,9 +87,9 @@ export const deviceAdd: Command = {
 export const deviceRenew: Command = {
   name: 'device renew',
   summary: 'Give a device new keys; the old ones stop working at once',
-  details: [SHOWN_ONCE, WAIT_DETAILS],
+  details: [SHOWN_ONCE, ONION_KEYS, WAIT_DETAILS],
   arguments: [DEVICE],
-  options: [...FILE_OPTIONS, ...WAITING],
+  options: [ONION_DIR, ...FILE_OPTIONS, ...WAITING],
   run: async (input, context) => {
     const name = input.argument('NAME');
     const path = `/v1/devices/${segment(name)}/renew`;
@@ -79,38 +108,26 @@ async function enrol(
   const waitMs = wholeNumber(input.text('timeout') ?? '600', '--timeout', 1, 86_400) * 1000;
   const client = await context.client();
   const files = await reserveFiles(input);
+  const onionFiles = await reserveOnionFiles(input.text('onion-dir'));
   try {
     // WireGuard counts handshakes in whole seconds.
     const since = Math.floor(Date.now() / 1000) * 1000;
     const enrolled = await ask(client);
-    const written = await files.fill(enrolled.handout.text);
+    const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
+    const written = {
+      conf: conf === undefined ? [] : await files.fill(conf.text),
+      onions: await onionFiles.fill(enrolled.handouts),
+    };
     if (context.isJson) {
       show(context, enrolled, () => '');
       return EXIT.ok;
     }
-    await showCode(enrolled, written, context);
-    if (input.has('no-wait')) return EXIT.ok;
+    await showEnrolment(enrolled, written, context.terminal);
+    if (input.has('no-wait') || conf === undefined) return EXIT.ok;
     return await tellHandshake(name, since, waitMs, client, context);
   } finally {
     await files.release();
-  }
-}
-
-async function showCode({ handout, notices }: Enrolled, written: readonly string[], { terminal }: Context) {
-  if (written.length > 0) terminal.print(`Written, readable by you alone: ${written.join(', ')}`);
-  else terminal.print(await drawn(handout.text));
-  for (const notice of notices) terminal.print(`! ${plain(notice)}`);
-  terminal.print('Switch the phone to mobile data and scan the code with the WireGuard app.');
-}
-
-/** The keys are shown once, so a code that is too large for the terminal is shown as the text that it would say. */
-async function drawn(text: string): Promise<string> {
-  const { terminalQr } = await import('../qr.ts');
-  try {
-    return terminalQr(text);
-  } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    return `${error.message}; this is what it says:\n\n${text}`;
+    await onionFiles.release();
   }
 }
 
@@ -144,14 +161,20 @@ export const deviceList: Command = {
 export const deviceRevoke: Command = {
   name: 'device revoke',
   summary: 'Revoke a device: its session ends at once',
+  details: [
+    'An onion service that asks for a key takes new introduction points under the same address, so that the device cannot use what it still knows; other visitors of it reconnect within seconds. With --gently nobody else is disturbed, and gateway status says until when the device may still get in.',
+  ],
   arguments: [DEVICE],
-  options: [],
+  options: [
+    { name: 'gently', summary: 'Disturb no other device; this one may still get in over Tor for a while' },
+  ],
   run: async (input, context) => {
     const name = input.argument('NAME');
     const client = await context.client();
-    const path = `/v1/devices/${segment(name)}`;
+    const path = `/v1/devices/${segment(name)}${input.has('gently') ? '?gently=true' : ''}`;
     const done = await client.send<null>('DELETE', path, undefined, context.progress, context.signal);
-    show(context, done, () => `Revoked ${name}: its keys work no more.`);
+    const rest = input.has('gently') ? ' for new visits; see gateway status' : '';
+    show(context, done, () => `Revoked ${name}: its keys work no more${rest}.`);
     return EXIT.ok;
   },
 };

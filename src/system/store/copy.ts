@@ -1,7 +1,10 @@
 import type { State } from '../../core/state.ts';
 
-/** The number of the form in which state is stored. A higher one is never read, and never overwritten. */
-export const SCHEMA = 1;
+/**
+ * The number of the form in which state is stored. A higher one is never read, and never overwritten.
+ * 1: every device had a WireGuard key. 2: a device may have none, a key for onion services, and an end.
+ */
+export const SCHEMA = 2;
 
 /** One place where state is stored, as it was found. */
 export type Copy =

@@ -108,6 +108,8 @@ export class Database {
       const put = this.connection.prepare('INSERT OR REPLACE INTO item (kind, key, value) VALUES (?, ?, ?)');
       for (const [id, { kind, key, value }] of fresh)
         if (old.get(id)?.value !== value) put.run(kind, key, value);
+      // One of an earlier form stays readable for that version until something is written.
+      this.connection.exec(`PRAGMA user_version = ${SCHEMA}`);
     });
   }
 

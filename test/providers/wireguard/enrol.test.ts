@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { networkFor } from '../../../src/core/allocate.ts';
 import type { Observed } from '../../../src/core/contract.ts';
 import { encodeKey } from '../../../src/wire/wireguard.ts';
-import { enrol, tunnelName } from '../../../providers/wireguard/enrol.ts';
+import { enrol as enrolAll, tunnelName } from '../../../providers/wireguard/enrol.ts';
 import { Settings, type Spec } from '../../../providers/wireguard/spec.ts';
 import { parseConf } from '../../support/wireguard-grammar.ts';
 
@@ -25,8 +25,16 @@ const inputFor = (name: string) => ({
   presharedKey: key(4),
   network: networkFor('gw', '10.64.0.0/20'),
   services: [],
+  exposures: [],
   settings: Settings.parse({ endpoint, mtu: 1400 }),
 });
+
+const enrol = (...input: Parameters<typeof enrolAll>) => {
+  const [conf, ...others] = enrolAll(...input);
+  expect(others).toEqual([]);
+  if (conf === undefined) throw new Error('nothing was handed out');
+  return conf;
+};
 
 describe('enrolment', () => {
   it('tells the device all it needs, in the grammar of both apps', () => {

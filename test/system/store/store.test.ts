@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -267,10 +268,43 @@ it('a commit that fails: the snapshot is set back, and the change does not come 
   again.close();
 });
 
+it('state of the form before is opened as it is, and gets the new form with the next change', async () => {
+  const before = await filled();
+  const version = (): unknown => {
+    const raw = new DatabaseSync(file('state.db'));
+    const found = raw.prepare('PRAGMA user_version').get()?.['user_version'];
+    raw.close();
+    return found;
+  };
+  const raw = new DatabaseSync(file('state.db'));
+  raw.exec('PRAGMA user_version = 1');
+  raw.close();
+  const covered = readFileSync(file('snapshot.json'), 'utf8')
+    .replace(/^\{"sha256":"[0-9a-f]+",/, '')
+    .replace('"schema":2', '"schema":1');
+  expect(covered).toContain('"devices":[{"name":"alice","services":["shop"],"publicKey":"k","addedAt"');
+  const sha256 = createHash('sha256').update(covered).digest('hex');
+  writeFileSync(file('snapshot.json'), `{"sha256":"${sha256}",${covered}`);
+  const store = open();
+  expect([store.recovered, contents(store), version()]).toEqual([[], before, 1]);
+  const keyed: Device = {
+    name: 'zoe',
+    services: ['lnd'],
+    onionKey: 'A'.repeat(52),
+    addedAt: 't',
+    expiresAt: 'u',
+  };
+  await store.commit({ putDevices: [keyed] });
+  store.close();
+  const again = open();
+  expect([again.recovered, again.device('zoe'), version()]).toEqual([[], keyed, 2]);
+  again.close();
+});
+
 it('state of a later version is refused and left alone', async () => {
   await filled();
   const raw = new DatabaseSync(file('state.db'));
-  raw.exec('PRAGMA user_version = 2');
+  raw.exec('PRAGMA user_version = 3');
   raw.close();
   rmSync(file('snapshot.json'));
   const before = readFileSync(file('state.db'));

@@ -1,0 +1,45 @@
+import type { Handout } from '../core/contract.ts';
+import type { Enrolled } from '../core/control.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Terminal } from './terminal.ts';
+import { plain } from './terminal.ts';
+
+/** What `device add` shows once; `written` are handouts that went to files instead. */
+export async function showEnrolment(
+  { device, handouts, notices }: Enrolled,
+  written: { readonly conf: readonly string[]; readonly onions: readonly string[] },
+  terminal: Terminal,
+): Promise<void> {
+  const files = [...written.conf, ...written.onions];
+  if (files.length > 0) terminal.print(`Written, readable by you alone: ${files.join(', ')}`);
+  const conf = handouts.find(({ kind }) => kind === 'wireguard-config');
+  if (conf !== undefined && written.conf.length === 0) terminal.print(await drawn(conf.text));
+  if (conf !== undefined) {
+    terminal.print('Switch the phone to mobile data and scan the code with the WireGuard app.');
+  }
+  for (const handout of handouts) {
+    const isWritten = handout.secret && written.onions.length > 0;
+    if (handout !== conf && !isWritten) terminal.print(await inWords(handout));
+  }
+  if (device.expiresAt !== null)
+    terminal.print(`${device.name} is revoked by itself at ${device.expiresAt}.`);
+  for (const notice of notices) terminal.print(`! ${plain(notice)}`);
+}
+
+async function inWords({ kind, label, file, text }: Handout): Promise<string> {
+  const name = kind === 'onion-key-file' ? ` (as a file: ${plain(file)})` : '';
+  const words = `\n${plain(label)}${name}:\n  ${plain(text).trimEnd().replaceAll('\n', '\n  ')}`;
+  const isScanned = kind === 'link' || kind === 'onion-key';
+  return isScanned ? `${words}\n${await drawn(text)}` : words;
+}
+
+/** The keys are shown once, so a code that is too large for the terminal is shown as the text that it would say. */
+async function drawn(text: string): Promise<string> {
+  const { terminalQr } = await import('./qr.ts');
+  try {
+    return terminalQr(text);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return `${error.message}; this is what it says:\n\n${text}`;
+  }
+}
