@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { backup, restore } from './commands/backup.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
 import { deviceAdd, deviceList, deviceRenew, deviceRevoke } from './commands/device.ts';
@@ -33,6 +34,8 @@ export const commands: readonly Command[] = [
   events,
   generations,
   rollback,
+  backup,
+  restore,
   labUp,
   labExec,
   labDown,

@@ -18,8 +18,8 @@ const MAX_BYTES = 64 * 1024;
  * The owner's own torrc lines, from `torrc.d/*.conf` beside gateway.yaml, in the order of their names. Taken over as
  * text, not by `%include`: so what was verified is what is loaded, and tor needs no access to the config directory.
  */
-export async function readOwnLines({ directories, gateway }: HelperEnvironment): Promise<OwnLine[]> {
-  const directory = join(directories.config, 'torrc.d');
+export async function readOwnLines({ paths, gateway }: HelperEnvironment): Promise<OwnLine[]> {
+  const directory = paths.torrcDirectory;
   const names = (await list(directory)).filter((name) => name.endsWith('.conf')).sort();
   const texts = await Promise.all(names.map((name) => readOwned(join(directory, name), gateway.uid)));
   return texts.flatMap((text, index) =>

@@ -20,6 +20,8 @@ export function pathsOf(directories: Directories) {
   const { config, state, run } = directories;
   return {
     configFile: join(config, 'gateway.yaml'),
+    /** The owner's own lines for tor. */
+    torrcDirectory: join(config, 'torrc.d'),
     keys: join(state, 'keys'),
     database: join(state, 'state.db'),
     snapshot: join(state, 'snapshot.json'),

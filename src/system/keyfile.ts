@@ -32,6 +32,12 @@ export function parseKeyFile(bytes: Uint8Array, type: KeyType): Uint8Array | str
   return secret.length === BYTES[type] ? secret : `it holds ${secret.length} bytes instead of ${BYTES[type]}`;
 }
 
+/** What the file says it holds; whether it does, `parseKeyFile` says. */
+export function keyTypeOf(bytes: Uint8Array): KeyType | undefined {
+  const word = /^gateway key 1\ntype ([a-z0-9-]+)\n/.exec(Buffer.from(bytes).toString('latin1'))?.[1];
+  return (Object.keys(BYTES) as KeyType[]).find((type) => type === word);
+}
+
 /** Recognises a key without telling it: keys are random, so their hash cannot be searched. */
 export function fingerprintOf(type: KeyType, secret: Uint8Array): string {
   return createHash('sha256').update(`gateway key ${type}\n`).update(secret).digest('hex');

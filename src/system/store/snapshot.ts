@@ -103,10 +103,11 @@ function readCopy(path: string): Copy {
     if (errnoOf(error) === 'ENOENT') return { status: 'missing' };
     throw fileError(`${path} could not be read`, error);
   }
-  return parse(bytes);
+  return parseSnapshot(bytes);
 }
 
-function parse(bytes: Buffer): Copy {
+/** What the bytes of a snapshot say. */
+export function parseSnapshot(bytes: Buffer): Copy {
   const match = FORM.exec(bytes.toString('utf8'));
   if (match === null) return { status: 'damaged', why: 'it is cut off or is not a snapshot' };
   const [, sha256 = '', covered = '', schema = ''] = match;

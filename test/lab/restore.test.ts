@@ -1,0 +1,72 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { UpReport } from '../../src/core/control.ts';
+import { startDemo, type Demo } from '../../src/lab/demo.ts';
+import { LabGateway } from '../../src/lab/actors/gateway.ts';
+import { Owner } from '../support/owner.ts';
+
+/** The house burns down. What is left is one file on a stick, the passphrase in its owner's head, and a phone. */
+let demo: Demo;
+const signal = AbortSignal.timeout(170_000);
+
+beforeAll(async () => {
+  demo = await startDemo({ signal, progress: () => undefined });
+}, 120_000);
+afterAll(() => demo?.lab.stop());
+
+const wayIn = (provider: string): string =>
+  demo.status.services[0]?.ways.find((way) => way.provider === provider)?.address ?? '';
+
+it('starts again from a backup: same onion, same key, and the phone that scanned long ago gets in', async () => {
+  const { gateway, lab, phone, visitor } = demo;
+  const owner = new Owner(gateway, signal);
+  const stick = join(lab.directory, 'stick.backup');
+  const passphrase = join(lab.directory, 'passphrase');
+  await writeFile(passphrase, 'four words nobody guesses\n', { mode: 0o600 });
+
+  expect(await owner.type('backup', '--passphrase-file', passphrase, stick)).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('1 devices'),
+  });
+  const written = await readFile(stick);
+  expect(await owner.type('backup', '--passphrase-file', passphrase, stick)).toMatchObject({ exitCode: 1 });
+  expect(await readFile(stick)).toEqual(written);
+  // A gateway that runs is not replaced below its feet.
+  expect(await owner.type('restore', '--passphrase-file', passphrase, stick)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('AlreadyRunning'),
+  });
+
+  await gateway.node.cut();
+  await rm(gateway.root, { recursive: true });
+  await lab.boot('home', signal);
+
+  const again = await LabGateway.prepare(lab, 'home', undefined);
+  await rm(join(again.root, 'etc'), { recursive: true });
+  const newOwner = new Owner(again, signal);
+  const wrong = join(lab.directory, 'wrong');
+  await writeFile(wrong, 'four words somebody guesses\n');
+  expect(await newOwner.type('restore', '--passphrase-file', wrong, stick)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('PassphraseWrong'),
+  });
+  const restored = await newOwner.type('restore', '--passphrase-file', passphrase, stick);
+  expect(restored).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('1 devices') });
+
+  expect((await newOwner.json<UpReport>('up')).failed).toEqual([]);
+  await again.runShop('shop', 80);
+  const status = await newOwner.until(
+    'both ways proved',
+    ({ services }) => services[0]?.ways.every(({ reachable }) => reachable === 'yes') === true,
+  );
+  expect(status.services[0]?.ways.map(({ address }) => address).sort()).toEqual(
+    [wayIn('tor'), wayIn('wireguard')].sort(),
+  );
+  expect(status.notices).toEqual([]);
+  // The code of before, from the picture of before.
+  await phone.leave(signal);
+  await phone.scan(join(lab.directory, 'phone.png'), signal);
+  expect(await phone.open(`${wayIn('wireguard')}/`, signal)).toContain('The corner shop');
+  expect(await visitor.open(`${wayIn('tor')}/`, signal, 'after')).toContain('The corner shop');
+}, 170_000);
