@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OnionSpec, TorrcSpec } from '../../src/core/operations.ts';
+import { onionKeyName } from '../../src/core/name.ts';
 import type { Service } from '../../src/core/service.ts';
 
 /** `onion:<service>`: the files of one onion service. Its address is learned from its key, so it is a fact. */
@@ -30,9 +31,7 @@ export function onionKey(service: string): `onion:${string}` {
 }
 
 /** Name in `keys/`. It outlives the exposure, so that exposing again gives the same address. */
-export function keyName(service: string): string {
-  return `tor/${service}`;
-}
+export const keyName = onionKeyName;
 
 export function isWeb({ kind }: Pick<Service, 'kind'>): boolean {
   return kind === 'http' || kind === 'btcpay';

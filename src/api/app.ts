@@ -106,6 +106,11 @@ function addServiceWrites(app: OpenAPIHono, control: Control, log: Log, signal: 
       control.expose(name, provider, body.options ?? {}, progress, signal),
     );
   });
+  app.openapi(WRITES.importOnionKey, (c) => {
+    const { name } = c.req.valid('param');
+    const key = c.req.valid('json');
+    return answerJob(c, log, () => control.importOnionKey(name, key));
+  });
   app.openapi(WRITES.unexpose, (c) => {
     const { name, provider } = c.req.valid('param');
     const isNow = c.req.valid('query').now === 'true';

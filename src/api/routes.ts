@@ -175,6 +175,13 @@ export const WRITES = {
     middleware: withoutBody,
     responses: reports(UpReport, ''),
   }),
+  importOnionKey: createRoute({
+    method: 'put',
+    path: '/v1/services/{name}/onion-key',
+    summary: 'Keep the key of an onion address that another tor has served, for a service without one',
+    request: { params: ServicePath, query: NoQuery, body: json(OnionImport) },
+    responses: reports(OnionImported, '`AlreadyExists` when the service has another key.'),
+  }),
   addDevice: createRoute({
     method: 'post',
     path: '/v1/devices',

@@ -92,6 +92,18 @@ export interface Enrolled {
   readonly notices: readonly string[];
 }
 
+export interface OnionImport {
+  /** Base64 of the 64-byte expanded secret key. */
+  readonly secretKey: string;
+  /** What it must give: `<56 characters>.onion`. */
+  readonly hostname: string;
+}
+
+export interface OnionImported {
+  readonly service: string;
+  readonly hostname: string;
+}
+
 export interface PlaceReport {
   readonly service: string;
   readonly isolated: boolean;

@@ -15,6 +15,11 @@ export function nameFault(name: string): string | undefined {
 
 export const NAME_HINT = 'use 1 to 32 characters of a to z, 0 to 9 and dashes, starting with a letter';
 
+/** Under which name `Keys` holds the key of a service's onion address. */
+export function onionKeyName(service: string): string {
+  return `tor/${service}`;
+}
+
 const MAX_SHOWN = 60;
 
 /** A foreign value in quotes: line breaks, colours and invisible letters are escaped, long ones are cut. */

@@ -22,6 +22,7 @@ import type { Changes } from './change.ts';
 import { closedFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
+import { importOnionKey } from './onion-import.ts';
 import type { StatusReporter } from './status-reporter.ts';
 
 export interface ControlOptions {

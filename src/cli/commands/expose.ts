@@ -1,6 +1,7 @@
 import type { UpReport } from '../../core/control.ts';
 import { type Command, type Option, PROVIDER_IDS } from '../command.ts';
 import { UsageError } from '../failure.ts';
+import { keyOption, sendOnionKey } from '../onion-key.ts';
 import { segment, showUp } from '../report.ts';
 
 const VIA: Option = {
@@ -15,11 +16,20 @@ export const expose: Command = {
   name: 'expose',
   summary: 'Open a way in to a service',
   arguments: [SERVICE],
-  options: [VIA],
-  examples: ['gateway expose shop --via wireguard'],
+  options: [VIA, keyOption('import')],
+  examples: [
+    'gateway expose shop --via wireguard',
+    'sudo gateway expose shop --via tor --import /var/lib/tor/shop',
+  ],
   run: async (input, context) => {
-    const path = pathOf(input.argument('SERVICE'), input.text('via'));
+    const service = input.argument('SERVICE');
+    const path = pathOf(service, input.text('via'));
+    const files = input.text('import');
+    if (files !== undefined && input.text('via') !== 'tor') {
+      throw new UsageError('--import is for onion addresses only', 'write --via tor with it');
+    }
     const client = await context.client();
+    if (files !== undefined) await sendOnionKey(service, files, client, context);
     return showUp(context, await client.send<UpReport>('PUT', path, {}, context.progress, context.signal));
   },
 };

@@ -2,8 +2,11 @@ import type { ServiceDraft, ServiceEdit } from '../../core/config-edit.ts';
 import type { PlaceReport, UpReport } from '../../core/control.ts';
 import { KINDS, PRIVACIES } from '../../core/service.ts';
 import type { Status } from '../../core/status.ts';
-import { type Command, EXIT, type Input, type Option } from '../command.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { Client } from '../client.ts';
+import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
 import { UsageError } from '../failure.ts';
+import { keyOption, sendOnionKey } from '../onion-key.ts';
 import { oneOf, wholeNumber } from '../parse.ts';
 import { placeText } from '../place-text.ts';
 import { exitCodeOfReport, renderServices } from '../render-lists.ts';
@@ -50,6 +53,7 @@ export const serviceAdd: Command = {
       summary: 'It runs on another machine, at this address and port; not isolated',
     },
     { name: 'no-tor', summary: 'No onion address' },
+    keyOption('onion-key'),
     {
       name: 'via',
       value: 'PROVIDER',
@@ -66,7 +70,12 @@ export const serviceAdd: Command = {
   ],
   run: async (input, context) => {
     const draft = draftOf(input);
+    const files = input.text('onion-key');
+    if (files !== undefined && !('tor' in draft.expose)) {
+      throw new UsageError('--onion-key and --no-tor exclude each other', 'choose one of them');
+    }
     const client = await context.client();
+    if (files !== undefined) await importFirst(draft.name, files, client, context);
     const { progress, signal } = context;
     const report = await client.send<UpReport>('POST', '/v1/services', draft, progress, signal);
     const exitCode = showUp(context, report);
@@ -77,6 +86,18 @@ export const serviceAdd: Command = {
     return exitCode;
   },
 };
+
+/** The key comes before the service: exposing one that has none makes one. A service that exists keeps what it has. */
+async function importFirst(name: string, files: string, client: Client, context: Context): Promise<void> {
+  const { services } = await client.get<Status>('/v1/status', context.signal);
+  if (services.some((service) => service.name === name)) {
+    throw new GatewayError(`there is a service ${name} already; nothing was imported`, {
+      code: 'AlreadyExists',
+      hint: `when it has no onion address yet: gateway expose ${name} --via tor --import ${files}`,
+    });
+  }
+  await sendOnionKey(name, files, client, context);
+}
 
 function draftOf(input: Input): ServiceDraft {
   const name = input.argument('NAME');
