@@ -1,6 +1,5 @@
-import type { Compiled, CompileInput, Resource } from '../../src/core/contract.ts';
+import type { Compiled, CompileInput, Exposure, Resource } from '../../src/core/contract.ts';
 import type { OnionSpec } from '../../src/core/operations.ts';
-import type { Service } from '../../src/core/service.ts';
 import { onionKey, PROCESS_KEY, virtualPortOf, type Options, type Settings, type Spec } from './spec.ts';
 
 /**
@@ -8,8 +7,9 @@ import { onionKey, PROCESS_KEY, virtualPortOf, type Options, type Settings, type
  * names them all and comes after them: however many onions change, tor loads its torrc once.
  */
 export function compile({ network, exposures }: CompileInput<Options, Settings>): Compiled<Spec> {
-  const services = exposures.map(({ service }) => service).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const onions = services.map(onionOf);
+  const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
+  const services = sorted.map(({ service }) => service);
+  const onions = sorted.map(onionOf);
   const files = onions.map((onion): Resource<Spec> => {
     return { key: onionKey(onion.service), spec: { type: 'onion', ...onion }, neededBy: [onion.service] };
   });
@@ -23,13 +23,18 @@ export function compile({ network, exposures }: CompileInput<Options, Settings>)
     resources: onions.length === 0 ? [] : [...files, process],
     // A host's or another machine's service is not behind the hub: tor dials it directly.
     wants: services
-      .filter(({ place }) => place.type === 'namespace')
+      .filter(({ place }) => place.type === 'namespace' || place.type === 'entered')
       .map(({ name }) => ({ part: 'namespaces', from: 'tor', service: name })),
     problems: [],
     ledger: {},
   };
 }
 
-function onionOf(service: Service): OnionSpec {
-  return { service: service.name, virtualPort: virtualPortOf(service), target: { ...service.dial } };
+function onionOf({ service, options }: Exposure<Options>): OnionSpec {
+  return {
+    service: service.name,
+    virtualPort: virtualPortOf(service),
+    target: { ...service.dial },
+    proofOfWork: options.proofOfWork === 'on',
+  };
 }

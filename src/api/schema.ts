@@ -5,7 +5,7 @@ import type * as control from '../core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
 import { JournalEvent } from '../core/events.ts';
 import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
-import { KINDS, PRIVACIES } from '../core/service.ts';
+import { ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
 import { DeviceStatus, Status } from '../core/status.ts';
 
 /**
@@ -45,6 +45,9 @@ export const ServiceDraft = z
     namespace: z.union([
       z.enum(['own', 'host']),
       z.strictObject({ name: Name }),
+      z.strictObject({
+        entered: z.strictObject({ by: z.enum(ENTERED_BY), value: z.string().min(1).max(200) }),
+      }),
       z.strictObject({ target: z.string().min(1).max(255) }),
     ]),
     expose: z.record(Name, z.unknown()),
@@ -122,7 +125,7 @@ export const UpReport = z
 
 export const Handout = z
   .object({
-    kind: z.enum(['link', 'wireguard-config']),
+    kind: z.enum(HANDOUT_KINDS),
     label: z.string(),
     file: z.string(),
     secret: z.boolean(),
@@ -153,6 +156,7 @@ export const PlaceReport = z
     address: z.string(),
     port: z.number(),
     target: z.string().nullable(),
+    entered: z.string().nullable(),
   })
   .meta({ id: 'PlaceReport' }) satisfies z.ZodType<control.PlaceReport>;
 

@@ -1,8 +1,18 @@
 import type { PlaceReport } from '../core/control.ts';
 
+function enteredPlaceText({ service, address, port }: PlaceReport, entered: string): string {
+  return [
+    '',
+    `${service} must listen on ${address}:${port} (or on all addresses) in the network namespace of ${entered}.`,
+    'The gateway put one interface with that address there and changed nothing else, so it is not isolated:',
+    'what else that namespace reaches, and who else reaches it, is up to whoever made it.',
+  ].join('\n');
+}
+
 /** How a real service gets to where the gateway expects it. Pure. */
 export function placeText(place: PlaceReport): string {
-  const { service, port, address, target } = place;
+  const { service, port, address, target, entered } = place;
+  if (entered !== null) return enteredPlaceText(place, entered);
   if (place.namespacePath === null || place.namespace === null) {
     const where =
       target !== null

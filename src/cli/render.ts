@@ -81,9 +81,14 @@ function rowLines(
   const head = fits ? [`${start}  ${address}`] : [start.trimEnd(), `  ${address}`];
   const remarks = [
     ...(way === undefined || way.reachable === 'yes' ? [] : reasonsOf(way)),
-    ...(isFirst && !service.isolated ? ['not isolated: it has no network namespace of its own'] : []),
+    ...(isFirst && !service.isolated ? [openness(service)] : []),
   ];
   return [...head, ...remarks.map((remark) => paint('dim', `  ${remark}`))];
+}
+
+function openness({ entered }: ServiceStatus): string {
+  if (entered === null) return 'not isolated: it has no network namespace of its own';
+  return `not isolated: it is in the namespace of ${plain(entered)}, which the gateway entered and does not close`;
 }
 
 /** Why it is not green: the condition that stopped first. */

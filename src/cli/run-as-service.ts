@@ -29,6 +29,7 @@ export async function runAsService(
   if (namespace !== null && !NAMESPACE.test(namespace)) {
     throw refused(`${quote(namespace)} is not the name of a namespace of ours`);
   }
+  if (place.entered !== null) throw notOurs(name, place.entered);
   if (namespace === null)
     context.terminal.note(`${name} is not isolated: it runs in the machine's own network`);
   const directory = await privateDirectory(pathsOf(directoriesIn(context.root)).serviceDirectory(name), uid);
@@ -110,6 +111,17 @@ function unusable(path: string, cause: unknown): GatewayError {
     hint: 'it must be a directory, not a link, below a state directory that exists',
     cause,
   });
+}
+
+function notOurs(name: string, entered: string): GatewayError {
+  return new GatewayError(
+    `${name} lives in the namespace of ${entered}, where programs are not the gateway's to start`,
+    {
+      code: 'NotSupported',
+      retry: 'never',
+      hint: `start it there: nsenter, podman exec, docker exec, or the unit itself`,
+    },
+  );
 }
 
 function refused(why: string): GatewayError {

@@ -1,16 +1,20 @@
 import { z } from 'zod';
-import { NetworkSpec } from './operations.ts';
+import { EnteredPlace } from './entered.ts';
+import { NetworkSpec, OnionClient } from './operations.ts';
 
 /**
  * What the daemon is about to apply, written to `applied.json` before it does. The helper refuses every operation that
  * this does not justify, so a daemon that was taken over can open nothing that the config does not already open.
  */
 export const AppliedService = z.object({
+  /** Its onion service may let in only these devices; absent: everybody. */
+  onionClients: z.array(OnionClient).optional(),
   /** Its address in the pool. */
   address: z.ipv4(),
   port: z.int().min(1).max(65535),
   place: z.discriminatedUnion('type', [
     z.object({ type: z.literal('namespace'), name: z.string() }),
+    EnteredPlace.extend({ type: z.literal('entered') }),
     z.object({ type: z.literal('host') }),
     z.object({ type: z.literal('target'), host: z.string() }),
   ]),

@@ -1,7 +1,7 @@
 import { drop, put, valueAt } from './config-splice.ts';
 import { GatewayError } from './errors.ts';
 import { formatEndpoint, parseEndpoint } from './inet.ts';
-import type { Privacy, ServiceKind } from './service.ts';
+import type { EnteredBy, Privacy, ServiceKind } from './service.ts';
 
 /** A service as `gateway service add` describes it. */
 export interface ServiceDraft {
@@ -10,7 +10,12 @@ export interface ServiceDraft {
   readonly kind: ServiceKind;
   readonly privacy: Privacy;
   /** `own`: a namespace named like the service. */
-  readonly namespace: 'own' | 'host' | { readonly name: string } | { readonly target: string };
+  readonly namespace:
+    | 'own'
+    | 'host'
+    | { readonly name: string }
+    | { readonly entered: { readonly by: EnteredBy; readonly value: string } }
+    | { readonly target: string };
   /** Provider ids with their options. */
   readonly expose: Readonly<Record<string, unknown>>;
 }
@@ -47,6 +52,10 @@ function placeOf({ namespace, port }: ServiceDraft): Record<string, unknown> {
   if (namespace === 'own') return { port };
   if (namespace === 'host') return { namespace, port };
   if ('name' in namespace) return { namespace: namespace.name, port };
+  if ('entered' in namespace) {
+    const { by, value } = namespace.entered;
+    return { namespace: { [by]: by === 'pid' ? Number(value) : value }, port };
+  }
   const hasPort = parseEndpoint(namespace.target) !== undefined;
   return { target: hasPort ? namespace.target : formatEndpoint({ host: namespace.target, port }) };
 }
@@ -78,6 +87,13 @@ function setIsolated(text: string, name: string, isolated: boolean): string {
     });
   }
   if (isElsewhere) return text;
+  if (isolated && isSection(valueAt(text, ['services', name, 'namespace']))) {
+    throw new GatewayError(`${name} runs in a namespace that the gateway did not make and does not close`, {
+      code: 'InvalidRequest',
+      retry: 'never',
+      hint: `remove the line namespace of services.${name} from gateway.yaml, and run it where gateway service add tells`,
+    });
+  }
   if (!isolated) return put(text, ['services', name, 'namespace'], 'host');
   const isOnHost = valueAt(text, ['services', name, 'namespace']) === 'host';
   return isOnHost ? drop(text, ['services', name, 'namespace']) : text;

@@ -1,4 +1,4 @@
-import type { FileService } from './config-schema.ts';
+import type { FileEntered, FileService } from './config-schema.ts';
 import type { Path } from './config-text.ts';
 import {
   isInRange,
@@ -10,7 +10,7 @@ import {
   formatEndpoint,
 } from './inet.ts';
 import { NAME_HINT, nameFault, quote } from './name.ts';
-import type { Place } from './service.ts';
+import { ENTERED_BY, type EnteredBy, type Place } from './service.ts';
 
 /** What no schema of single values can say. Each rule answers with what is wrong, or nothing. */
 export interface Fault {
@@ -48,6 +48,7 @@ export function placeOf(name: string, service: FileService): Placed {
     };
   }
   if (namespace === 'host') return { port, place: { type: 'host' } };
+  if (typeof namespace === 'object') return enteredOf(name, namespace, port);
   const own = namespace ?? name;
   const wrong = nameFault(own) ?? (own === 'hub' ? 'belongs to the gateway itself' : undefined);
   if (wrong === undefined) return { port, place: { type: 'namespace', name: own } };
@@ -58,6 +59,34 @@ export function placeOf(name: string, service: FileService): Placed {
       hint: NAME_HINT,
     },
   };
+}
+
+/** What each kind of value may look like; all of them are harmless as a word of a command and as part of a path. */
+const ENTERED_VALUES: Readonly<Record<EnteredBy, { readonly form: RegExp; readonly like: string }>> = {
+  name: { form: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, like: 'a name that ip netns list shows' },
+  pid: { form: /^[1-9][0-9]{0,6}$/, like: 'the id of a process, such as 4711' },
+  container: { form: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$/, like: 'the name of a container, such as lnd' },
+  unit: {
+    form: /^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,71}\.service$/,
+    like: 'the name of a systemd service, such as lnd.service',
+  },
+};
+
+function enteredOf(name: string, entered: FileEntered, port: number): Placed {
+  const path = ['services', name, 'namespace'];
+  const at = path.join('.');
+  const said = ENTERED_BY.filter((by) => entered[by] !== undefined);
+  const [by] = said;
+  if (by === undefined || said.length > 1) {
+    const what = by === undefined ? 'says nothing' : `has ${said.join(' and ')}`;
+    const hint = `write one of ${ENTERED_BY.join(', ')}, such as namespace: { container: ${name} }`;
+    return { fault: { path, message: `${at} ${what}, but names one namespace in one way`, hint } };
+  }
+  const value = String(entered[by]);
+  const { form, like } = ENTERED_VALUES[by];
+  if (form.test(value)) return { port, place: { type: 'entered', by, value } };
+  const message = `${at}.${by}: ${quote(value)} cannot be one`;
+  return { fault: { path: [...path, by], message, hint: `write ${like}` } };
 }
 
 function targetOf(name: string, { namespace, port }: FileService, target: string): Placed {
@@ -126,16 +155,24 @@ export function poolFault(pool: string | undefined): Fault | undefined {
     : fault('is not private', 'choose a block inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16');
 }
 
+function keyOfPlace(place: Place, port: number): string {
+  switch (place.type) {
+    case 'namespace':
+      return `namespace ${place.name}`;
+    case 'entered':
+      return `the namespace of ${place.by} ${place.value}`;
+    case 'host':
+      return `port ${port} of the host`;
+    case 'target':
+      return formatEndpoint({ host: place.host, port });
+  }
+}
+
 /** Each namespace, and each address and port outside, belongs to one service. */
 export function sharedPlaceFaults(places: readonly { name: string; place: Place; port: number }[]): Fault[] {
   const owners = new Map<string, string>();
   return places.flatMap(({ name, place, port }) => {
-    const key =
-      place.type === 'namespace'
-        ? `namespace ${place.name}`
-        : place.type === 'host'
-          ? `port ${port} of the host`
-          : formatEndpoint({ host: place.host, port });
+    const key = keyOfPlace(place, port);
     const owner = owners.get(key);
     if (owner === undefined) {
       owners.set(key, name);

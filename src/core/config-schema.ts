@@ -36,16 +36,31 @@ export interface Config {
 
 const PORT = z.int().min(1).max(65535);
 
+/** A namespace that somebody else makes; exactly one of these (config-rules.ts says so). */
+const ENTERED = z.strictObject({
+  name: z.string().optional().describe('Name of an existing namespace, as `ip netns list` shows it.'),
+  pid: z.int().optional().describe('A process that runs in it.'),
+  container: z
+    .string()
+    .optional()
+    .describe('Name of a container of podman or Docker; found again when it is restarted.'),
+  unit: z
+    .string()
+    .optional()
+    .describe('A systemd service with a network of its own; found again when it is restarted.'),
+});
+export type FileEntered = z.infer<typeof ENTERED>;
+
 function serviceSchema(providers: readonly ProviderSchema[]) {
   const options = Object.fromEntries(
     providers.map((provider): [string, z.ZodType] => [provider.id, provider.options.optional()]),
   );
   return z.strictObject({
     namespace: z
-      .string()
+      .union([z.string(), ENTERED])
       .optional()
       .describe(
-        "Network namespace that the gateway makes for this service; default: the service's own name. `host`: the machine's own network, not isolated.",
+        "Network namespace that the gateway makes for this service; default: the service's own name. `host`: the machine's own network, not isolated. A section with one of `name`, `pid`, `container`, `unit`: a namespace that exists already, to which the gateway adds one interface.",
       ),
     port: PORT.optional().describe('TCP port that the service listens on.'),
     target: z

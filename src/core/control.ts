@@ -117,6 +117,8 @@ export interface PlaceReport {
   readonly port: number;
   /** `192.168.1.20:443`, when it runs on another machine. */
   readonly target: string | null;
+  /** `container lnd`, when it is in a namespace that we did not make. */
+  readonly entered: string | null;
 }
 
 export interface Generation {

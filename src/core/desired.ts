@@ -149,7 +149,8 @@ function placeServices({ config, ledger, network }: DesiredInput): Placed {
 }
 
 function serviceAt({ name, kind, privacy, port, place }: ConfigService, address: string): Service {
-  const dial = { namespace: address, host: '127.0.0.1', target: place.type === 'target' ? place.host : '' };
+  const target = place.type === 'target' ? place.host : '';
+  const dial = { namespace: address, entered: address, host: '127.0.0.1', target };
   return { name, kind, privacy, port, place, address, dial: { host: dial[place.type], port } };
 }
 

@@ -30,7 +30,9 @@ export const ERROR_CODES = {
   KeyMissing: 'A key that was in use is gone from disk. It is never replaced by a fresh one.',
   LabFailed: 'The lab could not be built.',
   NotSupported: 'This machine or provider cannot do that.',
-  NamespaceTaken: 'A network namespace is used by another service, or its name is reserved.',
+  NamespaceMissing: 'The network namespace of a service is not there: its container or unit is not running.',
+  NamespaceTaken:
+    'A network namespace, or what is needed in it, is used by another service or belongs to somebody else.',
   PassphraseWrong: 'The passphrase does not open this backup; nothing was changed.',
   PermissionDenied: 'The operating system refused access.',
   PortInUse: 'A port that is needed is taken by another program.',

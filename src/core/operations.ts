@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { ENTERED_OPERATIONS, EnteredSpec } from './entered.ts';
+import { NetworkSpec } from './network-spec.ts';
+
+export { NetworkSpec } from './network-spec.ts';
 
 /**
  * The closed list of what the root helper does, as schemas that both sides share. Every field is as narrow as it can
@@ -6,7 +10,6 @@ import { z } from 'zod';
  * The helper checks each call against these schemas and against the applied config (src/helper/policy.ts).
  */
 const Name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
-const Prefix = z.string().regex(/^[a-z][a-z0-9]{0,3}$/);
 const Ipv4 = z.ipv4();
 const PortNumber = z.int().min(1).max(65535);
 const WireguardKey = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/);
@@ -14,14 +17,6 @@ const InterfaceName = z.string().regex(/^[a-z][a-z0-9-]{0,14}$/);
 /** `host:port` that devices dial; only kept beside the interface, never used by the helper. */
 const Endpoint = z.string().regex(/^[A-Za-z0-9.:[\]-]{3,200}$/);
 const Base64 = z.string().regex(/^[A-Za-z0-9+/]+=*$/);
-
-export const NetworkSpec = z.strictObject({
-  prefix: Prefix,
-  pool: z.cidrv4(),
-  hub: Ipv4,
-  edge: Ipv4,
-  tor: Ipv4,
-});
 
 /** One service's namespace (named `<prefix>-<namespace>`) and link to the hub. `port` is the only one that is let in. */
 export const NamespaceSpec = z.strictObject({ namespace: Name, address: Ipv4, port: PortNumber });
@@ -75,12 +70,25 @@ export const WireguardInterface = z.object({
 });
 export type WireguardInterface = z.infer<typeof WireguardInterface>;
 
+/** Public x25519 key of a client, as tor writes it. */
+const OnionClientKey = z.string().regex(/^[A-Z2-7]{52}$/);
+/** A device that an onion service lets in. */
+export const OnionClient = z.strictObject({ name: Name, key: OnionClientKey });
+export type OnionClient = z.infer<typeof OnionClient>;
+
 /** One onion service as its torrc lines say it. */
 export const OnionSpec = z.strictObject({
   service: Name,
   /** Port that visitors use. */
   virtualPort: PortNumber,
+  /** Visitors solve puzzles while many come at once, so that a flood of them has its price. */
+  proofOfWork: z.boolean().default(true),
   target: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
+  /**
+   * Only these clients are let in, and the gateway's own visitor; absent: everybody. Sorted by name. Another `round` has
+   * the introduction points made anew: who was let in before cannot use what they know.
+   */
+  authorization: z.strictObject({ clients: z.array(OnionClient), round: z.int().min(1) }).optional(),
 });
 export type OnionSpec = z.infer<typeof OnionSpec>;
 
@@ -90,6 +98,8 @@ export const OnionFiles = OnionSpec.extend({
   publicKey: Base64,
   /** `<56 characters>.onion` */
   hostname: z.string().regex(/^[a-z2-7]{56}\.onion$/),
+  /** Key of the gateway's own visitor; without it the one that is there stays. */
+  visitor: OnionClientKey.optional(),
 });
 export type OnionFiles = z.infer<typeof OnionFiles>;
 
@@ -139,6 +149,7 @@ export const OPERATIONS = {
       /** `undefined` when there is none. `flows` is sorted, as `sortFlows` does. */
       hub: Renew.extend({ flows: z.array(Flow) }).optional(),
       namespaces: z.array(Renew.extend({ service: z.string(), spec: NamespaceSpec })),
+      entered: z.array(Renew.extend({ service: z.string(), spec: EnteredSpec })),
       hostServices: z.array(Renew.extend({ service: z.string(), spec: HostServiceSpec })),
       wireguard: z.array(WireguardInterface),
     }),
@@ -151,6 +162,7 @@ export const OPERATIONS = {
     result: Done,
   },
   'namespace.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
+  ...ENTERED_OPERATIONS,
   'hostService.ensure': {
     input: z.strictObject({ network: NetworkSpec, service: Name, spec: HostServiceSpec }),
     result: Done,
@@ -180,12 +192,12 @@ export const OPERATIONS = {
     result: z.object({ implementation: z.enum(['kernel', 'wireguard-go']) }),
   },
   'wireguard.remove': { input: z.strictObject({ network: NetworkSpec, name: InterfaceName }), result: Done },
-  'wireguard.setPeer': {
+  /** Adds peers or changes them; sessions go on where nothing differs, and nobody else's is disturbed. */
+  'wireguard.setPeers': {
     input: z.strictObject({
       network: NetworkSpec,
       name: InterfaceName,
-      peer: PeerSpec,
-      presharedKey: WireguardKey,
+      peers: z.array(PeerSpec.extend({ presharedKey: WireguardKey })),
     }),
     result: Done,
   },
@@ -225,6 +237,8 @@ export const OPERATIONS = {
       onions: z.array(
         OnionSpec.extend({
           hostname: z.string(),
+          /** Public key of the gateway's own visitor, where keys are asked for. */
+          visitor: z.string().optional(),
           /** Why tor could not use its files. */
           damaged: z.string().optional(),
         }),

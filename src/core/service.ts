@@ -5,13 +5,25 @@ export type ServiceKind = (typeof KINDS)[number];
 export const PRIVACIES = ['open', 'hide-home-address', 'no-clearnet', 'tor-only'] as const;
 export type Privacy = (typeof PRIVACIES)[number];
 
+/** How a namespace that is not ours is found: `ip netns` name, process id, name of a container, systemd unit. */
+export const ENTERED_BY = ['name', 'pid', 'container', 'unit'] as const;
+export type EnteredBy = (typeof ENTERED_BY)[number];
+
+/** `container lnd`, for people. */
+export function enteredText({ by, value }: { readonly by: EnteredBy; readonly value: string }): string {
+  return by === 'name' ? `namespace ${value}` : by === 'pid' ? `process ${value}` : `${by} ${value}`;
+}
+
 /**
  * Where a service listens.
  * `namespace`: a network namespace of its own that we make; isolated.
+ * `entered`: a network namespace that somebody else made and keeps; found anew whenever it is replaced. Not isolated: it
+ * has interfaces and rules that are not ours.
  * `host`: the machine's own network; not isolated. `target`: another machine of the LAN; not isolated.
  */
 export type Place =
   | { readonly type: 'namespace'; readonly name: string }
+  | { readonly type: 'entered'; readonly by: EnteredBy; readonly value: string }
   | { readonly type: 'host' }
   | { readonly type: 'target'; readonly host: string };
 

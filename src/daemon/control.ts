@@ -14,7 +14,7 @@ import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint } from '../core/inet.ts';
 import type { Ports } from '../core/ports.ts';
 import { chooseUid } from '../core/service-user.ts';
-import type { Service } from '../core/service.ts';
+import { enteredText, type Service } from '../core/service.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import type { Paths } from '../system/directories.ts';
@@ -211,6 +211,7 @@ async function placeOf({ engine, paths, store }: ControlOptions, service: Servic
     address,
     port,
     target: place.type === 'target' ? formatEndpoint({ host: place.host, port }) : null,
+    entered: place.type === 'entered' ? enteredText(place) : null,
   };
 }
 

@@ -118,7 +118,8 @@ export class StatusReporter {
       return judgeListeners(service, arrivalsAt(service, this.#waysOf(service)), listeners);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      return { status: 'unknown', message: messageOf(error) };
+      const isGone = error.code === 'NamespaceMissing';
+      return { status: isGone ? 'no' : 'unknown', message: messageOf(error) };
     }
   }
 }

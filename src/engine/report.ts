@@ -1,6 +1,6 @@
 import type { Address, Observed, Provider, Published, Reach, Tri } from '../core/contract.ts';
 import type { Desired, DesiredExposure } from '../core/desired.ts';
-import type { Device, Service } from '../core/service.ts';
+import { enteredText, type Device, type Service } from '../core/service.ts';
 import {
   phaseOf,
   phaseOfService,
@@ -57,6 +57,7 @@ function reportService(service: Service, input: ReportInput): ServiceStatus {
     kind: service.kind,
     privacy: service.privacy,
     isolated: service.place.type === 'namespace',
+    entered: service.place.type === 'entered' ? enteredText(service.place) : null,
     address: service.address,
     port: service.port,
     listening: input.listening.get(service.name) ?? { status: 'unknown', message: 'not looked at yet' },
@@ -176,5 +177,7 @@ function remedy({ place }: Pick<Service, 'place'>, missed: readonly string[]): s
     return `where no visitor arrives; let it listen on 0.0.0.0 (or ${missed[0]}), its namespace keeps everyone else out`;
   }
   const addresses = missed.join(' and ');
+  if (place.type === 'entered')
+    return `but visitors arrive at ${addresses}; let it listen on ${addresses} too, or on 0.0.0.0`;
   return `but visitors arrive at ${addresses}; let it listen on ${addresses} too, or on 0.0.0.0, which is every address of this machine`;
 }

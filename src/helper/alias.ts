@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EnteredSpec } from '../core/entered.ts';
 import { NamespaceSpec, NetworkSpec } from '../core/operations.ts';
 
 /**
@@ -10,6 +11,19 @@ const MARK = 'gateway:';
 export const ServiceAlias = z.object({ owner: z.string(), service: z.string(), spec: NamespaceSpec });
 export type ServiceAlias = z.infer<typeof ServiceAlias>;
 
+/** `namespace`: the kernel's number of the one in which the other end was put. */
+export const EnteredAlias = z.object({
+  owner: z.string(),
+  service: z.string(),
+  spec: EnteredSpec,
+  namespace: z.string(),
+});
+export type EnteredAlias = z.infer<typeof EnteredAlias>;
+
+/** On our end in a namespace that is not ours: there nothing else says whose it is. */
+export const EnteredEndAlias = z.object({ owner: z.string(), service: z.string() });
+export type EnteredEndAlias = z.infer<typeof EnteredEndAlias>;
+
 export const HubAlias = z.object({ owner: z.string(), network: NetworkSpec });
 export type HubAlias = z.infer<typeof HubAlias>;
 
@@ -17,7 +31,9 @@ export type HubAlias = z.infer<typeof HubAlias>;
 export const WireguardAlias = z.object({ owner: z.string(), endpoint: z.string() });
 export type WireguardAlias = z.infer<typeof WireguardAlias>;
 
-export function formatAlias(alias: ServiceAlias | HubAlias | WireguardAlias): string {
+export function formatAlias(
+  alias: ServiceAlias | EnteredAlias | EnteredEndAlias | HubAlias | WireguardAlias,
+): string {
   return MARK + JSON.stringify(alias);
 }
 

@@ -21,6 +21,9 @@ function directoryOf(environment: Where): string {
   return join(environment.directories.run, 'namespaces');
 }
 
+/** Of a service whose namespace is not ours; no namespace of ours is called so. */
+export const ENTERED = '@';
+
 function fileOf(environment: Where, network: Pick<Network, 'prefix'>, mark: Mark): string {
   return join(directoryOf(environment), `${network.prefix}-${mark.namespace}=${mark.service}`);
 }

@@ -10,6 +10,11 @@ export const HUB_END_OF_HOST = 'host';
 /** A service's end of its link. */
 export const SERVICE_END = 'eth0';
 
+/** Our one interface in a namespace that somebody else made. */
+export function enteredEnd(network: Pick<Network, 'prefix'>): string {
+  return `${network.prefix}0`;
+}
+
 export function hubNetns(network: Pick<Network, 'prefix'>): string {
   return `${network.prefix}-hub`;
 }

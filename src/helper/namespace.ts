@@ -6,7 +6,7 @@ import { loadRules } from '../system/nft.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { isUp, type Link, linkCalled, listLinks } from './links.ts';
-import { addMark, listMarks, removeMark } from './marks.ts';
+import { addMark, ENTERED, listMarks, removeMark } from './marks.ts';
 import { hubNetns, ownerOf, SERVICE_END, serviceLink, serviceNetns } from './names.ts';
 import { removeResolverFiles, writeResolverFiles } from './resolver-files.ts';
 import { SERVICE_SYSCTLS, serviceRules } from './rules.ts';
@@ -87,7 +87,9 @@ async function removeOthers(
   signal: AbortSignal,
 ): Promise<void> {
   const marks = await listMarks(environment, network);
-  const others = marks.filter((mark) => mark.service === service && mark.namespace !== spec.namespace);
+  const others = marks.filter(
+    (mark) => mark.service === service && mark.namespace !== spec.namespace && mark.namespace !== ENTERED,
+  );
   if (others.length > 0) await removeNamespace({ network, service }, environment, signal);
 }
 
@@ -120,7 +122,8 @@ export const removeNamespace: Handler<'namespace.remove'> = async (
   const hub = hubNetns(network);
   if (await isNetns(hub)) await removeLink(hub, serviceLink(service), signal);
   const marks = await listMarks(environment, network);
-  for (const mark of marks.filter((each) => each.service === service && each.service !== '')) {
+  const mine = marks.filter((mark) => mark.service === service && mark.namespace !== ENTERED);
+  for (const mark of mine.filter((each) => each.service !== '')) {
     const netns = serviceNetns(network, mark.namespace);
     if (await isNetns(netns)) await removeLink(netns, SERVICE_END, signal);
     await removeNetns(netns, signal);

@@ -7,7 +7,8 @@ import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { hostServicesIn } from './host-service.ts';
 import { isUp, Link, linkCalled, rulesFrom } from './links.ts';
-import { listMarks } from './marks.ts';
+import { ENTERED, listMarks } from './marks.ts';
+import { observeEntered } from './namespace-entered.ts';
 import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf, serviceLink, serviceNetns } from './names.ts';
 import { HUB_CHAINS, HUB_ROUTING } from './rules.ts';
 import { type HubTable, readTable } from './table.ts';
@@ -16,7 +17,7 @@ import { observeWireguard } from './wireguard.ts';
 type Seen = OperationResult<'observe'>;
 
 /** What a handful of commands tell, however many services there are. */
-interface Sight {
+export interface Sight {
   readonly network: Network;
   readonly owner: string;
   readonly hasHub: boolean;
@@ -37,6 +38,7 @@ export const observe: Handler<'observe'> = async ({ network }, environment, sign
   return {
     ...(hub === undefined ? {} : { hub }),
     namespaces: await namespacesOf(sight, environment),
+    entered: await observeEntered(sight, environment, signal),
     hostServices: hostServicesOf(sight),
     wireguard: await observeWireguard(network, environment, signal),
   };
@@ -154,7 +156,7 @@ function flowsIn(table: HubTable | undefined): Flow[] {
 async function namespacesOf(sight: Sight, environment: HelperEnvironment): Promise<Seen['namespaces']> {
   const marks = await listMarks(environment, sight.network);
   const byName = new Map(sight.links.map((link) => [link.ifname, link]));
-  const services = marks.filter((mark) => mark.service !== '');
+  const services = marks.filter((mark) => mark.service !== '' && mark.namespace !== ENTERED);
   return Promise.all(
     services.map(async ({ service, namespace }) => {
       const link = byName.get(serviceLink(service));

@@ -9,6 +9,8 @@ import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
+import { ensureEntered, removeEntered } from './namespace-entered.ts';
+import { watchEntered } from './namespace-watch.ts';
 import { ensureHostService, removeHostService } from './host-service.ts';
 import { cutFlows, ensureHub, removeHub, replaceFlows } from './hub.ts';
 import { listListeners } from './listeners.ts';
@@ -16,7 +18,8 @@ import { ensureNamespace, removeNamespace } from './namespace.ts';
 import { observe } from './observe.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
-import { ensureWireguard, removePeer, removeWireguard, setPeer } from './wireguard.ts';
+import { removePeer, setPeers } from './wireguard-peers.ts';
+import { ensureWireguard, removeWireguard } from './wireguard.ts';
 
 const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   observe,
@@ -24,6 +27,9 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'hub.remove': removeHub,
   'namespace.ensure': ensureNamespace,
   'namespace.remove': removeNamespace,
+  'entered.ensure': ensureEntered,
+  'entered.remove': removeEntered,
+  'entered.watch': watchEntered,
   'hostService.ensure': ensureHostService,
   'hostService.remove': removeHostService,
   'flows.replace': replaceFlows,
@@ -31,7 +37,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'namespace.listeners': listListeners,
   'wireguard.ensure': ensureWireguard,
   'wireguard.remove': removeWireguard,
-  'wireguard.setPeer': setPeer,
+  'wireguard.setPeers': setPeers,
   'wireguard.removePeer': removePeer,
   'tor.writeOnion': writeOnion,
   'tor.removeOnion': removeOnion,
@@ -75,8 +81,9 @@ function parseInput<Name extends OperationName>(name: Name, input: unknown): Ope
   });
 }
 
-/** Operations that touch the same things wait for each other. */
-export function queueOf(name: OperationName): 'tor' | 'edge' | 'network' {
+/** Operations that touch the same things wait for each other; `undefined`: one that changes nothing and takes long. */
+export function queueOf(name: OperationName): 'tor' | 'edge' | 'network' | undefined {
+  if (name === 'entered.watch') return undefined;
   if (name.startsWith('tor.')) return 'tor';
   return name.startsWith('edge.') ? 'edge' : 'network';
 }

@@ -33,6 +33,17 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
       : `namespace ${spec.namespace} with ${spec.address}:${spec.port} for ${service}`;
   },
   'namespace.remove': always,
+  'entered.ensure': ({ service, spec }, { services }) => {
+    const { place, address } = services[service] ?? {};
+    const isJustified =
+      place?.type === 'entered' &&
+      place.by === spec.by &&
+      place.value === spec.value &&
+      address === spec.address;
+    return isJustified ? undefined : `entering ${spec.by} ${spec.value} with ${spec.address} for ${service}`;
+  },
+  'entered.remove': always,
+  'entered.watch': always,
   'hostService.ensure': ({ service, spec }, { services }) => {
     const { place, address } = services[service] ?? {};
     const isOnHost = place?.type === 'host' || place?.type === 'target';
@@ -54,7 +65,8 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   },
   'namespace.listeners': ({ service }, { services }) => {
     const type = services[service]?.place.type;
-    return type === 'namespace' || type === 'host' ? undefined : `looking at the sockets of ${service}`;
+    const isHere = type === 'namespace' || type === 'entered' || type === 'host';
+    return isHere ? undefined : `looking at the sockets of ${service}`;
   },
   'wireguard.ensure': ({ network, name, listenPort, address }, { ports }) => {
     if (!isWireguardName(name, network)) return `WireGuard interface ${name}`;
@@ -62,12 +74,13 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
     return outside(network, [address]);
   },
   'wireguard.remove': ({ network, name }) => wireguardName(name, network),
-  'wireguard.setPeer': ({ network, name, peer }, { devices }) => {
-    const isDevice = devices.some(
-      ({ publicKey, address }) => publicKey === peer.publicKey && address === peer.address,
-    );
-    if (!isDevice) return `peer ${peer.publicKey} with ${peer.address}`;
-    return wireguardName(name, network) ?? outside(network, [peer.address]);
+  'wireguard.setPeers': ({ network, name, peers }, { devices }) => {
+    const textOfPeer = (peer: Applied['devices'][number]): string => `${peer.publicKey} with ${peer.address}`;
+    const known = new Set(devices.map(textOfPeer));
+    const stray = peers.find((peer) => !known.has(textOfPeer(peer)));
+    if (stray !== undefined) return `peer ${textOfPeer(stray)}`;
+    const addresses = peers.map(({ address }) => address);
+    return wireguardName(name, network) ?? outside(network, addresses);
   },
   'wireguard.removePeer': ({ network, name }) => wireguardName(name, network),
   'tor.writeOnion': ({ onion }, { services }) => onionRule(onion, services),
@@ -94,6 +107,7 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'observe',
   'hub.remove',
   'namespace.remove',
+  'entered.remove',
   'hostService.remove',
   'wireguard.remove',
   'wireguard.removePeer',
@@ -189,7 +203,20 @@ function onionRule(onion: OnionSpec, services: Readonly<Record<string, AppliedSe
   const { host, port } = onion.target;
   const service = services[onion.service];
   const isJustified = service !== undefined && port === service.port && hostsOf(service).includes(host);
-  return isJustified ? undefined : `an onion service ${onion.service} that leads to ${host}:${port}`;
+  if (!isJustified) return `an onion service ${onion.service} that leads to ${host}:${port}`;
+  return clientRule(onion, service);
+}
+
+/** Who may come in: nobody whom the config does not name, and not everybody where it names some. */
+function clientRule(
+  { service, authorization }: OnionSpec,
+  { onionClients }: AppliedService,
+): string | undefined {
+  if (onionClients === undefined) return undefined;
+  if (authorization === undefined) return `an onion service ${service} that lets everybody in`;
+  const known = new Set(onionClients.map(({ name, key }) => `${name} ${key}`));
+  const stranger = authorization.clients.find(({ name, key }) => !known.has(`${name} ${key}`));
+  return stranger === undefined ? undefined : `an onion service ${service} that lets ${stranger.name} in`;
 }
 
 function hostsOf({ place, address }: AppliedService): readonly string[] {

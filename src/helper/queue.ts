@@ -10,17 +10,31 @@ export type Dispatch = (
   gone: AbortSignal,
 ) => Promise<OperationResult<OperationName>>;
 
-/** Executes one operation at a time in each queue, in the order in which they came. */
-export function createDispatch(environment: HelperEnvironment, signal: AbortSignal): Dispatch {
-  const tails = new Map<string, Promise<unknown>>();
-  return (name, input, gone) => {
-    const queue = queueOf(name);
-    const begin = (): Promise<OperationResult<OperationName>> => {
-      if (gone.aborted) throw new GatewayError(`${name} was dropped: its client left`, { code: 'Aborted' });
-      return execute(name, input, environment, signal);
-    };
-    const turn = (tails.get(queue) ?? Promise.resolve()).then(begin, begin);
+export type Queue = ReturnType<typeof queueOf>;
+export type TakeTurn = <Result>(queue: Queue, task: () => Promise<Result>) => Promise<Result>;
+
+/** One task at a time in each queue, in the order in which they came. */
+export function createQueues(): TakeTurn {
+  const tails = new Map<Queue, Promise<unknown>>();
+  return (queue, task) => {
+    const turn = (tails.get(queue) ?? Promise.resolve()).then(task, task);
     tails.set(queue, turn);
     return turn;
   };
+}
+
+/** `done` is told what was executed before the next turn begins. */
+export function createDispatch(
+  environment: HelperEnvironment,
+  takeTurn: TakeTurn,
+  signal: AbortSignal,
+  done: (name: OperationName, input: unknown) => void,
+): Dispatch {
+  return (name, input, gone) =>
+    takeTurn(queueOf(name), async () => {
+      if (gone.aborted) throw new GatewayError(`${name} was dropped: its client left`, { code: 'Aborted' });
+      const result = await execute(name, input, environment, signal);
+      done(name, input);
+      return result;
+    });
 }

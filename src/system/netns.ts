@@ -2,14 +2,14 @@ import { statfs } from 'node:fs/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { run, type Argv } from './run.ts';
 
-/** Named network namespaces, as `ip netns` keeps them. `undefined` stands for the one that we run in. */
+/** A name, as `ip netns` keeps them, or the path of any other one. `undefined` stands for the one that we run in. */
 export type Netns = string | undefined;
 
 export const NETNS_DIRECTORY = '/run/netns';
 const NSFS_MAGIC = 0x6e736673;
 
 export function netnsPath(name: string): string {
-  return `${NETNS_DIRECTORY}/${name}`;
+  return name.includes('/') ? name : `${NETNS_DIRECTORY}/${name}`;
 }
 
 /** nsenter, not `ip netns exec`: that one has private mounts, in which what a command creates vanishes with it. */

@@ -38,6 +38,10 @@ describe('what is typed arrives at the gateway', () => {
     ['service add shop --port 80 --isolation off', ['addService', { ...draft, namespace: 'host' }]],
     ['service add shop --port 80 --namespace web', ['addService', { ...draft, namespace: { name: 'web' } }]],
     [
+      'service add shop --port 80 --namespace-of container:shop_1',
+      ['addService', { ...draft, namespace: { entered: { by: 'container', value: 'shop_1' } } }],
+    ],
+    [
       'service add shop --target 10.0.0.2:80',
       ['addService', { ...draft, namespace: { target: '10.0.0.2:80' } }],
     ],
@@ -133,6 +137,7 @@ describe('answers', () => {
         address: '10.64.1.2',
         port: 80,
         target: null,
+        entered: null,
       });
     const { run } = await gateway({ place });
     const { stdout } = await run('service', 'add', 'shop', '--port', '80', '--isolation', 'off', '--no-tor');

@@ -62,6 +62,19 @@ describe('a valid file', () => {
   });
 });
 
+it('knows namespaces that somebody else made', () => {
+  const { config } = parseConfig(
+    'services:\n  a: {namespace: {name: vpn}, port: 80}\n  b: {namespace: {pid: 4711}, port: 80}\n  c: {namespace: {container: my_lnd.1}, port: 80}\n  d: {namespace: {unit: cln@main.service}, port: 80}',
+    providers,
+  );
+  expect(config?.services.map(({ place }) => place)).toEqual([
+    { type: 'entered', by: 'name', value: 'vpn' },
+    { type: 'entered', by: 'pid', value: '4711' },
+    { type: 'entered', by: 'container', value: 'my_lnd.1' },
+    { type: 'entered', by: 'unit', value: 'cln@main.service' },
+  ]);
+});
+
 describe('mistakes are named at their place, with what to change', () => {
   it.each([
     [shop('    prot: 1\n'), '4:5: services.shop.prot is not known; did you mean "port"?'],
@@ -95,7 +108,34 @@ describe('mistakes are named at their place, with what to change', () => {
       shop('    privacy: tor\n'),
       '4:5: services.shop.privacy must be one of open, hide-home-address, no-clearnet, tor-only, but is "tor"',
     ],
-    [shop('    namespace: {a: 1}\n'), '4:5: services.shop.namespace must be text, but is a section'],
+    [
+      shop('    namespace: {contaner: lnd}\n'),
+      '4:17: services.shop.namespace.contaner is not known; did you mean "container"?',
+    ],
+    [
+      shop('    namespace: {}\n'),
+      '4:5: services.shop.namespace says nothing, but names one namespace in one way; write one of name, pid, container, unit, such as namespace: { container: shop }',
+    ],
+    [
+      shop('    namespace: {pid: 1, name: a}\n'),
+      '4:5: services.shop.namespace has name and pid, but names one namespace in one way',
+    ],
+    [
+      shop('    namespace: {container: "-a"}\n'),
+      '4:17: services.shop.namespace.container: "-a" cannot be one; write the name of a container, such as lnd',
+    ],
+    [
+      shop('    namespace: {name: ../../proc/1/ns/net}\n'),
+      '4:17: services.shop.namespace.name: "../../proc/1/ns/net" cannot be one',
+    ],
+    [
+      shop('    namespace: {unit: lnd}\n'),
+      'cannot be one; write the name of a systemd service, such as lnd.service',
+    ],
+    [
+      'services:\n  a: {port: 1, namespace: {container: x}}\n  b: {port: 2, namespace: {container: x}}',
+      '3:3: services.b: the namespace of container x belongs to services.a already',
+    ],
     [
       shop('    namespace: hub\n'),
       '4:5: services.shop.namespace: the name "hub" belongs to the gateway itself',

@@ -17,6 +17,7 @@ beforeAll(async () => {
     services: {
       shop: { address: '10.64.1.2', port: 8080, place: { type: 'namespace', name: 'shop' } },
       nas: { address: '10.64.1.3', port: 9000, place: { type: 'host' } },
+      lnd: { address: '10.64.1.5', port: 9735, place: { type: 'entered', by: 'container', value: 'lnd' } },
       printer: { address: '10.64.1.4', port: 631, place: { type: 'target', host: '192.168.1.20' } },
     },
     devices: [{ publicKey: KEY, address: '10.64.8.2' }],
@@ -113,6 +114,26 @@ describe('what the applied config does not justify', () => {
       { service: 'nas', spec: { namespace: 'nas', address: '10.64.1.3', port: 9000 } },
     ],
     [
+      'entering a namespace for a service with its own',
+      'entered.ensure',
+      { service: 'shop', spec: { by: 'pid', value: '1', address: '10.64.1.2' } },
+    ],
+    [
+      'entering another container',
+      'entered.ensure',
+      { service: 'lnd', spec: { by: 'container', value: 'cln', address: '10.64.1.5' } },
+    ],
+    [
+      'entering a process of that name',
+      'entered.ensure',
+      { service: 'lnd', spec: { by: 'pid', value: '1', address: '10.64.1.5' } },
+    ],
+    [
+      'entering with another address',
+      'entered.ensure',
+      { service: 'lnd', spec: { by: 'container', value: 'lnd', address: '10.64.1.2' } },
+    ],
+    [
       'a host address for an isolated service',
       'hostService.ensure',
       { service: 'shop', spec: { address: '10.64.1.2' } },
@@ -136,13 +157,13 @@ describe('what the applied config does not justify', () => {
     ],
     [
       'an unknown peer',
-      'wireguard.setPeer',
-      { name: 'gwwg0', peer: { publicKey: OTHER_KEY, address: '10.64.8.2' }, presharedKey: KEY },
+      'wireguard.setPeers',
+      { name: 'gwwg0', peers: [{ publicKey: OTHER_KEY, address: '10.64.8.2', presharedKey: KEY }] },
     ],
     [
       "a peer with another's address",
-      'wireguard.setPeer',
-      { name: 'gwwg0', peer: { publicKey: KEY, address: '10.64.1.2' }, presharedKey: KEY },
+      'wireguard.setPeers',
+      { name: 'gwwg0', peers: [{ publicKey: KEY, address: '10.64.1.2', presharedKey: KEY }] },
     ],
     ['an onion to another port', 'tor.writeOnion', { onion: onion({ host: '10.64.1.2', port: 22 }) }],
     ['an onion to the host', 'tor.writeOnion', { onion: onion({ host: '127.0.0.1', port: 8080 }) }],
@@ -167,6 +188,11 @@ describe('what the applied config does not justify', () => {
 
 describe('what is not well formed', () => {
   const CASES: readonly (readonly [string, string, object])[] = [
+    ...['--all', '../1/ns/net', 'a/b', 'a b'].map((value): readonly [string, string, object] => [
+      `${value} as a container`,
+      'entered.ensure',
+      { service: 'lnd', spec: { by: 'container', value, address: '10.64.1.5' } },
+    ]),
     ['an option as name', 'namespace.remove', { service: '--all' }],
     ['a path as name', 'namespace.remove', { service: '../../etc' }],
     ['a newline in a name', 'namespace.remove', { service: 'shop\nlink del lo' }],

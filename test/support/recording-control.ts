@@ -29,6 +29,7 @@ export function service(name: string, changes: Partial<ServiceStatus> = {}): Ser
     kind: 'http',
     privacy: 'open',
     isolated: true,
+    entered: null,
     address: '10.64.1.2',
     port: 80,
     listening: { status: 'yes', message: 'listens on 10.64.1.2:80' },
@@ -141,6 +142,7 @@ export function place(name: string, changes: Partial<PlaceReport> = {}): PlaceRe
     address: '10.64.1.2',
     port: 80,
     target: null,
+    entered: null,
     ...changes,
   };
 }

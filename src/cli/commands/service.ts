@@ -1,6 +1,6 @@
 import type { ServiceDraft, ServiceEdit } from '../../core/config-edit.ts';
 import type { PlaceReport, UpReport } from '../../core/control.ts';
-import { KINDS, PRIVACIES } from '../../core/service.ts';
+import { ENTERED_BY, KINDS, PRIVACIES, type EnteredBy } from '../../core/service.ts';
 import type { Status } from '../../core/status.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Client } from '../client.ts';
@@ -48,6 +48,12 @@ export const serviceAdd: Command = {
     { ...ISOLATION, summary: `${ISOLATION.summary} (on)` },
     { name: 'namespace', value: 'NAME', summary: 'Name of its namespace, when not the name of the service' },
     {
+      name: 'namespace-of',
+      value: 'KIND:NAME',
+      completion: ENTERED_BY.map((by) => `${by}:`),
+      summary: 'It runs in a namespace that exists: container:lnd, unit:lnd.service, pid:4711, name:vpn',
+    },
+    {
       name: 'target',
       value: 'A:P',
       summary: 'It runs on another machine, at this address and port; not isolated',
@@ -66,6 +72,7 @@ export const serviceAdd: Command = {
   examples: [
     'gateway service add shop --port 8080',
     'gateway service add lnd --port 8080 --kind lnd --no-tor --via wireguard',
+    'gateway service add lnd --port 8080 --kind lnd --namespace-of container:lnd',
     'gateway service add printer --target 192.168.1.20:631',
   ],
   run: async (input, context) => {
@@ -114,10 +121,12 @@ function draftOf(input: Input): ServiceDraft {
 function placeOf(input: Input): Pick<ServiceDraft, 'port' | 'namespace'> {
   const target = input.text('target');
   const namespace = input.text('namespace');
+  const entered = input.text('namespace-of');
   const isIsolated = isolationOf(input) ?? true;
-  if ([target, namespace, isIsolated ? undefined : 'off'].filter((said) => said !== undefined).length > 1) {
+  const said = [target, namespace, entered, isIsolated ? undefined : 'off'];
+  if (said.filter((each) => each !== undefined).length > 1) {
     throw new UsageError(
-      '--target, --namespace and --isolation off exclude each other',
+      '--target, --namespace, --namespace-of and --isolation off exclude each other',
       'choose one of them',
     );
   }
@@ -125,10 +134,23 @@ function placeOf(input: Input): Pick<ServiceDraft, 'port' | 'namespace'> {
   if (target !== undefined) return { port: targetPort(target, port), namespace: { target } };
   if (port === undefined)
     throw new UsageError('--port is missing', 'write --port and the TCP port it listens on');
+  if (entered !== undefined) {
+    return { port: wholeNumber(port, '--port', 1, 65535), namespace: { entered: enteredOf(entered) } };
+  }
   return {
     port: wholeNumber(port, '--port', 1, 65535),
     namespace: namespace === undefined ? (isIsolated ? 'own' : 'host') : { name: namespace },
   };
+}
+
+function enteredOf(typed: string): { by: EnteredBy; value: string } {
+  const colon = typed.indexOf(':');
+  const by = ENTERED_BY.find((each) => each === typed.slice(0, colon));
+  if (by !== undefined && colon < typed.length - 1) return { by, value: typed.slice(colon + 1) };
+  throw new UsageError(
+    `--namespace-of is "${typed}"`,
+    `write one of ${ENTERED_BY.join(', ')}, a colon and which: container:lnd`,
+  );
 }
 
 function targetPort(target: string, port: string | undefined): number {

@@ -18,6 +18,11 @@ async function ensure(key: string, spec: Spec, { network, ports, signal }: Conte
       await helper.call('namespace.ensure', { network, service, spec: { namespace, address, port } }, signal);
       return;
     }
+    case 'entered': {
+      const { by, value, address } = spec;
+      await helper.call('entered.ensure', { network, service, spec: { by, value, address } }, signal);
+      return;
+    }
     case 'hostService': {
       const { address } = spec;
       await helper.call('hostService.ensure', { network, service, spec: { address } }, signal);
@@ -37,6 +42,9 @@ async function remove(key: string, spec: Spec, { network, ports, signal }: Conte
       return;
     case 'namespace':
       await helper.call('namespace.remove', { network, service }, signal);
+      return;
+    case 'entered':
+      await helper.call('entered.remove', { network, service }, signal);
       return;
     case 'hostService':
       await helper.call('hostService.remove', { network, service }, signal);

@@ -8,6 +8,7 @@ import type { Spec } from './spec.ts';
  *   place       | resource            | flows
  *   ------------+---------------------+------
  *   namespace   | namespace:<service> | yes
+ *   entered     | entered:<service>   | yes
  *   host        | hostService:<service> | yes
  *   target      | hostService:<service> | from WireGuard only; neither when no device may reach it: tor dials it itself
  *
@@ -52,6 +53,10 @@ function allowedOf(services: readonly Service[], wants: readonly Want[]): AllowW
 function placeOf({ name, place, address, port }: Service, isNeeded: boolean): Resource<Spec>[] {
   const neededBy = [name];
   if (place.type === 'target' && !isNeeded) return [];
+  if (place.type === 'entered') {
+    const { by, value } = place;
+    return [{ key: `entered:${name}`, spec: { type: 'entered', by, value, address }, neededBy }];
+  }
   if (place.type !== 'namespace')
     return [{ key: `hostService:${name}`, spec: { type: 'hostService', address }, neededBy }];
   const spec = { type: 'namespace', namespace: place.name, address, port } as const;

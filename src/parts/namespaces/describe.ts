@@ -1,5 +1,6 @@
 import type { Change } from '../../core/contract.ts';
 import type { Flow } from '../../core/operations.ts';
+import { enteredText } from '../../core/service.ts';
 import { nameIn } from './apply.ts';
 import type { FlowsSpec, Spec } from './spec.ts';
 
@@ -13,6 +14,10 @@ export function describe(change: Change<Spec>): string {
       return `${verb} the hub that joins services, devices and the host (${spec.prefix}-hub, ${spec.pool})`;
     case 'namespace':
       return namespaceSentence(change, nameIn(key), spec);
+    case 'entered':
+      return change.op === 'delete'
+        ? `take our interface out of the namespace of ${enteredText(spec)}`
+        : `put an interface for ${nameIn(key)} with ${spec.address} into the namespace of ${enteredText(spec)}`;
     case 'hostService':
       return change.op === 'delete'
         ? `take address ${spec.address} of ${nameIn(key)} off the host`

@@ -1,4 +1,5 @@
 import type { Context, Observed } from '../../core/contract.ts';
+import { enteredText } from '../../core/service.ts';
 import type { Spec } from './spec.ts';
 
 export async function observe({ network, ports, signal }: Context): Promise<Observed<Spec>[]> {
@@ -15,6 +16,10 @@ export async function observe({ network, ports, signal }: Context): Promise<Obse
       facts,
       ...renewOf(rest),
     });
+  }
+  for (const { service, spec, ...rest } of seen.entered) {
+    const facts = { namespace: enteredText(spec) };
+    observed.push({ key: `entered:${service}`, spec: { type: 'entered', ...spec }, facts, ...renewOf(rest) });
   }
   for (const { service, spec, ...rest } of seen.hostServices) {
     observed.push({

@@ -14,6 +14,7 @@ const PEER_KEY = encodeKey(bytes(1));
 const WORLD: OperationResult<'observe'> = {
   hub: { flows: [{ via: 'gwwg0', source: '10.64.8.2', address: '10.64.1.2', protocol: 'tcp', port: 80 }] },
   namespaces: [],
+  entered: [],
   hostServices: [],
   wireguard: [
     {
