@@ -29,11 +29,12 @@ async function existing(key: string, { ports }: Context): Promise<Secret<Uint8Ar
 async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, context: Context): Promise<void> {
   const { network, ports, signal } = context;
   const { publicKey, hostname } = deriveOnionKey(secret, ports.crypto);
-  const { service, virtualPort, target } = spec;
+  const { service, virtualPort, target, proofOfWork } = spec;
   const onion = {
     service,
     virtualPort,
     target,
+    proofOfWork,
     secretKey: base64(secret.reveal()),
     publicKey: base64(publicKey),
     hostname,

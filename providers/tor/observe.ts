@@ -18,12 +18,12 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
 }
 
 async function observeOnion(onion: SeenOnion, { ports }: Context): Promise<Observed<Spec>> {
-  const { service, virtualPort, target, hostname } = onion;
+  const { service, virtualPort, target, proofOfWork, hostname } = onion;
   const trouble = (await keyTrouble(onion, ports)) ?? filesTrouble(onion);
   const isUploaded = ports.tor.uploaded().has(hostname.replace(/\.onion$/, ''));
   return {
     key: onionKey(service),
-    spec: { type: 'onion', service, virtualPort, target },
+    spec: { type: 'onion', service, virtualPort, target, proofOfWork },
     facts: {
       address: hostname,
       uploaded: isUploaded,

@@ -16,8 +16,14 @@ export interface ProcessResource {
 
 export type Spec = OnionResource | ProcessResource;
 
-/** `expose.tor` has no options yet. */
-export const Options = z.strictObject({});
+export const Options = z.strictObject({
+  proofOfWork: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'Visitors solve puzzles while the service is flooded. `off`: a limit of new visitors a second instead.',
+    ),
+});
 export type Options = z.infer<typeof Options>;
 
 /** `tor:` has no settings yet; torrc lines of the owner's own are in `torrc.d/*.conf`. */

@@ -31,7 +31,7 @@ export async function writeOnionFiles(
   directory: TorDirectory,
   { tor }: HelperEnvironment,
 ): Promise<void> {
-  const { service, virtualPort, target } = onion;
+  const { service, virtualPort, proofOfWork, target } = onion;
   const secret = Buffer.from(onion.secretKey, 'base64');
   const publicKey = Buffer.from(onion.publicKey, 'base64');
   requireMatch(onion, secret, publicKey);
@@ -43,7 +43,7 @@ export async function writeOnionFiles(
     ['hs_ed25519_secret_key', renderSecretKeyFile(secret)],
   ];
   for (const [name, content] of files) await replace(join(path, name), content, { mode: 0o600, owner: tor });
-  const spec: OnionSpec = { service, virtualPort, target };
+  const spec: OnionSpec = { service, virtualPort, proofOfWork, target };
   await replace(markOf(directory, service), Buffer.from(`${JSON.stringify(spec)}\n`), { mode: 0o600 });
 }
 

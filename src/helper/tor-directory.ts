@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { HelperEnvironment } from './environment.ts';
 import { ensureOwned, openOwned } from './owned-directory.ts';
+import { currentProgram, lookAtProgram } from './tor-program.ts';
 import type { TorrcPlace } from './torrc.ts';
 
 /**
@@ -24,6 +25,7 @@ export async function inTorDirectory<Result>(
   work: (directory: TorDirectory) => Promise<Result>,
 ): Promise<Result> {
   const { paths, tor } = environment;
+  await lookAtProgram(environment);
   const root = { uid: process.getuid?.() ?? 0, gid: tor.gid };
   const top = await openOwned(paths.torState, root, 0o750);
   try {
@@ -49,5 +51,6 @@ export function torrcPlace({ paths }: HelperEnvironment): TorrcPlace {
     controlSocket: paths.torControl,
     socksSocket: paths.torSocks,
     onionDirectory: (service) => join(paths.torState, 'onions', service),
+    hasProofOfWork: currentProgram().hasProofOfWork,
   };
 }

@@ -16,14 +16,21 @@ export interface TorProgram {
 }
 
 const NONE: TorProgram = { version: undefined, hasProofOfWork: false };
-let known: { readonly id: string; readonly program: TorProgram } | undefined;
+let known: { readonly id: string | undefined; readonly program: TorProgram } | undefined;
 
-/** Asked again only when the file is another one: it is wanted at every pass. */
-export async function torProgram(environment: HelperEnvironment, signal: AbortSignal): Promise<TorProgram> {
+const TIMEOUT_MS = 5000;
+
+/** Before each operation on tor: asked again only when the file is another one. */
+export async function lookAtProgram(environment: HelperEnvironment): Promise<void> {
   const id = await identityOnPath('tor');
-  if (id === undefined) return NONE;
-  if (known?.id !== id) known = { id, program: await ask(environment, signal) };
-  return known.program;
+  if (known?.id === id) return;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  known = { id, program: id === undefined ? NONE : await ask(environment, signal) };
+}
+
+/** As it was when the operation began. */
+export function currentProgram(): TorProgram {
+  return known?.program ?? NONE;
 }
 
 async function ask({ tor, log }: HelperEnvironment, signal: AbortSignal): Promise<TorProgram> {

@@ -12,7 +12,7 @@ import { askTor, giveTor } from './tor-control.ts';
 import { readPlain } from './owned-directory.ts';
 import { inTorDirectory, torrcPlace, type TorDirectory } from './tor-directory.ts';
 import { complaintOf, endTor, findTor, startTor, torArguments } from './tor-process.ts';
-import { torProgram } from './tor-program.ts';
+import { currentProgram } from './tor-program.ts';
 import { asUser } from './run-as.ts';
 import { parseTorrc, renderTorrc, type Left, type Torrc } from './torrc.ts';
 
@@ -38,11 +38,11 @@ export const writeTor: Handler<'tor.write'> = ({ torrc }, environment, signal) =
 
 export const observeTor: Handler<'tor.observe'> = (_input, environment, signal) =>
   inTorDirectory(environment, async (directory) => {
-    const [torrc, onions, seen, { version }] = await Promise.all([
+    const { version } = currentProgram();
+    const [torrc, onions, seen] = await Promise.all([
       readTorrc(directory, environment),
       readOnions(directory),
       observeProcess(environment, signal),
-      torProgram(environment, signal),
     ]);
     return {
       ...seen,

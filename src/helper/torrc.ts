@@ -9,6 +9,8 @@ export interface TorrcPlace {
   readonly controlSocket: string;
   readonly socksSocket: string;
   readonly onionDirectory: (service: string) => string;
+  /** The program knows the options of the proof-of-work defence; to one built without they are errors. */
+  readonly hasProofOfWork: boolean;
 }
 
 export interface Left {
@@ -29,6 +31,12 @@ const LEFT = '# left out: ';
 const CONTACT = 'ContactInfo gateway ';
 /** One visitor's circuit; a browser opens some dozens. Without a limit one circuit can take every file descriptor. */
 const STREAMS_PER_CIRCUIT = 256;
+
+/**
+ * Without puzzles the introduction points let 25 visitors a second through (200 at once). Never both: they would drop
+ * visitors who have paid, before tor sees what they paid.
+ */
+const RATE_LIMIT = 'HiddenServiceEnableIntroDoSDefense 1';
 
 /** The torrc as text. Pure: the same input gives the same bytes. */
 export function renderTorrc(
@@ -54,7 +62,7 @@ export function renderTorrc(
     ...bindLines(asked),
     ...asked.onions
       .filter(({ service }) => !leftOut.has(service))
-      .flatMap((onion) => onionLines(onion, place.onionDirectory(onion.service))),
+      .flatMap((onion) => onionLines(onion, place)),
     ...(own.length === 0 ? [] : ['# from torrc.d/', ...own]),
     '',
   ].join('\n');
@@ -84,13 +92,14 @@ export function withoutComments(text: string): string {
     .join('\n');
 }
 
-function onionLines({ virtualPort, target }: OnionSpec, directory: string): string[] {
+function onionLines({ service, virtualPort, target, proofOfWork }: OnionSpec, place: TorrcPlace): string[] {
   const host = target.host.includes(':') ? `[${target.host}]` : target.host;
   return [
-    `HiddenServiceDir ${quote(directory)}`,
+    `HiddenServiceDir ${quote(place.onionDirectory(service))}`,
     'HiddenServiceVersion 3',
     `HiddenServicePort ${virtualPort} ${host}:${target.port}`,
     `HiddenServiceMaxStreams ${STREAMS_PER_CIRCUIT}`,
+    proofOfWork && place.hasProofOfWork ? 'HiddenServicePoWDefensesEnabled 1' : RATE_LIMIT,
   ];
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { OnionFiles } from '../../src/core/operations.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+import { createTorPort } from '../../src/system/tor.ts';
 import { onionAddress } from '../../src/wire/onion.ts';
 import { type Gateway, startGateway } from '../support/gateway-machine.ts';
 import { type Machine, startMachine, until } from '../support/machine.ts';
@@ -36,7 +37,8 @@ function onion(service: string): OnionFiles {
 }
 
 function spec(service: string) {
-  return { service, virtualPort: 80, target: { host: ADDRESSES[service] ?? '', port: 8080 } };
+  const target = { host: ADDRESSES[service] ?? '', port: 8080 };
+  return { service, virtualPort: 80, target, proofOfWork: true };
 }
 
 const write = (...services: string[]) =>
@@ -134,6 +136,42 @@ it('takes a change into the running process, which goes on', async () => {
   expect(await load()).toEqual({ started: false, left: [] });
   expect(await torPid()).toBe(pid);
   expect((await observe()).torrc?.onions).toEqual([spec('blog')]);
+});
+
+it('gives tor the proof-of-work defence and the limit of streams, and takes the defence away while it runs', async () => {
+  const port = createTorPort({
+    controlSocket: machine.outside(paths.torControl),
+    socksSocket: machine.outside(paths.torSocks),
+  });
+  const options = () => port.command('GETCONF HiddenServiceOptions', AbortSignal.timeout(5000));
+  await publish('shop');
+  const pid = await torPid();
+  expect(await options()).toEqual(
+    expect.arrayContaining(['HiddenServicePoWDefensesEnabled=1', 'HiddenServiceMaxStreams=256']),
+  );
+  const off = { ...spec('shop'), proofOfWork: false };
+  const { network } = gateway;
+  await gateway.call('tor.write', { torrc: { source: network.tor, pool: network.pool, onions: [off] } });
+  await load();
+  expect(await options()).toContain('HiddenServiceEnableIntroDoSDefense=1');
+  expect(await options()).not.toContain('HiddenServicePoWDefensesEnabled=1');
+  expect(await torPid()).toBe(pid);
+  await port.close();
+});
+
+it('writes no option of a defence that the tor of this machine was built without', async () => {
+  const real = await machine.sh('sh', '-c', 'command -v tor');
+  const program = machine.outside('/run/bin/tor');
+  await mkdir(machine.outside('/run/bin'), { recursive: true });
+  const script = `#!/bin/sh\n[ "$1" = --list-modules ] && echo 'pow: no' && exit\nexec ${real} "$@"\n`;
+  await writeFile(program, script, { mode: 0o755 });
+  try {
+    await publish('shop');
+    expect(await readFile(torrcFile(), 'utf8')).not.toContain('PoW');
+  } finally {
+    await rm(program);
+  }
+  expect((await observe()).torrc).toBeUndefined();
 });
 
 it('says that what it wrote is not loaded yet, when it is cut short in between', async () => {

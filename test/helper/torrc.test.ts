@@ -14,6 +14,7 @@ const PLACE: TorrcPlace = {
   controlSocket: '/run/tor/control.sock',
   socksSocket: '/run/tor/socks.sock',
   onionDirectory: (service) => `/lib/tor/onions/${service}`,
+  hasProofOfWork: true,
 };
 const asked = (...hosts: string[]): TorrcSpec => ({
   source: '10.64.0.3',
@@ -22,6 +23,7 @@ const asked = (...hosts: string[]): TorrcSpec => ({
     service: `s${index}`,
     virtualPort: 80,
     target: { host, port: 8080 },
+    proofOfWork: true,
   })),
 });
 
@@ -53,6 +55,16 @@ it('binds tor to its own address, unless a target is outside pool and machine', 
     renderTorrc(asked(...hosts), [], [], PLACE).includes('OutboundBindAddressExit 10.64.0.3');
   expect(binds('10.64.1.2', '127.0.0.1')).toBe(true);
   expect(binds('10.64.1.2', '192.168.1.20')).toBe(false);
+});
+
+it('defends by puzzles or by a limit, never by both, and only by what this tor was built with', () => {
+  const [pow, limit] = ['HiddenServicePoWDefensesEnabled 1', 'HiddenServiceEnableIntroDoSDefense 1'];
+  const spec = asked('10.64.1.2');
+  const off = { ...spec, onions: spec.onions.map((onion) => ({ ...onion, proofOfWork: false })) };
+  const has = (text: string): boolean[] => [text.includes(pow), text.includes(limit)];
+  expect(has(renderTorrc(spec, [], [], PLACE))).toEqual([true, false]);
+  expect(has(renderTorrc(off, [], [], PLACE))).toEqual([false, true]);
+  expect(has(renderTorrc(spec, [], [], { ...PLACE, hasProofOfWork: false }))).toEqual([false, true]);
 });
 
 it('gives the control port no comments, and brackets to IPv6', () => {

@@ -25,7 +25,7 @@ const service = (name: string, change: Partial<Service> = {}): Service => ({
 });
 const exposed = (name: string, change: Partial<Service> = {}): Exposure<Options> => ({
   service: service(name, change),
-  options: {},
+  options: { proofOfWork: 'on' },
 });
 const compile = (...exposures: Exposure<Options>[]) =>
   tor.compile({
@@ -41,7 +41,7 @@ const compile = (...exposures: Exposure<Options>[]) =>
 const target = { host: '10.64.1.2', port: 8080 };
 const onion = (facts: Record<string, Fact> = {}): Observed<Spec> => ({
   key: 'onion:shop',
-  spec: { type: 'onion', service: 'shop', virtualPort: 80, target },
+  spec: { type: 'onion', service: 'shop', virtualPort: 80, target, proofOfWork: true },
   facts: { address: HOSTNAME, uploaded: false, ...facts },
 });
 const process = (facts: Record<string, Fact>): Observed<Spec> => ({
@@ -72,6 +72,15 @@ describe('compile', () => {
       exposed('c', { kind: 'ssh', port: 22 }),
     ).resources.map(({ spec }) => (spec.type === 'onion' ? spec.virtualPort : 0));
     expect(ports).toEqual([80, 8080, 22, 0]);
+  });
+
+  it('defends every onion by proof of work, unless the owner says off', () => {
+    const off = { ...exposed('b'), options: { proofOfWork: 'off' } } as const;
+    const defended = compile(exposed('a'), off).resources.flatMap(({ spec }) =>
+      spec.type === 'onion' ? [spec.proofOfWork] : [],
+    );
+    expect(defended).toEqual([true, false]);
+    expect(tor.options.parse({})).toEqual({ proofOfWork: 'on' });
   });
 
   it('asks the hub to let tor in only where the hub stands in between', () => {

@@ -63,7 +63,7 @@ it('names the old tor where it does not get on, before anybody looks elsewhere',
   };
   const facts = { running: true, bootstrap: 30, summary: 'Loading', notice: 'tor 0.4.7.16 is too old' };
   const process = { key: 'process:tor', spec: { type: 'process', torrc: undefined }, facts } as const;
-  expect(tor.published({ service, options: {} }, [process]).message).toMatch(
+  expect(tor.published({ service, options: { proofOfWork: 'on' } }, [process]).message).toMatch(
     /30 %.*tor 0\.4\.7\.16 is too old/,
   );
 });
