@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/told.ts'],
     pool: 'forks',
     maxWorkers: 3,
     testTimeout: 20_000,

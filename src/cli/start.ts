@@ -19,7 +19,10 @@ export const USERADD: Readonly<Record<string, string>> = {
     'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin --groups gateway-tor gateway',
 };
 
-/** Starts helper and daemon as processes of their own that outlive this command, and waits until the API answers. */
+/**
+ * Starts what does not run of helper and daemon, as processes of their own that outlive this command, and waits until
+ * they answer.
+ */
 export async function startGateway(context: Context, root: string | undefined): Promise<Client> {
   const directories = directoriesIn(root);
   const paths = pathsOf(directories);
@@ -38,6 +41,7 @@ export async function startGateway(context: Context, root: string | undefined): 
     await writeFile(paths.helperPid, `${pid}\n`, { mode: 0o644 });
     await waitUntilAnswered('helper', paths.helperSocket, pid, paths.logs, context);
   }
+  if (await isAnswered(paths.apiSocket)) return createClient(paths.apiSocket);
   context.progress('starting the daemon');
   const pid = await spawnPart(['daemon', ...PATIENT], root, paths.logs, AS_GATEWAY);
   await waitUntilAnswered('daemon', paths.apiSocket, pid, paths.logs, context);

@@ -145,7 +145,7 @@ function unreachable(socketPath: string, cause: unknown): GatewayError {
           : messageOf(cause);
   return new GatewayError(`the helper does not answer on ${socketPath}: ${why}`, {
     code: 'HelperUnreachable',
-    hint: 'start it as root: gateway helper (or systemctl start gateway-helper); what runs keeps running meanwhile',
+    hint: 'start it: sudo gateway up (or systemctl start gateway-helper); ways in that are open stay open meanwhile',
     cause,
   });
 }

@@ -251,7 +251,7 @@ it('is found again by the daemon after a restart', async () => {
   await gateway.kill();
   await expect(gateway.call('observe', {})).rejects.toMatchObject({
     code: 'HelperUnreachable',
-    hint: expect.stringContaining('gateway helper') as string,
+    hint: expect.stringContaining('gateway up') as string,
   });
   await gateway.restart();
   await gateway.call('observe', {});

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Argv, run } from '../../src/system/run.ts';
+import { keepWhatItTells } from './told.ts';
 
 /**
  * A machine of its own for a test: fresh network, mount and process namespaces, its own /run and /etc. The real one is
@@ -77,7 +78,11 @@ export async function startMachine(): Promise<Machine> {
       const signal = AbortSignal.timeout(20_000);
       return (await run(['nsenter', ...enter, ...argv], { signal, env })).stdout.trim();
     },
-    start: (...argv) => spawn('nsenter', [...enter, ...argv], { env, stdio: ['ignore', 'pipe', 'inherit'] }),
+    start: (...argv) => {
+      const child = spawn('nsenter', [...enter, ...argv], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      keepWhatItTells(child);
+      return child;
+    },
     stop: async () => {
       const ended = once(holder, 'exit');
       holder.stdin?.end();

@@ -49,18 +49,21 @@ export const down: Command = {
   },
 };
 
-/** The gateway that answers, or one that was started. */
+/** The gateway that answers, whole: what does not run of it is started. */
 async function running(context: Context): Promise<Client> {
+  const { root, socket, signal } = context;
   const client = await context.client();
   try {
-    await client.get('/v1/generations', context.signal);
-    return client;
+    await client.get('/v1/generations', signal);
+    // Only root can start the helper; others are told by the daemon what it lacks.
+    const isOurs = socket === undefined && client.socket === pathsOf(directoriesIn(root)).apiSocket;
+    if (!isOurs || process.geteuid?.() !== 0) return client;
   } catch (error) {
     const isGone = error instanceof GatewayError && error.code === 'DaemonUnreachable';
-    if (!isGone || context.socket !== undefined) throw error;
+    if (!isGone || socket !== undefined) throw error;
   }
   const { startGateway } = await import('../start.ts');
-  return await startGateway(context, context.root);
+  return await startGateway(context, root);
 }
 
 export const daemon: Command = {
