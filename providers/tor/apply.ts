@@ -69,7 +69,8 @@ export function describe(change: Change<Spec>): string {
 function describeProcess(op: Change['op'], { torrc }: ProcessResource): string {
   if (op === 'delete') return 'stop tor: no service needs it';
   const count = torrc?.onions.length ?? 0;
-  const onions = `${count} onion ${count === 1 ? 'service' : 'services'}`;
+  const wayOut = torrc?.isWayOut === true ? ', as the way out of services' : '';
+  const onions = `${count} onion ${count === 1 ? 'service' : 'services'}${wayOut}`;
   return op === 'create' ? `start tor with ${onions}` : `have tor running with ${onions}`;
 }
 

@@ -5,7 +5,7 @@ import type * as control from '../core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
 import { JournalEvent } from '../core/events.ts';
 import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
-import { ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
+import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
 import { DeviceStatus, Status } from '../core/status.ts';
 
 /**
@@ -42,6 +42,7 @@ export const ServiceDraft = z
     port: Port,
     kind: z.enum(KINDS),
     privacy: z.enum(PRIVACIES),
+    egress: z.enum(EGRESSES).optional(),
     namespace: z.union([
       z.enum(['own', 'host']),
       z.strictObject({ name: Name }),
@@ -61,6 +62,7 @@ export const ServiceEdit = z
     port: Port.optional(),
     kind: z.enum(KINDS).optional(),
     privacy: z.enum(PRIVACIES).optional(),
+    egress: z.enum(EGRESSES).optional(),
     isolated: z.boolean().optional(),
   })
   .meta({ id: 'ServiceEdit' }) satisfies z.ZodType<edits.ServiceEdit>;

@@ -12,6 +12,8 @@ export const AppliedService = z.object({
   /** Its address in the pool. */
   address: z.ipv4(),
   port: z.int().min(1).max(65535),
+  /** How it leaves; absent: not at all. */
+  egress: z.enum(['tor', 'direct']).optional(),
   place: z.discriminatedUnion('type', [
     z.object({ type: z.literal('namespace'), name: z.string() }),
     EnteredPlace.extend({ type: z.literal('entered') }),

@@ -1,7 +1,7 @@
 import { drop, put, valueAt } from './config-splice.ts';
 import { GatewayError } from './errors.ts';
 import { formatEndpoint, parseEndpoint } from './inet.ts';
-import type { EnteredBy, Privacy, ServiceKind } from './service.ts';
+import type { Egress, EnteredBy, Privacy, ServiceKind } from './service.ts';
 
 /** A service as `gateway service add` describes it. */
 export interface ServiceDraft {
@@ -9,6 +9,8 @@ export interface ServiceDraft {
   readonly port: number;
   readonly kind: ServiceKind;
   readonly privacy: Privacy;
+  /** Left out: none. */
+  readonly egress?: Egress | undefined;
   /** `own`: a namespace named like the service. */
   readonly namespace:
     | 'own'
@@ -25,6 +27,7 @@ export interface ServiceEdit {
   readonly port?: number | undefined;
   readonly kind?: ServiceKind | undefined;
   readonly privacy?: Privacy | undefined;
+  readonly egress?: Egress | undefined;
   readonly isolated?: boolean | undefined;
 }
 
@@ -44,6 +47,7 @@ export function addService(text: string, draft: ServiceDraft): string {
     ...placeOf(draft),
     kind: draft.kind,
     privacy: draft.privacy,
+    ...(draft.egress === undefined ? {} : { egress: draft.egress }),
     ...(Object.keys(draft.expose).length === 0 ? {} : { expose: draft.expose }),
   });
 }
@@ -63,7 +67,7 @@ function placeOf({ namespace, port }: ServiceDraft): Record<string, unknown> {
 export function setService(text: string, name: string, edit: ServiceEdit): string {
   requireService(text, name);
   let edited = text;
-  for (const key of ['kind', 'privacy'] as const) {
+  for (const key of ['kind', 'privacy', 'egress'] as const) {
     if (edit[key] !== undefined) edited = put(edited, ['services', name, key], edit[key]);
   }
   if (edit.port !== undefined) edited = setPort(edited, name, edit.port);

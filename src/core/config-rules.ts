@@ -134,6 +134,16 @@ function isNoHost(host: string): boolean {
   return MULTICAST_AND_ABOVE !== undefined && isInRange(value, MULTICAST_AND_ABOVE);
 }
 
+/** Nobody can hold in what has no namespace of its own. */
+export function egressFault(name: string, { egress }: FileService, place: Place): Fault | undefined {
+  if (egress === 'none' || place.type === 'namespace') return undefined;
+  return {
+    path: ['services', name, 'egress'],
+    message: `services.${name}.egress: ${name} has no network namespace of its own, so what it reaches is not the gateway's to say`,
+    hint: 'remove the line egress, or let the service have a namespace of its own',
+  };
+}
+
 /** A public block would hide a part of the internet from everything here. */
 export function poolFault(pool: string | undefined): Fault | undefined {
   if (pool === undefined) return undefined;

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { NAME } from './name.ts';
-import { KINDS, PRIVACIES, type Place, type Privacy, type ServiceKind } from './service.ts';
+import {
+  EGRESSES,
+  KINDS,
+  PRIVACIES,
+  type Egress,
+  type Place,
+  type Privacy,
+  type ServiceKind,
+} from './service.ts';
 
 /** What the config needs to know of a provider; every `Provider` is one. `settings` must accept `{}` if it can. */
 export interface ProviderSchema {
@@ -17,6 +25,8 @@ export interface ConfigService {
   readonly port: number;
   readonly kind: ServiceKind;
   readonly privacy: Privacy;
+  /** Absent: none. */
+  readonly egress?: Exclude<Egress, 'none'>;
   /** Options by provider id, as the provider's schema parsed them. */
   readonly expose: Readonly<Record<string, unknown>>;
   /** Provider ids, first choice first; each of them is in `expose`. */
@@ -74,6 +84,12 @@ function serviceSchema(providers: readonly ProviderSchema[]) {
       .enum(PRIVACIES)
       .default('open')
       .describe('What the ways in may show of the home; a way that shows more is refused.'),
+    egress: z
+      .enum(EGRESSES)
+      .default('none')
+      .describe(
+        'What the service may reach by itself: nothing, the internet through Tor, or the internet directly, which shows it the address of the home. Never this machine, its LAN or another service.',
+      ),
     expose: z.strictObject(options).prefault({}).describe('Ways in: provider and its options.'),
     fallback: z
       .array(z.string())

@@ -1,4 +1,5 @@
 import {
+  egressFault,
   fallbackFaults,
   placeOf,
   poolFault,
@@ -101,7 +102,11 @@ function readServices(services: Readonly<Record<string, FileService>>): {
     const reserved = reservedFault(name);
     faults.push(...(reserved === undefined ? [] : [reserved]), ...fallbackFaults(name, service));
     if ('fault' in found) faults.push(found.fault);
-    else read.push({ name, ...found, ...rest(service) });
+    else {
+      const wrong = egressFault(name, service, found.place);
+      if (wrong !== undefined) faults.push(wrong);
+      read.push({ name, ...found, ...rest(service) });
+    }
   }
   return { services: read, faults: [...faults, ...sharedPlaceFaults(read)] };
 }
@@ -109,10 +114,11 @@ function readServices(services: Readonly<Record<string, FileService>>): {
 function rest({
   kind,
   privacy,
+  egress,
   expose,
   fallback,
 }: FileService): Omit<ConfigService, 'name' | 'place' | 'port'> {
-  return { kind, privacy, expose, fallback };
+  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), expose, fallback };
 }
 
 /** A section that is left out is read as an empty one, for its defaults; a fault in that counts only when it is used. */

@@ -2,7 +2,7 @@ import { allocateAll, serviceRange } from './allocate.ts';
 import type { Config, ConfigService } from './config-schema.ts';
 import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
 import { canonical } from './plan.ts';
-import { privacyProblem } from './privacy.ts';
+import { egressProblem, privacyProblem } from './privacy.ts';
 import type { Device, Network, Service } from './service.ts';
 import type { Ledgers } from './state.ts';
 
@@ -105,6 +105,8 @@ function assemble(
   });
   const problems = [
     ...placed.problems,
+    // What a service may not reach does not close its ways in.
+    ...input.config.services.flatMap((service) => egressProblem(service) ?? []),
     ...requested.flatMap((exposure) => exposure.problem ?? []),
     ...compiled.flatMap(({ result }) => result.problems),
   ];
@@ -148,10 +150,13 @@ function placeServices({ config, ledger, network }: DesiredInput): Placed {
   };
 }
 
-function serviceAt({ name, kind, privacy, port, place }: ConfigService, address: string): Service {
+function serviceAt(service: ConfigService, address: string): Service {
+  const { name, kind, privacy, port, place } = service;
+  const isLetOut = service.egress !== undefined && egressProblem(service) === undefined;
+  const egress = isLetOut ? { egress: service.egress } : {};
   const target = place.type === 'target' ? place.host : '';
   const dial = { namespace: address, entered: address, host: '127.0.0.1', target };
-  return { name, kind, privacy, port, place, address, dial: { host: dial[place.type], port } };
+  return { name, kind, privacy, port, place, ...egress, address, dial: { host: dial[place.type], port } };
 }
 
 /** Every way that the config asks for; the ones that the privacy rule forbids carry that problem. */

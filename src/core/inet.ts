@@ -60,7 +60,7 @@ export function overlaps(a: AddressRange, b: AddressRange): boolean {
 }
 
 /** Blocks of which no address is one host on the internet (IANA special-purpose registry, RFC 6890 and later). */
-const NOT_PUBLIC: readonly Cidr[] = [
+export const NOT_PUBLIC: readonly string[] = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -75,12 +75,13 @@ const NOT_PUBLIC: readonly Cidr[] = [
   '198.51.100.0/24',
   '203.0.113.0/24',
   '224.0.0.0/3',
-].flatMap((text) => parseCidr(text) ?? []);
+];
+const NOT_PUBLIC_BLOCKS: readonly Cidr[] = NOT_PUBLIC.flatMap((text) => parseCidr(text) ?? []);
 
 /** An IPv4 address of one host on the public internet: not private, shared (CGNAT), multicast, documentation … */
 export function isPublicUnicast(address: string): boolean {
   const value = parseIpv4(address);
-  return value !== undefined && !NOT_PUBLIC.some((block) => isInRange(value, block));
+  return value !== undefined && !NOT_PUBLIC_BLOCKS.some((block) => isInRange(value, block));
 }
 
 const PRIVATE: readonly Cidr[] = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].flatMap(

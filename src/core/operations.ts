@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EGRESS_OPERATIONS } from './egress.ts';
 import { ENTERED_OPERATIONS, EnteredSpec } from './entered.ts';
 import { NetworkSpec } from './network-spec.ts';
 
@@ -19,7 +20,13 @@ const Endpoint = z.string().regex(/^[A-Za-z0-9.:[\]-]{3,200}$/);
 const Base64 = z.string().regex(/^[A-Za-z0-9+/]+=*$/);
 
 /** One service's namespace (named `<prefix>-<namespace>`) and link to the hub. `port` is the only one that is let in. */
-export const NamespaceSpec = z.strictObject({ namespace: Name, address: Ipv4, port: PortNumber });
+export const NamespaceSpec = z.strictObject({
+  namespace: Name,
+  address: Ipv4,
+  port: PortNumber,
+  /** What its own wall and its name server are made for; absent: nothing is let out. */
+  egress: z.enum(['tor', 'direct']).optional(),
+});
 export type NamespaceSpec = z.infer<typeof NamespaceSpec>;
 
 /** A service on the host's own network: its pool address lives on the host's side of the link to the hub. */
@@ -110,6 +117,8 @@ export const TorrcSpec = z.strictObject({
   pool: z.cidrv4(),
   /** Sorted by service. */
   onions: z.array(OnionSpec),
+  /** Services leave through it: on `source`, it takes connections and name queries that are redirected to it. */
+  isWayOut: z.literal(true).optional(),
 });
 export type TorrcSpec = z.infer<typeof TorrcSpec>;
 
@@ -280,6 +289,7 @@ export const OPERATIONS = {
   'edge.load': { input: Empty, result: z.object({ started: z.boolean(), left: Left }) },
   /** Ends HAProxy, open connections too, and removes its configuration. */
   'edge.stop': { input: Empty, result: Done },
+  ...EGRESS_OPERATIONS,
 } as const satisfies Record<string, { input: z.ZodType; result: z.ZodType }>;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -1,5 +1,5 @@
 import type { Capabilities, Problem } from './contract.ts';
-import { PRIVACIES, type Privacy } from './service.ts';
+import { PRIVACIES, type Egress, type Privacy } from './service.ts';
 
 type Shown = Pick<Capabilities, 'network' | 'showsHomeAddress' | 'showsPublicName'>;
 
@@ -25,6 +25,21 @@ function whyForbidden(privacy: Privacy, shown: Shown): string | undefined {
   if (shown.showsHomeAddress) return 'shows visitors the address of the home';
   if (shown.showsPublicName && privacy !== 'hide-home-address') return 'gives the service a public name';
   return undefined;
+}
+
+/** A service that only Tor may know of must not show itself by what it asks of others. */
+export function egressProblem(service: {
+  readonly name: string;
+  readonly privacy: Privacy;
+  readonly egress?: Egress | undefined;
+}): Problem | undefined {
+  if (service.privacy !== 'tor-only' || service.egress !== 'direct') return undefined;
+  return {
+    code: 'PrivacyForbids',
+    service: service.name,
+    message: `${service.name} has privacy tor-only and is not let out directly, which shows the address of the home: it reaches nothing`,
+    hint: `set services.${service.name}.egress to tor or none, or its privacy to hide-home-address`,
+  };
 }
 
 /** Why this exposure is left out, in words; `undefined` when it may be. */

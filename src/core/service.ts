@@ -15,6 +15,13 @@ export function enteredText({ by, value }: { readonly by: EnteredBy; readonly va
 }
 
 /**
+ * What a service may reach by itself. `tor`: the internet, and onion services, through our own tor; `direct`: the
+ * internet, which sees the home's address. Neither reaches this machine, the LAN or another service.
+ */
+export const EGRESSES = ['none', 'tor', 'direct'] as const;
+export type Egress = (typeof EGRESSES)[number];
+
+/**
  * Where a service listens.
  * `namespace`: a network namespace of its own that we make; isolated.
  * `entered`: a network namespace that somebody else made and keeps; found anew whenever it is replaced. Not isolated: it
@@ -34,6 +41,8 @@ export interface Service {
   /** TCP port that the service listens on. */
   readonly port: number;
   readonly place: Place;
+  /** Absent: none. */
+  readonly egress?: Exclude<Egress, 'none'>;
   /** Its address in the pool: inside its namespace, or on the host's side of the hub for `host`. */
   readonly address: string;
   /** Who may connect where, as tor (in the host's namespace) sees it: `address:port` to dial. */

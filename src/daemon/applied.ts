@@ -1,20 +1,23 @@
-import type { Applied } from '../core/applied.ts';
+import type { Applied, AppliedService } from '../core/applied.ts';
 import type { Desired } from '../core/desired.ts';
 import { PeerSpec } from '../core/operations.ts';
+import type { Service } from '../core/service.ts';
 import { z } from 'zod';
 
 /** How the specs of any provider say that they need a peer or a UDP port of the helper. */
 const SpecOfPeer = PeerSpec.loose();
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
 
+function serviceOf({ address, port, place, egress }: Service): AppliedService {
+  return { address, port, place, ...(egress === undefined ? {} : { egress }) };
+}
+
 /** What the config justifies: the helper refuses the rest. */
 export function appliedOf(desired: Desired): Applied {
   const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
   return {
     network: desired.network,
-    services: Object.fromEntries(
-      desired.services.map(({ name, address, port, place }) => [name, { address, port, place }]),
-    ),
+    services: Object.fromEntries(desired.services.map((service) => [service.name, serviceOf(service)])),
     devices: specs.flatMap((spec) => {
       const peer = SpecOfPeer.safeParse(spec);
       return peer.success ? [{ publicKey: peer.data.publicKey, address: peer.data.address }] : [];

@@ -1,11 +1,13 @@
 import { providers } from '../../providers/index.ts';
 import type { Control } from '../core/control.ts';
+import type { Desired } from '../core/desired.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log, Ports } from '../core/ports.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import { edgePart } from '../parts/edge/index.ts';
+import { egressPart } from '../parts/egress/index.ts';
 import { namespacesPart } from '../parts/namespaces/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
 import type { Paths } from '../system/directories.ts';
@@ -25,7 +27,7 @@ import { createJournal, type Recorder } from './journal.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 /** Foundations first: a part may use what those before it made. */
-const PARTS = [namespacesPart, edgePart];
+const PARTS = [namespacesPart, egressPart, edgePart];
 
 export interface Composed {
   readonly engine: Engine;
@@ -102,8 +104,17 @@ function createOwnersControl(pieces: Pieces & { readonly changes: Changes; reado
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
     ...providers.flatMap(({ id, remarks }) => remarks?.(store.ledger()[id] ?? {}, ports.now()) ?? []),
+    ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
   return { control: createControl({ ...pieces, devices, providers, reporter }), devices };
+}
+
+/** Those that no way in shows. */
+function silentProblems(desired: Desired | undefined): string[] {
+  const shown = new Set((desired?.exposures ?? []).flatMap(({ problem }) => problem?.message ?? []));
+  return (desired?.problems ?? [])
+    .filter(({ message }) => !shown.has(message))
+    .map(({ message, hint }) => (hint === undefined ? message : `${message}; ${hint}`));
 }

@@ -7,6 +7,8 @@ import type { HelperEnvironment } from './environment.ts';
 export const TABLE = 'gateway';
 /** The hub's end of the link to the host; also what flows call `via: 'host'`. */
 export const HUB_END_OF_HOST = 'host';
+/** The hub's end of the link over which services leave directly. */
+export const HUB_END_OF_EGRESS = 'out';
 /** A service's end of its link. */
 export const SERVICE_END = 'eth0';
 
@@ -33,6 +35,16 @@ export function serviceNetns(network: Pick<Network, 'prefix'>, namespace: string
 /** The host's end of the link to the hub. */
 export function hostLink(network: Pick<Network, 'prefix'>): string {
   return `${network.prefix}host`;
+}
+
+/** The host's end of the link over which services leave directly; there is none while none does. */
+export function egressLink(network: Pick<Network, 'prefix'>): string {
+  return `${network.prefix}out`;
+}
+
+/** Our table in the host's namespace, which may hold others'. */
+export function hostTable(network: Pick<Network, 'prefix'>): string {
+  return `${TABLE}-${network.prefix}`;
 }
 
 /** The hub's end of a service's link: a hash, because an interface name ends at 15 characters and a service's at 32. */

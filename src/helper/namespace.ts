@@ -20,7 +20,7 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
   await addMark(environment, network, { service, namespace: spec.namespace });
   const isNew = !(await isNetns(netns));
   await ensureNetns(netns, signal);
-  await writeResolverFiles(netns, environment);
+  await writeResolverFiles(netns, spec.egress, environment);
   const hub = hubNetns(network);
   const [links] = await Promise.all([
     listLinks(hub, signal),

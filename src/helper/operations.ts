@@ -8,6 +8,7 @@ import {
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
+import { ensureEgress, observeEgress, removeEgress } from './egress.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { ensureEntered, removeEntered } from './namespace-entered.ts';
 import { watchEntered } from './namespace-watch.ts';
@@ -49,6 +50,9 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.observe': observeEdge,
   'edge.load': loadEdge,
   'edge.stop': stopEdge,
+  'egress.ensure': ensureEgress,
+  'egress.remove': removeEgress,
+  'egress.observe': observeEgress,
 };
 
 export function isOperation(name: string): name is OperationName {

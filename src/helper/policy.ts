@@ -22,9 +22,10 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'hub.ensure': ({ network }) => outside(network, [network.hub, network.edge, network.tor]),
   'hub.remove': always,
   'namespace.ensure': ({ service, spec }, { services }) => {
-    const { place, address, port } = services[service] ?? {};
+    const { place, address, port, egress } = services[service] ?? {};
     const isJustified =
       place?.type === 'namespace' &&
+      (spec.egress === undefined || spec.egress === egress) &&
       place.name === spec.namespace &&
       address === spec.address &&
       port === spec.port;
@@ -88,6 +89,9 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tor.write': ({ torrc }, { services, network }) => {
     if (torrc.source !== network.tor) return `tor with source address ${torrc.source}`;
     if (torrc.pool !== network.pool) return `tor for the pool ${torrc.pool}`;
+    if (torrc.isWayOut === true && !Object.values(services).some(({ egress }) => egress === 'tor')) {
+      return 'tor as a way out';
+    }
     return torrc.onions.map((onion) => onionRule(onion, services)).find((wrong) => wrong !== undefined);
   },
   'tor.observe': always,
@@ -100,6 +104,16 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'edge.observe': always,
   'edge.load': always,
   'edge.stop': always,
+  'egress.ensure': ({ egress }, { services }) => {
+    const unjustified = egress.services.find(({ service: name, address, by }) => {
+      const service = services[name];
+      return service?.place.type !== 'namespace' || service.address !== address || service.egress !== by;
+    });
+    if (unjustified === undefined) return undefined;
+    return `letting ${unjustified.service} (${unjustified.address}) out by ${unjustified.by}`;
+  },
+  'egress.remove': always,
+  'egress.observe': always,
 };
 
 /** Before the first `up` there is nothing to compare with; these change nothing or only remove. */
@@ -116,6 +130,8 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'tor.stop',
   'edge.observe',
   'edge.stop',
+  'egress.observe',
+  'egress.remove',
 ]);
 
 /** Throws `HelperRefused` unless the applied config justifies the operation. */

@@ -1,11 +1,40 @@
+import { NOT_PUBLIC } from '../core/inet.ts';
 import type { Flow, NamespaceSpec } from '../core/operations.ts';
 import { TABLE } from './names.ts';
 
 /** Packets that may be forwarded carry this mark; without it the hub has no route for them. */
 export const PERMITTED_MARK = 1;
+/** What services send out of themselves; the mark chooses the way and stays with the connection. */
+export const EGRESS_MARKS = { direct: 2, tor: 3 } as const;
+/** Routing tables of the hub, one a way out. */
+export const EGRESS_TABLES = { direct: 202, tor: 203 } as const;
+
+/**
+ * Name server of services that leave through tor. A documentation address (RFC 5737), which is nobody's: when the redirect
+ * is gone, the query leads nowhere, and not to a resolver that listens on all addresses of this machine.
+ */
+export const TOR_NAME_SERVER = '192.0.2.53';
+/** Addresses that tor gives to onion names: for benchmarks (RFC 2544), so neither the internet's nor a LAN's. */
+export const TOR_VIRTUAL_BLOCK = '198.18.0.0/15';
+
+/** Sets of the hub that hold who leaves. */
+export const LEAVING_SETS = { direct: 'leavingDirectly', tor: 'leavingByTor' } as const;
+
+/** What nobody reaches by leaving: this machine, LANs, services, metadata of clouds. */
+const CLOSED = {
+  direct: NOT_PUBLIC.join(', '),
+  tor: NOT_PUBLIC.filter((block) => block !== TOR_VIRTUAL_BLOCK && block !== '192.0.2.0/24').join(', '),
+};
+
+function leavingRule(by: 'tor' | 'direct', match: string): string {
+  const mark = EGRESS_MARKS[by];
+  const closed = `ip daddr != { ${CLOSED[by]} } ip daddr != @own`;
+  const who = `iifname . ip saddr @${LEAVING_SETS[by]}`;
+  return `add rule inet ${TABLE} permit ct state new ${match} ${who} ${closed} ct mark set ${mark} meta mark set ${mark}`;
+}
 
 /** As `listTable` tells them; anything else means that somebody changed the table. */
-export const HUB_CHAINS: readonly string[] = ['forward drop 1', 'input drop 2', 'permit accept 3'];
+export const HUB_CHAINS: readonly string[] = ['forward drop 2', 'input drop 2', 'permit accept 7'];
 
 /**
  * Deny by default, twice: `permit` marks what is allowed, `forward` drops what has no mark, and so does the routing
@@ -16,6 +45,9 @@ export const HUB_RULES = `
 add table inet ${TABLE}
 add set inet ${TABLE} allowed { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; }
 add set inet ${TABLE} hosts { type ipv4_addr; }
+add set inet ${TABLE} leavingByTor { type ifname . ipv4_addr; }
+add set inet ${TABLE} leavingDirectly { type ifname . ipv4_addr; }
+add set inet ${TABLE} own { type ipv4_addr; }
 add chain inet ${TABLE} permit { type filter hook prerouting priority mangle; policy accept; }
 add chain inet ${TABLE} forward { type filter hook forward priority filter; policy drop; }
 add chain inet ${TABLE} input { type filter hook input priority filter; policy drop; }
@@ -23,9 +55,14 @@ flush chain inet ${TABLE} permit
 flush chain inet ${TABLE} forward
 flush chain inet ${TABLE} input
 add rule inet ${TABLE} permit meta mark set 0
-add rule inet ${TABLE} permit ct state established,related meta mark set ${PERMITTED_MARK} accept
+add rule inet ${TABLE} permit ct state established,related ct mark 0 meta mark set ${PERMITTED_MARK} accept
+add rule inet ${TABLE} permit ct state established,related meta mark set ct mark accept
 add rule inet ${TABLE} permit ct state new iifname . ip saddr . ip daddr . meta l4proto . th dport @allowed meta mark set ${PERMITTED_MARK}
+${leavingRule('tor', 'meta l4proto tcp')}
+${leavingRule('tor', 'udp dport 53')}
+${leavingRule('direct', 'meta l4proto { tcp, udp }')}
 add rule inet ${TABLE} forward meta mark ${PERMITTED_MARK} accept
+add rule inet ${TABLE} forward meta mark { ${EGRESS_MARKS.direct}, ${EGRESS_MARKS.tor} } accept
 add rule inet ${TABLE} input iifname "lo" accept
 add rule inet ${TABLE} input ct state established,related accept
 `;
@@ -38,6 +75,10 @@ add rule inet ${TABLE} input ct state established,related accept
 export const HUB_ROUTING: readonly string[] = [
   'priority 300 prohibit',
   'priority 200 iif lo lookup main',
+  `priority 113 fwmark ${EGRESS_MARKS.tor} lookup ${EGRESS_TABLES.tor}`,
+  `priority 112 fwmark ${EGRESS_MARKS.direct} lookup ${EGRESS_TABLES.direct}`,
+  `priority 103 fwmark ${EGRESS_MARKS.tor} lookup main`,
+  `priority 102 fwmark ${EGRESS_MARKS.direct} lookup main`,
   `priority 100 fwmark ${PERMITTED_MARK} lookup main`,
 ];
 
@@ -84,9 +125,16 @@ table inet ${TABLE} {
     type filter hook output priority filter; policy drop;
     oifname "lo" accept
     ct state established,related accept
-  }
+${leavingByItself(spec)}  }
 }
 `;
+}
+
+/** The same as the hub lets out. */
+function leavingByItself({ egress }: NamespaceSpec): string {
+  if (egress === undefined) return '';
+  const matches = { direct: ['meta l4proto { tcp, udp }'], tor: ['meta l4proto tcp', 'udp dport 53'] };
+  return matches[egress].map((match) => `    ip daddr != { ${CLOSED[egress]} } ${match} accept\n`).join('');
 }
 
 /** All flows in one transaction: there is no moment in which a wanted flow is missing. */

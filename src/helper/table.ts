@@ -19,8 +19,12 @@ export interface HubTable {
 }
 
 /** `undefined` when there is none. */
-export async function readTable(netns: string, signal: AbortSignal): Promise<HubTable | undefined> {
-  const json = await listTable(netns, TABLE, signal);
+export async function readTable(
+  netns: string | undefined,
+  signal: AbortSignal,
+  table = TABLE,
+): Promise<HubTable | undefined> {
+  const json = await listTable(netns, table, signal);
   return json === undefined ? undefined : parseTable(json);
 }
 

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { isInCidr } from '../core/inet.ts';
 import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
+import { TOR_VIRTUAL_BLOCK } from './rules.ts';
+
+/** Ports of tor's that services leave through, on its address on the link to the hub. */
+export const TRANS_PORT = 9040;
+export const DNS_PORT = 9053;
 
 /** Everything but the paths is what was asked for; the paths are the helper's own. */
 export interface TorrcPlace {
@@ -60,6 +65,7 @@ export function renderTorrc(
     `ControlPort ${socket(place.controlSocket)} GroupWritable RelaxDirModeCheck`,
     `SocksPort ${socket(place.socksSocket)} GroupWritable RelaxDirModeCheck`,
     ...bindLines(asked),
+    ...(asked.isWayOut === true ? wayOutLines(asked) : []),
     ...asked.onions
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((onion) => onionLines(onion, place)),
@@ -111,6 +117,19 @@ function bindLines({ source, pool, onions }: TorrcSpec): string[] {
   const isNear = ({ target: { host } }: OnionSpec): boolean =>
     host === '::1' || host.startsWith('127.') || isInCidr(host, pool);
   return onions.every(isNear) ? [`OutboundBindAddressExit ${source}`] : [];
+}
+
+/**
+ * Connections and name queries of services arrive here by our redirect (egress-rules.ts) with their own source address, by
+ * which tor keeps their circuits apart.
+ */
+function wayOutLines({ source }: TorrcSpec): string[] {
+  return [
+    `TransPort ${source}:${TRANS_PORT} IsolateClientAddr`,
+    `DNSPort ${source}:${DNS_PORT} IsolateClientAddr`,
+    'AutomapHostsOnResolve 1',
+    `VirtualAddrNetworkIPv4 ${TOR_VIRTUAL_BLOCK}`,
+  ];
 }
 
 function quote(path: string): string {

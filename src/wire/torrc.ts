@@ -7,6 +7,7 @@
 const RESERVED = [
   'alternatebridgeauthority',
   'authoritativedirectory',
+  'automaphostsonresolve',
   'bridgerelay',
   'clientonly',
   'contactinfo',
@@ -36,6 +37,7 @@ const RESERVED = [
   'socksport',
   'transport',
   'user',
+  'virtualaddrnetwork',
 ] as const;
 
 /** Options of the owner's whose whole name begins a reserved one. */
@@ -63,5 +65,6 @@ export function torrcLineProblem(line: string): string | undefined {
 
 function isReserved(name: string): boolean {
   if (name.startsWith('hiddenservice') || name.startsWith('outboundbindaddress')) return true;
+  if (name.startsWith('virtualaddrnetwork')) return true;
   return RESERVED.some((reserved) => reserved.startsWith(name));
 }

@@ -75,12 +75,22 @@ it('knows namespaces that somebody else made', () => {
   ]);
 });
 
+it('lets out only what has a namespace of its own', () => {
+  const { config } = parseConfig(shop('    egress: tor\n'), providers);
+  expect(config?.services[0]?.egress).toBe('tor');
+  expect(parseConfig(shop('    egress: none\n'), providers).config?.services[0]).not.toHaveProperty('egress');
+  const { problems } = parseConfig(shop('    namespace: host\n    egress: direct\n'), providers);
+  expect(formatProblems('gateway.yaml', problems ?? [])).toContain(
+    '5:5: services.shop.egress: shop has no network namespace of its own',
+  );
+});
+
 describe('mistakes are named at their place, with what to change', () => {
   it.each([
     [shop('    prot: 1\n'), '4:5: services.shop.prot is not known; did you mean "port"?'],
     [
       shop('    zzzzzz: 1\n'),
-      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, expose, fallback',
+      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, egress, expose, fallback',
     ],
     [shop('    expose: { to: {} }\n'), '4:15: services.shop.expose.to is not known; did you mean "tor"?'],
     [

@@ -6,7 +6,7 @@ import type { Config, ConfigService } from '../../src/core/config.ts';
 import type { Capabilities, Compiled, CompileInput, Part, Provider } from '../../src/core/contract.ts';
 import { compileDesired, type DesiredInput, type Ledgers } from '../../src/core/desired.ts';
 import { isAllowed, privacyProblem } from '../../src/core/privacy.ts';
-import { PRIVACIES, type Device } from '../../src/core/service.ts';
+import { PRIVACIES, type Device, type Privacy } from '../../src/core/service.ts';
 
 const PLAIN: Capabilities = {
   network: 'onion',
@@ -123,6 +123,19 @@ describe('privacy', () => {
     expect(desired.resources.get('wireguard')).toEqual([]);
     expect(desired.resources.get('tor')).toHaveLength(1);
     expect(desired.problems.map(({ code }) => code)).toEqual(['PrivacyForbids']);
+  });
+
+  it('holds in a tor-only service that would leave directly, and keeps its ways in', () => {
+    const leaving = (privacy: Privacy, egress: 'tor' | 'direct') =>
+      compileDesired(input([service('lnd', { privacy, egress })]));
+    const held = leaving('tor-only', 'direct');
+    expect(held.services[0]).not.toHaveProperty('egress');
+    expect(held.exposures.map(({ problem }) => problem)).toEqual([undefined]);
+    expect(held.problems).toMatchObject([{ code: 'PrivacyForbids', service: 'lnd' }]);
+    for (const desired of [leaving('tor-only', 'tor'), leaving('no-clearnet', 'direct')]) {
+      expect(desired.problems).toEqual([]);
+      expect(desired.services[0]?.egress).toBeDefined();
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ServiceDraft, ServiceEdit } from '../../core/config-edit.ts';
 import type { PlaceReport, UpReport } from '../../core/control.ts';
-import { ENTERED_BY, KINDS, PRIVACIES, type EnteredBy } from '../../core/service.ts';
+import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES, type EnteredBy } from '../../core/service.ts';
 import type { Status } from '../../core/status.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Client } from '../client.ts';
@@ -32,6 +32,12 @@ const ISOLATION: Option = {
   completion: ['on', 'off'],
   summary: "on: a network namespace of its own; off: the machine's own network",
 };
+const EGRESS: Option = {
+  name: 'egress',
+  value: 'WAY',
+  completion: EGRESSES,
+  summary: `What it may reach by itself: ${EGRESSES.join(', ')}`,
+};
 const NAME = { name: 'NAME', completion: 'services', summary: 'Name of the service' } as const;
 
 export const serviceAdd: Command = {
@@ -45,6 +51,7 @@ export const serviceAdd: Command = {
     PORT,
     { ...KIND, summary: `${KIND.summary} (http)` },
     { ...PRIVACY, summary: `${PRIVACY.summary} (open)` },
+    { ...EGRESS, summary: `${EGRESS.summary} (none)` },
     { ...ISOLATION, summary: `${ISOLATION.summary} (on)` },
     { name: 'namespace', value: 'NAME', summary: 'Name of its namespace, when not the name of the service' },
     {
@@ -114,8 +121,14 @@ function draftOf(input: Input): ServiceDraft {
     ...placeOf(input),
     kind: oneOf(input.text('kind') ?? 'http', '--kind', KINDS),
     privacy: oneOf(input.text('privacy') ?? 'open', '--privacy', PRIVACIES),
+    ...egressOf(input),
     expose: Object.fromEntries(via.map((provider) => [provider, {}])),
   };
+}
+
+function egressOf(input: Input): Pick<ServiceDraft, 'egress'> {
+  const egress = input.text('egress');
+  return egress === undefined ? {} : { egress: oneOf(egress, '--egress', EGRESSES) };
 }
 
 function placeOf(input: Input): Pick<ServiceDraft, 'port' | 'namespace'> {
@@ -169,12 +182,12 @@ export const serviceSet: Command = {
   name: 'service set',
   summary: 'Change a service; what is left out stays',
   arguments: [NAME],
-  options: [PORT, KIND, PRIVACY, ISOLATION],
-  examples: ['gateway service set shop --isolation off'],
+  options: [PORT, KIND, PRIVACY, EGRESS, ISOLATION],
+  examples: ['gateway service set shop --isolation off', 'gateway service set btcpay --egress tor'],
   run: async (input, context) => {
     const edit = editOf(input);
     if (Object.keys(edit).length === 0) {
-      throw new UsageError('nothing to change', 'use --port, --kind, --privacy or --isolation');
+      throw new UsageError('nothing to change', 'use --port, --kind, --privacy, --egress or --isolation');
     }
     const client = await context.client();
     const path = `/v1/services/${segment(input.argument('NAME'))}`;
@@ -198,6 +211,7 @@ function editOf(input: Input): ServiceEdit {
     ...(port === undefined ? {} : { port: wholeNumber(port, '--port', 1, 65535) }),
     ...(kind === undefined ? {} : { kind: oneOf(kind, '--kind', KINDS) }),
     ...(privacy === undefined ? {} : { privacy: oneOf(privacy, '--privacy', PRIVACIES) }),
+    ...egressOf(input),
     ...(isolated === undefined ? {} : { isolated }),
   };
 }

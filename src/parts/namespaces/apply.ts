@@ -14,8 +14,8 @@ async function ensure(key: string, spec: Spec, { network, ports, signal }: Conte
       await helper.call('hub.ensure', { network }, signal);
       return;
     case 'namespace': {
-      const { namespace, address, port } = spec;
-      await helper.call('namespace.ensure', { network, service, spec: { namespace, address, port } }, signal);
+      const { type: _type, ...asked } = spec;
+      await helper.call('namespace.ensure', { network, service, spec: asked }, signal);
       return;
     }
     case 'entered': {

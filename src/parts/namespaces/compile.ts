@@ -50,7 +50,7 @@ function allowedOf(services: readonly Service[], wants: readonly Want[]): AllowW
   });
 }
 
-function placeOf({ name, place, address, port }: Service, isNeeded: boolean): Resource<Spec>[] {
+function placeOf({ name, place, address, port, egress }: Service, isNeeded: boolean): Resource<Spec>[] {
   const neededBy = [name];
   if (place.type === 'target' && !isNeeded) return [];
   if (place.type === 'entered') {
@@ -59,7 +59,8 @@ function placeOf({ name, place, address, port }: Service, isNeeded: boolean): Re
   }
   if (place.type !== 'namespace')
     return [{ key: `hostService:${name}`, spec: { type: 'hostService', address }, neededBy }];
-  const spec = { type: 'namespace', namespace: place.name, address, port } as const;
+  const out = egress === undefined ? {} : { egress };
+  const spec = { type: 'namespace', namespace: place.name, address, port, ...out } as const;
   return [{ key: `namespace:${name}`, spec, neededBy }];
 }
 

@@ -30,13 +30,20 @@ export function describe(change: Change<Spec>): string {
 function namespaceSentence(
   change: Change<Spec>,
   service: string,
-  { namespace, address, port }: Extract<Spec, { type: 'namespace' }>,
+  { namespace, address, port, egress }: Extract<Spec, { type: 'namespace' }>,
 ): string {
   if (change.op === 'delete') return `remove namespace ${namespace} of ${service}`;
   const verb = change.op === 'create' ? 'make' : 'set up';
   const name = namespace === service ? 'a namespace' : `namespace ${namespace}`;
-  return `${verb} ${name} for ${service} at ${address}, where only port ${port} is let in`;
+  const isLetIn = `where only port ${port} is let in${OUT[egress ?? 'none']}`;
+  return `${verb} ${name} for ${service} at ${address}, ${isLetIn}`;
 }
+
+const OUT = {
+  none: '',
+  tor: ', and which is let out through tor',
+  direct: ', and which is let out directly',
+};
 
 function flowsSentence(change: Change<Spec>, spec: FlowsSpec): string {
   if (change.op === 'delete') return 'close every path through the hub';

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { NAME } from './name.ts';
+import { NetworkSpec } from './network-spec.ts';
+
+/** How the helper lets services out; a part of the list in operations.ts. */
+const Network = z.strictObject({ network: NetworkSpec });
+const Done = z.object({});
+
+/** Who is let out, and how. Sorted by service. */
+export const EgressSpec = z.strictObject({
+  services: z.array(
+    z.strictObject({
+      service: z.string().regex(NAME),
+      address: z.ipv4(),
+      by: z.enum(['tor', 'direct']),
+    }),
+  ),
+});
+export type EgressSpec = z.infer<typeof EgressSpec>;
+
+export const EGRESS_OPERATIONS = {
+  /**
+   * Lets these services out, and nobody else: redirect to tor and masquerade in a table of ours on the host, then the way
+   * through the hub. Their own walls are `namespace.ensure`'s.
+   */
+  'egress.ensure': { input: Network.extend({ egress: EgressSpec }), result: Done },
+  'egress.remove': { input: Network, result: Done },
+  'egress.observe': {
+    input: Network,
+    result: z.object({
+      /** Absent when there is nothing of it. */
+      egress: EgressSpec.optional(),
+      /** Why it must be applied again. */
+      renew: z.string().optional(),
+    }),
+  },
+} as const;
