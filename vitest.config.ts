@@ -1,14 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { pathOutside } from './src/lab/places.ts';
 
 // `pool: forks`: lab tests spawn real processes and must not share a process with another file.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/told.ts'],
     pool: 'forks',
     maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     restoreMocks: true,
+    // The programs that bin/setup unpacked, for tests that call them from outside a lab.
+    env: { PATH: pathOutside() },
   },
 });

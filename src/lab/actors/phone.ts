@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../system/run.ts';
 import type { LabNode } from '../index.ts';
 
 /** A phone with the stock WireGuard tools. Nothing but the picture of the QR code reaches it. */
@@ -14,7 +13,7 @@ export class Phone {
 
   /** Decodes the picture as a camera would, and brings the tunnel up with wg-quick. Returns the decoded text. */
   async scan(png: string, signal: AbortSignal): Promise<string> {
-    const { stdout } = await run(['zbarimg', '-q', '--raw', '--nodbus', png], { signal });
+    const { stdout } = await this.node.run(['zbarimg', '-q', '--raw', '--nodbus', png], { signal });
     const text = stdout.replace(/\n+$/, '\n');
     // wg-quick names the interface after the file.
     this.#conf = join(this.node.directory, 'wgphone.conf');
