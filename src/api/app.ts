@@ -116,6 +116,10 @@ function addServiceWrites(app: OpenAPIHono, control: Control, log: Log, signal: 
     const isNow = c.req.valid('query').now === 'true';
     return answerJob(c, log, (progress) => control.unexpose(name, provider, isNow, progress, signal));
   });
+  app.openapi(WRITES.unexposeAll, (c) => {
+    const isNow = c.req.valid('query').now === 'true';
+    return answerJob(c, log, (progress) => control.unexposeAll(isNow, progress, signal));
+  });
 }
 
 function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: AbortSignal): void {

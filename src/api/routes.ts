@@ -182,6 +182,14 @@ export const WRITES = {
     request: { params: ServicePath, query: NoQuery, body: json(OnionImport) },
     responses: reports(OnionImported, '`AlreadyExists` when the service has another key.'),
   }),
+  unexposeAll: createRoute({
+    method: 'delete',
+    path: '/v1/exposures',
+    summary: 'Close every way in of every service; with `now=true` also end connections that are open',
+    request: { query: UnexposeQuery },
+    middleware: withoutBody,
+    responses: reports(UpReport, '`rollback` undoes it.'),
+  }),
   addDevice: createRoute({
     method: 'post',
     path: '/v1/devices',

@@ -129,6 +129,15 @@ export function removeExposure(text: string, service: string, provider: string):
   return dropFallback(drop(text, ['services', service, 'expose', provider]), service, provider);
 }
 
+/** Every way in of every service, with the lists of those that take over. */
+export function removeEveryExposure(text: string): string {
+  const services = valueAt(text, ['services']);
+  return Object.keys(isSection(services) ? services : {}).reduce(
+    (edited, name) => drop(drop(edited, ['services', name, 'fallback']), ['services', name, 'expose']),
+    text,
+  );
+}
+
 function dropFallback(text: string, service: string, provider: string): string {
   const fallback = valueAt(text, ['services', service, 'fallback']);
   if (!Array.isArray(fallback) || !fallback.includes(provider)) return text;

@@ -31,6 +31,8 @@ export interface Control {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<UpReport>;
+  /** Closes every way in of every service, also when gateway.yaml as it is now cannot be read. */
+  unexposeAll(now: boolean, progress: Progress, signal: AbortSignal): Promise<UpReport>;
   addDevice(draft: DeviceDraft, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
   /** New keys, same address; the old keys stop working at once. */
   renewDevice(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled>;

@@ -108,6 +108,27 @@ export class Changes {
     });
   }
 
+  /**
+   * `edit` for an emergency: where the file cannot be read, what was applied last is changed instead, and the file as it
+   * was is kept beside it.
+   */
+  async editWhatever(
+    change: (text: string) => string,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<UpReport> {
+    try {
+      return await this.edit(change, progress, signal);
+    } catch (error) {
+      const applied = this.#options.store.generationConfig();
+      const isBroken =
+        error instanceof GatewayError && ['ConfigInvalid', 'ConfigMissing'].includes(error.code);
+      if (!isBroken || applied === undefined) throw error;
+      progress(`${error.message}; so what was applied last is changed`);
+      return this.replace(change(applied), progress, signal);
+    }
+  }
+
   /** The config stays; devices changed. */
   reapply(change: () => Promise<void>, progress: Progress, signal: AbortSignal): Promise<PassReport> {
     return this.#turn.take(async () => {

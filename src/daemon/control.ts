@@ -24,6 +24,7 @@ import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { importOnionKey } from './onion-import.ts';
 import type { StatusReporter } from './status-reporter.ts';
+import { unexposeAll } from './unexpose-all.ts';
 
 export interface ControlOptions {
   readonly changes: Changes;
@@ -59,6 +60,7 @@ export function createControl(options: ControlOptions): Control {
       edit((text) => setExposure(text, service, provider, choice), progress, signal),
     unexpose: (service, provider, now, progress, signal) =>
       unexpose(options, { service, provider, now }, progress, signal),
+    unexposeAll: (now, progress, signal) => unexposeAll(options, now, progress, signal),
     addDevice: (draft, progress, signal) => devices.add(draft, progress, signal),
     renewDevice: (name, progress, signal) => devices.renew(name, progress, signal),
     revokeDevice: (name, gently, progress, signal) => devices.revoke(name, { gently }, progress, signal),

@@ -88,6 +88,8 @@ describe('writes', () => {
     ['PUT', '/v1/services/shop/expose/tor', { options: { a: 1 } }, ['expose', 'shop', 'tor', { a: 1 }]],
     ['DELETE', '/v1/services/shop/expose/tor', undefined, ['unexpose', 'shop', 'tor', false]],
     ['DELETE', '/v1/services/shop/expose/tor?now=true', undefined, ['unexpose', 'shop', 'tor', true]],
+    ['DELETE', '/v1/exposures', undefined, ['unexposeAll', false]],
+    ['DELETE', '/v1/exposures?now=true', undefined, ['unexposeAll', true]],
     [
       'POST',
       '/v1/devices',
@@ -243,6 +245,6 @@ test('the OpenAPI document names every path, and every failure has the same shap
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { responses }]) => ({ call: `${method} ${path}`, responses })),
   );
-  expect(operations.length).toBe(19);
+  expect(operations.length).toBe(20);
   for (const { responses } of operations) expect(responses).toHaveProperty('default');
 });

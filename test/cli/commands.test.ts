@@ -49,6 +49,8 @@ describe('what is typed arrives at the gateway', () => {
     ['service remove shop', ['removeService', 'shop']],
     ['expose shop --via wireguard', ['expose', 'shop', 'wireguard', {}]],
     ['unexpose shop --via tor', ['unexpose', 'shop', 'tor', false]],
+    ['unexpose --all', ['unexposeAll', false]],
+    ['unexpose --all --now', ['unexposeAll', true]],
     ['unexpose shop --via tor --now', ['unexpose', 'shop', 'tor', true]],
     [
       'device add phone -s shop --service lnd --json',

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { UpReport } from '../../src/core/control.ts';
@@ -17,6 +17,44 @@ afterAll(() => demo?.lab.stop());
 
 const wayIn = (provider: string): string =>
   demo.status.services[0]?.ways.find((way) => way.provider === provider)?.address ?? '';
+
+it('goes dark at once, although gateway.yaml is broken, and comes back with rollback', async () => {
+  const { gateway, phone, visitor } = demo;
+  const owner = new Owner(gateway, signal);
+  const files = [join(demo.lab.directory, 'by-phone'), join(demo.lab.directory, 'by-visitor')] as const;
+  const slowly = (file: string) => ['--limit-rate', '2M', '--max-time', '12', '-o', file];
+  const page = '/download?bytes=300000000';
+  const options = { signal, timeoutMs: 30_000, accept: [0, 7, 18, 28, 52, 56, 97] };
+  const downloads = [
+    phone.node.run(['curl', '-sS', ...slowly(files[0]), `${wayIn('wireguard')}${page}`], options),
+    visitor.node.run(visitor.curl(`${wayIn('tor')}${page}`, 'dark', ...slowly(files[1])), options),
+  ];
+  const sizes = (): Promise<number[]> =>
+    Promise.all(files.map(async (file) => (await stat(file).catch(() => ({ size: 0 }))).size));
+  await expect.poll(async () => Math.min(...(await sizes())), { timeout: 8000 }).toBeGreaterThan(500_000);
+  const whole = await owner.config();
+  await writeFile(owner.file('etc', 'gateway.yaml'), `${whole}\nservices: [\n`);
+
+  expect(await owner.type('unexpose', '--all', '--now')).toMatchObject({ exitCode: 0 });
+  const cut = await sizes();
+  const ended = await Promise.all(downloads);
+  expect(ended.map(({ exitCode }) => exitCode)).not.toContain(0);
+  // What Tor's relays still held of it may arrive; nothing else does.
+  for (const [index, size] of (await sizes()).entries())
+    expect(size - (cut[index] ?? 0)).toBeLessThan(1_500_000);
+  await expect(phone.open(`${wayIn('wireguard')}/`, signal, 3)).rejects.toThrow(/curl/);
+  await expect(visitor.open(`${wayIn('tor')}/`, signal, 'dark')).rejects.toThrow(/curl/);
+  expect((await gateway.status(signal)).services[0]?.ways).toEqual([]);
+
+  expect((await owner.type('rollback')).exitCode).toBe(0);
+  expect(await owner.config()).toBe(whole);
+  await owner.until(
+    'both ways proved again',
+    ({ services }) =>
+      services[0]?.ways.length === 2 && services[0].ways.every(({ reachable }) => reachable === 'yes'),
+  );
+  expect(await phone.open(`${wayIn('wireguard')}/`, signal)).toContain('The corner shop');
+}, 120_000);
 
 it('starts again from a backup: same onion, same key, and the phone that scanned long ago gets in', async () => {
   const { gateway, lab, phone, visitor } = demo;

@@ -109,6 +109,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
     removeService: (name) => report('removeService', name),
     expose: (name, provider, options) => report('expose', name, provider, options),
     unexpose: (name, provider, now) => report('unexpose', name, provider, now),
+    unexposeAll: (now) => report('unexposeAll', now),
     addDevice: (draft) => report('addDevice', draft).then(() => ENROLLED),
     renewDevice: (name) => report('renewDevice', name).then(() => ENROLLED),
     revokeDevice: (name, gently) => report('revokeDevice', name, gently).then(() => undefined),

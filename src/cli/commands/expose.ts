@@ -1,5 +1,5 @@
 import type { UpReport } from '../../core/control.ts';
-import { type Command, type Option, PROVIDER_IDS } from '../command.ts';
+import { type Command, type Input, type Option, PROVIDER_IDS } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { keyOption, sendOnionKey } from '../onion-key.ts';
 import { segment, showUp } from '../report.ts';
@@ -36,12 +36,20 @@ export const expose: Command = {
 
 export const unexpose: Command = {
   name: 'unexpose',
-  summary: 'Close a way in to a service',
-  details: ['Connections that are open may finish, unless --now ends them.'],
-  arguments: [SERVICE],
-  options: [VIA, { name: 'now', summary: 'Also end connections that are open' }],
+  summary: 'Close a way in to a service, or with --all every way in to every service',
+  details: [
+    'Connections that are open may finish, unless --now ends them.',
+    'After "gateway unexpose --all --now" nobody gets in and nobody is in; gateway rollback undoes it. Works also while gateway.yaml has a mistake in it.',
+  ],
+  arguments: [{ ...SERVICE, isOptional: true }],
+  options: [
+    VIA,
+    { name: 'all', summary: 'Every way in of every service' },
+    { name: 'now', summary: 'Also end connections that are open' },
+  ],
+  examples: ['gateway unexpose shop --via wireguard', 'gateway unexpose --all --now'],
   run: async (input, context) => {
-    const path = pathOf(input.argument('SERVICE'), input.text('via'));
+    const path = pathToClose(input);
     const client = await context.client();
     const query = input.has('now') ? '?now=true' : '';
     const { progress, signal } = context;
@@ -51,6 +59,17 @@ export const unexpose: Command = {
     );
   },
 };
+
+function pathToClose(input: Input): string {
+  const service = input.optional('SERVICE');
+  const via = input.text('via');
+  if (!input.has('all')) {
+    if (service !== undefined) return pathOf(service, via);
+    throw new UsageError('SERVICE is missing', 'name one: gateway unexpose shop --via tor; or --all');
+  }
+  if (service === undefined && via === undefined) return '/v1/exposures';
+  throw new UsageError('--all closes everything, so it goes with neither SERVICE nor --via');
+}
 
 function pathOf(service: string, via: string | undefined): string {
   if (via === undefined) {
