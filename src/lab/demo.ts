@@ -49,11 +49,22 @@ export async function startDemo(watch: Watch): Promise<Demo> {
   progress('building an internet in a box: home, router, phone, visitor, a Tor network');
   const lab = await startLab('demo', { progress, signal });
   try {
+    if (!lab.usersMapped) throw usersMissing(lab);
     return await play(lab, watch);
   } catch (error) {
     await lab.stop();
     throw error;
   }
+}
+
+/** The gateway at home runs its parts as users of their own, and will not do with less. */
+function usersMissing({ limits }: Lab): GatewayError {
+  const [reason = 'users cannot be mapped', ...more] = limits;
+  return new GatewayError(`the demo needs users of its own inside the box: ${reason}`, {
+    code: 'NotSupported',
+    retry: 'never',
+    hint: [...more, 'or start it as root'].join('; '),
+  });
 }
 
 async function play(lab: Lab, { progress, signal }: Watch): Promise<Demo> {
