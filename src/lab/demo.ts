@@ -59,11 +59,9 @@ export async function startDemo(watch: Watch): Promise<Demo> {
 
 /** The gateway at home runs its parts as users of their own, and will not do with less. */
 function usersMissing({ limits }: Lab): GatewayError {
-  const [reason = 'users cannot be mapped', ...more] = limits;
-  return new GatewayError(`the demo needs users of its own inside the box: ${reason}`, {
+  return new GatewayError(`the demo needs users of its own inside the box; ${limits.join('; ')}`, {
     code: 'NotSupported',
     retry: 'never',
-    hint: [...more, 'or start it as root'].join('; '),
   });
 }
 
