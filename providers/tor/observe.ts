@@ -70,7 +70,7 @@ async function observeProcess(seen: Seen, context: Context): Promise<Observed<Sp
       spec: { type: 'process', torrc: seen.torrc },
       facts: {
         running: seen.running,
-        ...(seen.trouble === undefined ? {} : { trouble: seen.trouble }),
+        ...troubleOf(seen),
         ...told,
         ...(notice === undefined ? {} : { notice }),
       },
@@ -79,8 +79,14 @@ async function observeProcess(seen: Seen, context: Context): Promise<Observed<Sp
   ];
 }
 
+/** One that lives and is silent may only be slow: nothing is known of it. */
+function troubleOf({ trouble, silentForMs }: Seen): Record<string, Fact> {
+  if (trouble === undefined) return {};
+  return silentForMs === undefined ? { trouble } : { silence: `tor does not answer: ${trouble}` };
+}
+
 function renewalOf(seen: Seen): string | undefined {
-  if (!seen.running) return seen.trouble === undefined ? 'tor is not running' : 'tor does not answer';
+  if (!seen.running) return seen.silentForMs === undefined ? 'tor is not running' : 'tor does not answer';
   if (seen.loadedHash !== seen.torrcHash) return 'tor has not loaded its torrc';
   // Its own change comes before this one in the same pass: then it is whole, and tor loads it.
   const [left] = seen.left;

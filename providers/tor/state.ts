@@ -28,13 +28,14 @@ function keyProblem(facts: Facts): Published | undefined {
 }
 
 function torProblem(facts: Facts): Published | undefined {
+  if (facts?.['silence'] !== undefined) {
+    const message = `${facts['silence']}${noticeOf(facts)}`;
+    return { status: 'unknown', reason: 'TorSilent', message };
+  }
   if (facts?.['running'] !== true) {
     const trouble = facts?.['trouble'] === undefined ? '' : `: ${facts['trouble']}`;
     const message = `tor is not running${trouble}${noticeOf(facts)}`;
     return { status: 'no', reason: 'TorNotRunning', message };
-  }
-  if (facts['silence'] !== undefined) {
-    return { status: 'unknown', reason: 'TorSilent', message: String(facts['silence']) };
   }
   const percent = Number(facts['bootstrap'] ?? 0);
   if (percent >= 100) return undefined;

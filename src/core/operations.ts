@@ -234,6 +234,8 @@ export const OPERATIONS = {
       running: z.boolean(),
       /** What is wrong when it does not run: 'tor (process 42) does not answer'. */
       trouble: z.string().optional(),
+      /** The process lives, but has not answered for so long. */
+      silentForMs: z.number().optional(),
       /** Version of the program that the next start would run; the process that runs may be another. */
       installed: z.string().optional(),
       /** Hash of the torrc on disk. */

@@ -6,6 +6,7 @@ import { detach } from '../system/run.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { askTor } from './tor-control.ts';
 import { ensureRunDirectory, type TorDirectory } from './tor-directory.ts';
+import { logEnd, noteBirth, noteEnding } from './tor-life.ts';
 import { endProcesses, findProcesses, isAlive, rotateLog, type Likeness } from './outliving.ts';
 import { asUser } from './run-as.ts';
 
@@ -48,6 +49,7 @@ export async function startTor(
   const logFile = join(directory.base, 'tor.log');
   await rotateLog(logFile);
   const argv = torArguments(environment);
+  const logOffset = await logEnd(logFile);
   const pid = await detach([...asUser(environment.tor), ...argv], {
     logFile,
     cwd: '/',
@@ -57,7 +59,10 @@ export async function startTor(
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     const answer = await askTor(environment, signal, 1000).catch((error: unknown) => messageOf(error));
-    if (typeof answer !== 'string') return;
+    if (typeof answer !== 'string') {
+      // From here on the engine is content, so that how often it ends must be remembered here.
+      return noteBirth(environment, { pid, logFile: join(environment.paths.torState, 'tor.log'), logOffset });
+    }
     signal.throwIfAborted();
     if (!(await isAlive(pid))) throw await ended(environment, logFile);
     if (Date.now() > deadline) throw silent(pid, answer);
@@ -67,16 +72,16 @@ export async function startTor(
 
 async function ended({ paths }: HelperEnvironment, logFile: string): Promise<GatewayError> {
   const text = (await readFile(logFile, 'utf8')).slice(-8192);
-  return new GatewayError(`tor ended right after its start: ${complaintOf(text)}`, {
+  return new GatewayError(`tor ended right after its start: ${complaintOf(text) ?? 'it did not say why'}`, {
     code: 'TorUnavailable',
     hint: `see ${join(paths.torState, 'tor.log')}`,
   });
 }
 
 /** The last lines in which tor complains, without their times. */
-export function complaintOf(log: string): string {
+export function complaintOf(log: string): string | undefined {
   const complaints = log.split('\n').flatMap((line) => /\[(?:warn|err)\] (.*)$/.exec(line)?.[1] ?? []);
-  return complaints.slice(-3).join(' / ') || 'it did not say why';
+  return complaints.slice(-3).join(' / ') || undefined;
 }
 
 function silent(pid: number, answer: string): GatewayError {
@@ -88,5 +93,6 @@ function silent(pid: number, answer: string): GatewayError {
 
 export async function endTor(environment: HelperEnvironment, signal: AbortSignal): Promise<void> {
   const likeness = likenessOf(environment);
+  noteEnding(environment);
   await endProcesses(await findProcesses(likeness), likeness, signal);
 }

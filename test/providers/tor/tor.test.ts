@@ -96,7 +96,8 @@ describe('compile', () => {
 describe('what it tells', () => {
   it.each<[string, Record<string, Fact>, Record<string, Fact>, string, string, RegExp]>([
     ['the process is gone', {}, { running: false }, 'no', 'TorNotRunning', /not running/],
-    ['it hangs', {}, { running: false, trouble: 'no answer' }, 'no', 'TorNotRunning', /no answer/],
+    ['it keeps ending', {}, { running: false, trouble: '3 times' }, 'no', 'TorNotRunning', /3 times/],
+    ['it hangs', {}, { running: false, silence: 'no answer' }, 'unknown', 'TorSilent', /no answer/],
     [
       'it connects',
       {},
