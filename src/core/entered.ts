@@ -34,7 +34,8 @@ export const ENTERED_OPERATIONS = {
   'entered.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
   /**
    * Answers as soon as the namespaces of entered services are not the ones that were `seen`, and after half a minute in
-   * any case; a later call ends an earlier one. `namespace` is the kernel's number of it, empty while there is none.
+   * any case; a later call ends an earlier one. `namespace` is never
+   * the same for two of them, and empty while there is none.
    */
   'entered.watch': {
     input: z.strictObject({ network: NetworkSpec, seen: z.array(SeenNamespace) }),

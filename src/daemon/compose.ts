@@ -1,4 +1,5 @@
 import { providers } from '../../providers/index.ts';
+import type { Applied } from '../core/applied.ts';
 import type { Control } from '../core/control.ts';
 import type { Desired } from '../core/desired.ts';
 import { messageOf } from '../core/errors.ts';
@@ -24,6 +25,7 @@ import { createControl } from './control.ts';
 import { Devices } from './devices.ts';
 import { Expiry } from './expiry.ts';
 import { createJournal, type Recorder } from './journal.ts';
+import { NamespaceWatch } from './namespace-watch.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 /** Foundations first: a part may use what those before it made. */
@@ -33,6 +35,8 @@ export interface Composed {
   readonly engine: Engine;
   readonly changes: Changes;
   readonly control: Control;
+  /** Makes a pass come sooner when a namespace that we entered is replaced, once it was told what is applied. */
+  readonly watch: NamespaceWatch;
   /** Revokes devices on time, once it was started. */
   readonly expiry: Expiry;
   readonly record: Recorder;
@@ -65,16 +69,18 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     });
   };
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
-  const changes = createChanges({ paths, store, ports, engine, record });
+  const watch = new NamespaceWatch({ helper, log, changed: () => engine.wake() });
+  const changes = createChanges({ paths, store, ports, engine, record, watch });
   const { control, devices } = createOwnersControl({ paths, store, ports, engine, record, changes, leave });
   const expiry = new Expiry(devices, log);
   const close = async (): Promise<void> => {
     await expiry.stop();
+    await watch.stop();
     await engine.stop();
     helper.close();
     await tor.close();
   };
-  return { engine, changes, control, expiry, record, close };
+  return { engine, changes, control, watch, expiry, record, close };
 }
 
 interface Pieces {
@@ -85,11 +91,20 @@ interface Pieces {
   readonly record: Recorder;
 }
 
-function createChanges({ paths, store, ports, engine, record }: Pieces): Changes {
+function createChanges({
+  paths,
+  store,
+  ports,
+  engine,
+  record,
+  watch,
+}: Pieces & { readonly watch: NamespaceWatch }): Changes {
   const file = new ConfigFile(paths.configFile, providers);
   const compiler = new Compiler({ store, parts: PARTS, providers, hostRoutes });
-  const permit = (applied: object): Promise<void> =>
-    writeFileAtomic(paths.applied, JSON.stringify(applied), { mode: 0o640 });
+  const permit = async (applied: Applied): Promise<void> => {
+    await writeFileAtomic(paths.applied, JSON.stringify(applied), { mode: 0o640 });
+    watch.aim(applied);
+  };
   return new Changes({ file, compiler, engine, store, now: ports.now, permit, record });
 }
 

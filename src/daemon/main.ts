@@ -3,6 +3,7 @@ import type { Log } from '../core/ports.ts';
 import type { Store } from '../engine/store.ts';
 import { pathsOf, type Directories, type Paths } from '../system/directories.ts';
 import { openStore } from '../system/store/index.ts';
+import { appliedOf } from './applied.ts';
 import { compose } from './compose.ts';
 import { serveOnSocket } from './listen.ts';
 import { takeLock } from './lock.ts';
@@ -45,7 +46,7 @@ async function serve(
 ): Promise<void> {
   const leaving = new AbortController();
   const composed = compose({ paths, store, log, leave: () => leaving.abort() });
-  const { record, control, changes, expiry } = composed;
+  const { record, control, changes, engine, expiry, watch } = composed;
   for (const message of store.recovered) record('state.recovered', message);
   await changes.adopt(AbortSignal.timeout(10_000), firstPassInMs);
   if (changes.trouble !== undefined) log('error', changes.trouble);
@@ -55,6 +56,7 @@ async function serve(
   const found = store.isDown() ? 'the gateway is down until gateway up' : 'it adopts what runs';
   record('daemon.started', `the daemon started; ${found}`);
   expiry.start();
+  if (engine.desired !== undefined) watch.aim(appliedOf(engine.desired));
   log('info', 'daemon ready', { socket: paths.apiSocket });
   await ended(ending);
   await server.close();

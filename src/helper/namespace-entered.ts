@@ -204,7 +204,7 @@ async function damage(
   { spec, namespace }: EnteredAlias,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const current = await currentNamespace(spec, signal);
+  const { namespace: current } = await currentNamespace(spec, signal);
   if (current === '') return `${enteredText(spec)} is gone`;
   if (current !== namespace) return `${enteredText(spec)} has another network namespace now`;
   if (!isUp(link)) return 'its link to the hub is down';

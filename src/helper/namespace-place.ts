@@ -50,11 +50,22 @@ export async function withNamespace<Result>(
   }
 }
 
-/** Number of the namespace; empty while there is none. Starts no program unless nobody ever asked. */
-export async function currentNamespace(place: EnteredPlace, signal: AbortSignal): Promise<string> {
-  if (place.by === 'name') return numberOf(netnsPath(place.value));
+export interface Current {
+  /** The kernel's number of the namespace; empty while there is none. Used again as soon as a namespace is gone. */
+  readonly namespace: string;
+  /** Never the same for two namespaces, one after the other. */
+  readonly identity: string;
+}
+
+/** Starts no program unless nobody ever asked. */
+export async function currentNamespace(place: EnteredPlace, signal: AbortSignal): Promise<Current> {
+  if (place.by === 'name') {
+    const { ino, ctimeNs } = (await statOf(netnsPath(place.value))) ?? NOTHING;
+    return { namespace: ino, identity: `${ino} ${ctimeNs}`.trim() };
+  }
   const known = processes.get(enteredText(place)) ?? (await ask(place, signal));
-  return (await lives(known)) ? numberOf(`/proc/${known.pid}/ns/net`) : '';
+  const namespace = (await lives(known)) ? await numberOf(`/proc/${known.pid}/ns/net`) : '';
+  return { namespace, identity: namespace === '' ? '' : `${namespace} ${known.startedAt}` };
 }
 
 /** Asks whoever starts it whether it runs now. */
@@ -97,10 +108,17 @@ async function startOf(pid: number): Promise<string | undefined> {
 }
 
 export async function numberOf(path: string): Promise<string> {
+  return ((await statOf(path)) ?? NOTHING).ino;
+}
+
+const NOTHING = { ino: '', ctimeNs: '' };
+
+async function statOf(path: string): Promise<typeof NOTHING | undefined> {
   try {
-    return String((await stat(path)).ino);
+    const { ino, ctimeNs } = await stat(path, { bigint: true });
+    return { ino: String(ino), ctimeNs: String(ctimeNs) };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return '';
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
     throw fileError(`${path} could not be examined`, error);
   }
 }
@@ -141,7 +159,7 @@ const ASK = {
 async function askRuntimes(name: string, signal: AbortSignal): Promise<number> {
   const inspect = ['inspect', '--type', 'container', '--format', '{{.State.Pid}}', name] as const;
   const answers = [
-    await asked(['podman', ...inspect], signal),
+    (await hasPodmanRun()) ? await asked(['podman', ...inspect], signal) : undefined,
     await asked(['docker', ...inspect], signal),
   ].filter((pid) => pid !== undefined);
   const running = answers.filter((pid) => pid > 0);
@@ -156,6 +174,12 @@ async function askRuntimes(name: string, signal: AbortSignal): Promise<number> {
     );
   }
   return running[0] ?? 0;
+}
+
+/** Asked for the first time, podman makes itself a store; where it never ran, it has no containers either. */
+async function hasPodmanRun(): Promise<boolean> {
+  const found = await Promise.all(['/run/libpod', '/run/containers'].map(numberOf));
+  return found.some((number) => number !== '');
 }
 
 /** A process id; `undefined` when the program is not here, or knows nothing of it. */

@@ -44,7 +44,9 @@ interface Watched {
 
 async function lookAt(places: readonly Watched[], signal: AbortSignal): Promise<SeenNamespace[]> {
   const seen = await Promise.all(
-    places.map(async ({ service, place }) => ({ service, namespace: await currentNamespace(place, signal) })),
+    places.map(async ({ service, place }) => {
+      return { service, namespace: (await currentNamespace(place, signal)).identity };
+    }),
   );
   const missing = places.filter((_, index) => seen[index]?.namespace === '');
   const wanted = missing.filter(({ place }) => place.by === 'container' || place.by === 'unit');

@@ -10,7 +10,7 @@ export type Dispatch = (
   gone: AbortSignal,
 ) => Promise<OperationResult<OperationName>>;
 
-export type Queue = ReturnType<typeof queueOf>;
+export type Queue = NonNullable<ReturnType<typeof queueOf>>;
 export type TakeTurn = <Result>(queue: Queue, task: () => Promise<Result>) => Promise<Result>;
 
 /** One task at a time in each queue, in the order in which they came. */
@@ -30,11 +30,14 @@ export function createDispatch(
   signal: AbortSignal,
   done: (name: OperationName, input: unknown) => void,
 ): Dispatch {
-  return (name, input, gone) =>
-    takeTurn(queueOf(name), async () => {
+  return (name, input, gone) => {
+    const queue = queueOf(name);
+    if (queue === undefined) return execute(name, input, environment, AbortSignal.any([signal, gone]));
+    return takeTurn(queue, async () => {
       if (gone.aborted) throw new GatewayError(`${name} was dropped: its client left`, { code: 'Aborted' });
       const result = await execute(name, input, environment, signal);
       done(name, input);
       return result;
     });
+  };
 }

@@ -2,10 +2,11 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EnteredPlace } from '../../src/core/entered.ts';
+import type { EnteredPlace, SeenNamespace } from '../../src/core/entered.ts';
 import { type Gateway, startGateway } from '../support/gateway-machine.ts';
 import { type Machine, startMachine, until } from '../support/machine.ts';
-import { dial, serve, talk } from '../support/traffic.ts';
+import { type Podman, PODMAN_LACKS, startPodman } from '../support/podman.ts';
+import { dial, SERVER, serve, talk } from '../support/traffic.ts';
 
 /** Namespaces that somebody else made: entered, and left as they were found. */
 let machine: Machine;
@@ -227,4 +228,100 @@ async function placeProgram(name: string, text: string): Promise<void> {
   await mkdir(machine.outside('/run/bin'), { recursive: true });
   await writeFile(machine.outside(`/run/bin/${name}`), text);
   await chmod(machine.outside(`/run/bin/${name}`), 0o755);
+}
+
+describe.skipIf(PODMAN_LACKS !== undefined)('a container of podman', () => {
+  const place = { by: 'container', value: 'lnd' } as const;
+  let podman: Podman;
+  let before: string;
+
+  beforeAll(async () => {
+    podman = await startPodman(machine);
+    await podman.start('lnd', 'node', '-e', SERVER, 'lnd', String(PORT));
+  });
+
+  /** Resolves with how long it took until the watch saw something else. */
+  async function watched(seen: readonly SeenNamespace[]): Promise<readonly SeenNamespace[]> {
+    return (await gateway.call('entered.watch', { seen: [...seen] })).seen;
+  }
+
+  it('is entered, reached, and told apart from one that does not run', async () => {
+    await enter(place);
+    await until(async () => ((await reach()) === 'nothing' ? undefined : true));
+    expect(await reach()).toBe(`lnd sees ${gateway.network.tor}`);
+    expect(await observed()).toEqual([{ service: 'lnd', spec: { ...place, address: ADDRESS } }]);
+    expect((await gateway.call('namespace.listeners', { service: 'lnd' })).listeners).toEqual([
+      { address: '0.0.0.0', port: PORT },
+    ]);
+    await expect(enter({ by: 'container', value: 'none' })).rejects.toMatchObject({
+      code: 'NamespaceMissing',
+      message: 'container none is not running, so its network namespace is not there',
+    });
+    await permit(place);
+  });
+
+  it('is told of when it stops, and when it comes back in another namespace', async () => {
+    const first = await watched([]);
+    before = first[0]?.namespace ?? '';
+    expect(first).toEqual([{ service: 'lnd', namespace: expect.stringMatching(/^\d+ \d+$/) as string }]);
+    const stop = podman.podman('kill', 'lnd');
+    const gone = await watched(first);
+    expect(gone).toEqual([{ service: 'lnd', namespace: '' }]);
+    await stop;
+    await expect(enter(place)).rejects.toMatchObject({ code: 'NamespaceMissing' });
+    expect((await observed())[0]?.renew).toBeDefined();
+    const waiting = watched(gone);
+    await podman.podman('start', 'lnd');
+    const startedAt = Date.now();
+    const back = await waiting;
+    expect(Date.now() - startedAt).toBeLessThan(1000);
+    expect(back[0]?.namespace).toMatch(/^\d+ \d+$/);
+    expect(back[0]?.namespace).not.toBe(before);
+    await enter(place);
+    await until(async () => ((await reach()) === 'nothing' ? undefined : true));
+  });
+
+  it('is left as it was found', async () => {
+    const path = `/proc/${await podman.pidOf('lnd')}/ns/net`;
+    const within = await stateOf(path);
+    expect(within).toContain('gw0');
+    await gateway.call('entered.remove', { service: 'lnd' });
+    const after = await stateOf(path);
+    expect(after).not.toMatch(/gw0|10\.64\./);
+    await enter(place);
+    expect((await stateOf(path)).replace(/\b\d+: gw0.*$/s, '')).toBe(within.replace(/\b\d+: gw0.*$/s, ''));
+    await gateway.call('entered.remove', { service: 'lnd' });
+    expect(await stateOf(path)).toBe(after);
+  });
+
+  it('costs next to nothing to watch, whether it runs or not', async () => {
+    const running = await cpuDuring(async () => {
+      const seen = await watched([]);
+      const waiting = watched(seen);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const stop = podman.podman('kill', 'lnd');
+      await waiting;
+      await stop;
+    });
+    expect(running).toBeLessThan(0.05);
+    const missing = await cpuDuring(async () => {
+      const seen = await watched([]);
+      await Promise.race([watched(seen), new Promise((resolve) => setTimeout(resolve, 3000))]);
+    });
+    expect(missing).toBeLessThan(0.05);
+  });
+});
+
+/** Share of one core that the helper (and what it starts) used meanwhile. */
+async function cpuDuring(work: () => Promise<void>): Promise<number> {
+  const before = await ticks();
+  const startedAt = Date.now();
+  await work();
+  return ((await ticks()) - before) / 100 / ((Date.now() - startedAt) / 1000);
+}
+
+async function ticks(): Promise<number> {
+  const pid = await machine.sh('pgrep', '-of', 'helper-process.ts');
+  const fields = (await machine.sh('cat', `/proc/${pid}/stat`)).replace(/^.*\) /s, '').split(' ');
+  return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0);
 }

@@ -6,7 +6,7 @@ import type { Machine } from './machine.ts';
 const NODE = resolve(import.meta.dirname, '../../node_modules/.bin/node');
 
 /** Answers each connection with its name and whom it sees, and keeps it open; echoes what comes. */
-const SERVER = `
+export const SERVER = `
 const [name, port] = process.argv.slice(1);
 require('node:net').createServer((socket) => {
   socket.on('error', () => {});
