@@ -1,4 +1,5 @@
 import type { PlaceReport } from '../core/control.ts';
+import { RESOLVING_SOCKETS } from './private-mounts.ts';
 
 function enteredPlaceText({ service, address, port }: PlaceReport, entered: string): string {
   return [
@@ -30,6 +31,7 @@ export function placeText(place: PlaceReport): string {
     ...['resolv.conf', 'nsswitch.conf'].map(
       (file) => `  BindReadOnlyPaths=-/etc/netns/${place.namespace}/${file}:/etc/${file}`,
     ),
+    `  InaccessiblePaths=${RESOLVING_SOCKETS.map((path) => `-${path}`).join(' ')}`,
     'As a container (Docker cannot join a namespace by its path, podman can):',
     `  podman run --network ns:${place.namespacePath} …`,
     'As a program of its own unprivileged user:',

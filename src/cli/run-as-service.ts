@@ -8,6 +8,7 @@ import { FIRST_UID, LAST_UID } from '../core/service-user.ts';
 import { directoriesIn, pathsOf } from '../system/directories.ts';
 import { type Argv, attach } from '../system/run.ts';
 import type { Context } from './command.ts';
+import { privateMounts, RESOLVING_SOCKETS } from './private-mounts.ts';
 
 /**
  * This runs as root on the word of a daemon that has no privileges, so nothing that it says is followed blindly: the
@@ -33,9 +34,16 @@ export async function runAsService(
   if (namespace === null)
     context.terminal.note(`${name} is not isolated: it runs in the machine's own network`);
   const directory = await privateDirectory(pathsOf(directoriesIn(context.root)).serviceDirectory(name), uid);
-  const enter = namespace === null ? [] : ['ip', 'netns', 'exec', namespace];
-  const argv = [...enter, ...asUser(uid), ...command];
-  return await attach(argv as unknown as Argv, { cwd: directory, env: environment(directory) });
+  const start = ['env', `--chdir=${directory}`, ...asUser(uid), ...command] as const;
+  const env = environment(directory);
+  if (namespace === null) return await attach(start, { env });
+  const { run } = directoriesIn(context.root);
+  const mounts = await privateMounts(namespace, [...RESOLVING_SOCKETS, run]);
+  try {
+    return await attach([...mounts.enter, ...start] as unknown as Argv, { env });
+  } finally {
+    mounts.close();
+  }
 }
 
 function asUser(uid: number): string[] {

@@ -34,4 +34,6 @@ export const EGRESS_OPERATIONS = {
       renew: z.string().optional(),
     }),
   },
+  /** Answers as soon as the host's firewall was changed in a way that may concern us, and after half a minute in any case. */
+  'egress.watch': { input: Network, result: z.object({ changed: z.boolean() }) },
 } as const;

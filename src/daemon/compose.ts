@@ -4,6 +4,7 @@ import type { Control } from '../core/control.ts';
 import type { Desired } from '../core/desired.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log, Ports } from '../core/ports.ts';
+import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
@@ -24,6 +25,7 @@ import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
 import { Devices } from './devices.ts';
 import { Expiry } from './expiry.ts';
+import { EgressWatch } from './egress-watch.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -73,9 +75,16 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const changes = createChanges({ paths, store, ports, engine, record, watch });
   const { control, devices } = createOwnersControl({ paths, store, ports, engine, record, changes, leave });
   const expiry = new Expiry(devices, log);
+  const egressWatch = new EgressWatch({
+    helper,
+    log,
+    leaving: () => leavingIn(engine),
+    changed: () => engine.wake(),
+  });
   const close = async (): Promise<void> => {
     await expiry.stop();
     await watch.stop();
+    await egressWatch.stop();
     await engine.stop();
     helper.close();
     await tor.close();
@@ -124,6 +133,11 @@ function createOwnersControl(pieces: Pieces & { readonly changes: Changes; reado
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
   return { control: createControl({ ...pieces, devices, providers, reporter }), devices };
+}
+
+/** The network while some service leaves by itself. */
+function leavingIn({ desired }: Engine): Network | undefined {
+  return desired?.services.some(({ egress }) => egress !== undefined) === true ? desired.network : undefined;
 }
 
 /** Those that no way in shows. */

@@ -9,6 +9,7 @@ import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
 import { ensureEgress, observeEgress, removeEgress } from './egress.ts';
+import { watchEgress } from './egress-watch.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { ensureEntered, removeEntered } from './namespace-entered.ts';
 import { watchEntered } from './namespace-watch.ts';
@@ -53,6 +54,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'egress.ensure': ensureEgress,
   'egress.remove': removeEgress,
   'egress.observe': observeEgress,
+  'egress.watch': watchEgress,
 };
 
 export function isOperation(name: string): name is OperationName {
@@ -87,7 +89,7 @@ function parseInput<Name extends OperationName>(name: Name, input: unknown): Ope
 
 /** Operations that touch the same things wait for each other; `undefined`: one that changes nothing and takes long. */
 export function queueOf(name: OperationName): 'tor' | 'edge' | 'network' | undefined {
-  if (name === 'entered.watch') return undefined;
+  if (name.endsWith('.watch')) return undefined;
   if (name.startsWith('tor.')) return 'tor';
   return name.startsWith('edge.') ? 'edge' : 'network';
 }

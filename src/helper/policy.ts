@@ -114,6 +114,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   },
   'egress.remove': always,
   'egress.observe': always,
+  'egress.watch': always,
 };
 
 /** Before the first `up` there is nothing to compare with; these change nothing or only remove. */

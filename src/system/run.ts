@@ -1,6 +1,7 @@
 import { spawn, type SpawnOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
+import { createInterface } from 'node:readline';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 
 /** The one place that runs commands: an argument vector, never a shell. */
@@ -78,6 +79,35 @@ function collect(argv: Argv, options: RunOptions, signal: AbortSignal): Promise<
       errnoOf(error) === 'EPIPE' ? undefined : reject(translate(argv, error)),
     );
     child.stdin.end(options.input);
+  });
+}
+
+/** Runs a program that tells of events until one of its lines is the one; `undefined` when `signal` aborted before. */
+export function waitForLine(
+  argv: Argv,
+  isIt: (line: string) => boolean,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return resolve(undefined);
+    const child = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'pipe', 'ignore'] });
+    const stop = (): void => void child.kill('SIGKILL');
+    signal.addEventListener('abort', stop, { once: true });
+    const lines = createInterface({ input: child.stdout });
+    let found: string | undefined;
+    lines.on('line', (line) => {
+      if (found !== undefined || !isIt(line)) return;
+      found = line;
+      stop();
+    });
+    child.on('error', (error) => reject(translate(argv, error)));
+    child.on('close', (code) => {
+      signal.removeEventListener('abort', stop);
+      if (found !== undefined || signal.aborted) return resolve(found);
+      reject(
+        new GatewayError(`${argv.join(' ')} ended by itself with ${code ?? 137}`, { code: 'CommandFailed' }),
+      );
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, lstat, mkdir, readFile, symlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
@@ -64,6 +64,19 @@ describe.skipIf(!canChangeUser)(
       );
       const { uid, mode } = await lstat(machine.outside(directory));
       expect([uid, mode & 0o777]).toEqual([61_184, 0o700]);
+    });
+
+    test('no socket that resolves names is in reach, nor one of the gateway', async () => {
+      answer = place('shop', { uid: 61_184 });
+      await machine.sh('mkdir', '-p', '/run/dbus', '/run/nscd', '/run/systemd/resolve');
+      for (const path of ['/run/nscd/socket', '/run/dbus/system_bus_socket']) {
+        await writeFile(machine.outside(path), '');
+      }
+      const script = 'ls -A /run/dbus /run/nscd /run/systemd/resolve "$1"; cat /proc/self/mountinfo';
+      const { lines } = await runAs('shop', 'sh', '-c', script, 'sh', `${ROOT}/run`);
+      expect(lines.join()).not.toMatch(/socket|sock/);
+      expect(await machine.sh('ls', '/run/nscd')).toBe('socket');
+      await expect.poll(() => machine.sh('pgrep', '-r', 'S', '-x', 'sleep').catch(() => 'none')).toBe('none');
     });
 
     test('its exit code is passed on, and so is a signal', async () => {
