@@ -1,5 +1,6 @@
-import type { Change, Context } from '../../src/core/contract.ts';
+import type { Change, Context, ResourceKey } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import type { OperationArguments } from '../../src/core/operations.ts';
 import { encodeKey } from '../../src/wire/wireguard.ts';
 import { INTERFACE_KEY, presharedKeyName, type InterfaceSpec, type PeerSpec, type Spec } from './spec.ts';
 
@@ -16,8 +17,9 @@ export async function apply(change: Change<Spec>, context: Context): Promise<voi
     return;
   }
   const { spec } = change.want;
-  if (spec.type === 'interface') await ensureInterface(spec, context);
-  else await setPeer(spec, change.want.label ?? spec.address, context);
+  if (spec.type === 'interface') return ensureInterface(spec, context);
+  const peer = await withPresharedKey(spec, change.want.label ?? spec.address, context);
+  return setPeers([{ peer, name: spec.interface }], context);
 }
 
 async function ensureInterface(spec: InterfaceSpec, { network, ports, signal }: Context): Promise<void> {
@@ -31,8 +33,56 @@ async function ensureInterface(spec: InterfaceSpec, { network, ports, signal }: 
   );
 }
 
-async function setPeer(spec: PeerSpec, device: string, { network, ports, signal }: Context): Promise<void> {
-  const { interface: name, publicKey, address } = spec;
+/** As few calls as a line to the helper can carry: after a power cut every device comes at once. */
+const PEERS_A_CALL = 10_000;
+
+export async function applyAll(
+  changes: readonly Change<Spec>[],
+  context: Context,
+): Promise<ReadonlyMap<ResourceKey, GatewayError>> {
+  const failed = new Map<ResourceKey, GatewayError>();
+  const peers: { readonly key: ResourceKey; readonly peer: NewPeer; readonly name: string }[] = [];
+  for (const change of changes) {
+    const { key } = change.op === 'delete' ? change.have : change.want;
+    const failure = await failureOf(async () => {
+      if (change.op === 'delete' || change.want.spec.type !== 'peer') return apply(change, context);
+      const { spec, label = spec.address } = change.want;
+      peers.push({ key, peer: await withPresharedKey(spec, label, context), name: spec.interface });
+    });
+    if (failure !== undefined) failed.set(key, failure);
+  }
+  for (let from = 0; from < peers.length; from += PEERS_A_CALL) {
+    const some = peers.slice(from, from + PEERS_A_CALL);
+    const failure = await failureOf(() => setPeers(some, context));
+    if (failure !== undefined) for (const { key } of some) failed.set(key, failure);
+  }
+  return failed;
+}
+
+async function setPeers(
+  peers: readonly { readonly peer: NewPeer; readonly name: string }[],
+  { network, ports, signal }: Context,
+): Promise<void> {
+  for (const [name, group] of Map.groupBy(peers, (each) => each.name)) {
+    const input = { network, name, peers: group.map(({ peer }) => peer) };
+    await ports.helper.call('wireguard.setPeers', input, signal);
+  }
+}
+
+async function failureOf(attempt: () => Promise<void>): Promise<GatewayError | undefined> {
+  try {
+    await attempt();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    return error;
+  }
+}
+
+type NewPeer = OperationArguments<'wireguard.setPeers'>['peers'][number];
+
+async function withPresharedKey(spec: PeerSpec, device: string, { ports }: Context): Promise<NewPeer> {
+  const { publicKey, address } = spec;
   const secret = await ports.keys.read(presharedKeyName(publicKey), 'preshared');
   if (secret === undefined) {
     throw new GatewayError(`the preshared key of device ${device} is not on disk`, {
@@ -41,9 +91,7 @@ async function setPeer(spec: PeerSpec, device: string, { network, ports, signal 
       hint: `restore keys/ from a backup, or give the device new keys: gateway device renew ${device}`,
     });
   }
-  const presharedKey = encodeKey(secret.reveal());
-  const peer = { publicKey, address };
-  await ports.helper.call('wireguard.setPeer', { network, name, peer, presharedKey }, signal);
+  return { publicKey, address, presharedKey: encodeKey(secret.reveal()) };
 }
 
 export function describe(change: Change<Spec>): string {

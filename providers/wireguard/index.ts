@@ -1,5 +1,5 @@
 import { defineProvider, type Address, type Exposure, type Observed } from '../../src/core/contract.ts';
-import { apply, describe } from './apply.ts';
+import { apply, applyAll, describe } from './apply.ts';
 import { compile } from './compile.ts';
 import { enrol } from './enrol.ts';
 import { observe } from './observe.ts';
@@ -31,6 +31,7 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
   compile,
   observe,
   apply,
+  applyAll,
   describe,
   close: () => Promise.resolve(),
   addresses,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Device, Network, Service } from './service.ts';
+import type { GatewayError } from './errors.ts';
 import type { Ports } from './ports.ts';
 
 /**
@@ -120,6 +121,12 @@ export interface Part<Spec = unknown, Options = unknown, Settings = unknown> {
   observe(context: Context): Promise<readonly Observed<Spec>[]>;
   /** Idempotent; resolves when durable. Failures are `GatewayError`. */
   apply(change: Change<Spec>, context: Context): Promise<void>;
+  /**
+   * Where one by one costs too much: several creates and updates of one kind, which come together after a power cut.
+   * Resolves with what failed; a change that is not among it is as durable as after `apply`. Without it, or for a single
+   * change, `apply` is called for each.
+   */
+  applyAll?(changes: readonly Change<Spec>[], context: Context): Promise<ReadonlyMap<ResourceKey, GatewayError>>;
   /** One sentence for `gateway plan`: "publish an onion service for shop". Pure. */
   describe(change: Change<Spec>): string;
   /** Works even if nothing was ever opened; twice is fine. */

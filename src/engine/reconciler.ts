@@ -1,6 +1,6 @@
 import type { Change, Context, Observed, Part, Resource } from '../core/contract.ts';
 import { GatewayError } from '../core/errors.ts';
-import { plan, SPEC_DIFFERS } from '../core/plan.ts';
+import { kindOf, plan, SPEC_DIFFERS } from '../core/plan.ts';
 
 /** What should be, by part id. A part that is not named should have nothing. */
 export type Wanted = ReadonlyMap<string, readonly Resource[]>;
@@ -64,20 +64,60 @@ export async function pass(
   const before = await observeAll(parts, context);
   const changes = planAll(parts, wanted, before);
   const failed: FailedChange[] = [];
-  for (const change of changes) {
+  for (const batch of batchesOf(changes)) {
     context.signal.throwIfAborted();
-    const failure = await applyOne(change, context, watcher);
-    if (failure !== undefined) failed.push(failure);
+    failed.push(...(await applyBatch(batch, context, watcher)));
   }
   const world = changes.length === 0 ? before : await observeAll(parts, context);
   return { changes, failed, world };
+}
+
+/** Neighbours of one part and kind go together where the part can do that; the order stays. */
+function batchesOf(changes: readonly PartChange[]): PartChange[][] {
+  const batches: PartChange[][] = [];
+  for (const change of changes) {
+    const last = batches.at(-1);
+    const before = last?.[0];
+    if (last !== undefined && before !== undefined && isSameBatch(before, change)) last.push(change);
+    else batches.push([change]);
+  }
+  return batches;
+}
+
+function isSameBatch({ part, change: a }: PartChange, { part: other, change: b }: PartChange): boolean {
+  if (part !== other || part.applyAll === undefined || a.op === 'delete' || b.op === 'delete') return false;
+  return kindOf(a.want.key) === kindOf(b.want.key);
+}
+
+async function applyBatch(
+  batch: readonly PartChange[],
+  context: Context,
+  watcher: PassWatcher,
+): Promise<FailedChange[]> {
+  const [first] = batch;
+  if (first?.part.applyAll === undefined || batch.length === 1) {
+    const failed: FailedChange[] = [];
+    for (const change of batch) failed.push(...((await applyOne(change, context, watcher)) ?? []));
+    return failed;
+  }
+  for (const change of batch) watcher.applying(change);
+  const errors = await first.part.applyAll(
+    batch.map(({ change }) => change),
+    context,
+  );
+  return batch.flatMap((change) => {
+    const error = change.change.op === 'delete' ? undefined : errors.get(change.change.want.key);
+    if (error === undefined) watcher.applied(change);
+    else watcher.failed({ ...change, error });
+    return error === undefined ? [] : [{ ...change, error }];
+  });
 }
 
 async function applyOne(
   change: PartChange,
   context: Context,
   watcher: PassWatcher,
-): Promise<FailedChange | undefined> {
+): Promise<readonly FailedChange[] | undefined> {
   watcher.applying(change);
   try {
     await change.part.apply(change.change, context);
@@ -85,7 +125,7 @@ async function applyOne(
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
     const failure = { ...change, error };
     watcher.failed(failure);
-    return failure;
+    return [failure];
   }
   watcher.applied(change);
   return undefined;

@@ -8,8 +8,9 @@ import { makeDirectories } from '../system/make-directories.ts';
 import { lookUpGroup, lookUpUser } from '../system/users.ts';
 import { serveConnection } from './connection.ts';
 import type { HelperEnvironment } from './environment.ts';
-import { createDispatch } from './queue.ts';
+import { createDispatch, createQueues } from './queue.ts';
 import { closeServer, listenOn } from './socket.ts';
+import { WireguardWatch } from './wireguard-watch.ts';
 
 export interface HelperOptions {
   readonly directories: Directories;
@@ -38,7 +39,10 @@ export async function runHelper(options: HelperOptions): Promise<void> {
   const paths = pathsOf(directories);
   const environment: HelperEnvironment = { directories, paths, gateway, tor, edge, log };
   await makeDirectories(directories, gid);
-  const dispatch = createDispatch(environment, signal);
+  const takeTurn = createQueues();
+  const watch = new WireguardWatch(environment, takeTurn, signal);
+  await watch.adopt();
+  const dispatch = createDispatch(environment, takeTurn, signal, (name, input) => watch.after(name, input));
   const sockets = new Set<Socket>();
   const server = await listenOn(paths.helperSocket, { gid }, (socket) => {
     sockets.add(socket);

@@ -12,7 +12,7 @@ const PROGRAM = 'wireguard-go';
 const START_TIMEOUT_MS = 5000;
 const STOP_TIMEOUT_MS = 2000;
 
-function socketOf(name: string): string {
+export function socketOf(name: string): string {
   return `/var/run/wireguard/${name}.sock`;
 }
 

@@ -40,8 +40,12 @@ export function isOwnName(network: Network, name: string): boolean {
 
 export async function findWireguardLinks(network: Network, signal: AbortSignal): Promise<WireguardLink[]> {
   const hub = hubNetns(network);
-  const inHub = (await isNetns(hub)) ? await linksIn(hub, 'hub', network, signal) : [];
-  return [...inHub, ...(await linksIn(undefined, 'host', network, signal))];
+  const hasHub = await isNetns(hub);
+  const [inHub, outside] = await Promise.all([
+    hasHub ? linksIn(hub, 'hub', network, signal) : [],
+    linksIn(undefined, 'host', network, signal),
+  ]);
+  return [...inHub, ...outside];
 }
 
 async function linksIn(

@@ -8,9 +8,8 @@ import { run } from '../system/run.ts';
 import { decodeKey, type DumpedPeer, type WireguardDump } from '../wire/wireguard.ts';
 import { formatAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
-import { cutFlows } from './hub.ts';
 import { hubNetns, ownerOf } from './names.ts';
-import { withSecretFile } from './secret-file.ts';
+import { saveEndpoints } from './wireguard-endpoints.ts';
 import { startWireguardGo, stopWireguardGo } from './wireguard-go.ts';
 import { setKeyAndPort, waitUntilBound } from './wireguard-configure.ts';
 import { dumpInterface, findWireguardLinks, isOwnName, type WireguardLink } from './wireguard-links.ts';
@@ -30,7 +29,7 @@ export const ensureWireguard: Handler<'wireguard.ensure'> = async (input, enviro
   const moved = link.place === 'host';
   if (moved) await run(['ip', 'link', 'set', 'dev', name, 'netns', hub], { signal });
   const isUp = link.isUp && !moved;
-  if (!isUp) await forgetPort(hub, name, signal);
+  if (!isUp && found !== undefined) await forgetPort(hub, name, signal);
   await setAddress(input, link, signal);
   if (!isUp) await waitUntilBound(network, name, signal);
   await setKeyAndPort(input, environment, signal);
@@ -54,7 +53,10 @@ async function findAnswering(
   return undefined;
 }
 
-/** Until it is up a port can be taken without anybody being told; so it comes up on any port and is given its own then. */
+/**
+ * Until it is up a port can be taken without anybody being told; so it comes up on any port and is given its own then. A
+ * new one has none yet.
+ */
 async function forgetPort(hub: string, name: string, signal: AbortSignal): Promise<void> {
   await run(inNetns(hub, ['wg', 'set', name, 'listen-port', '0']), { signal });
 }
@@ -77,7 +79,6 @@ async function create(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<WireguardLink> {
-  await stopWireguardGo(name, signal);
   const ran = await run(['ip', 'link', 'add', 'dev', name, 'type', 'wireguard'], {
     signal,
     accept: [0, 1, 2],
@@ -113,35 +114,6 @@ export const removeWireguard: Handler<'wireguard.remove'> = async (
   return {};
 };
 
-/** Sessions of other peers go on; one that has the same address loses it. */
-export const setPeer: Handler<'wireguard.setPeer'> = async (input, environment, signal) => {
-  const { network, name, peer, presharedKey } = input;
-  const hub = await demandHub(network);
-  const before = await demandDump(network, name, environment, signal);
-  const isNew = before.peers.every((each) => each.publicKey !== peer.publicKey);
-  // Whoever had the address before may have left connections open.
-  if (isNew) await cutFlows({ network, source: peer.address }, environment, signal);
-  await withSecretFile(environment.directories.run, `${presharedKey}\n`, (path) => {
-    const argv = ['wg', 'set', name, 'peer', peer.publicKey, 'preshared-key', path] as const;
-    return run(inNetns(hub, [...argv, 'allowed-ips', `${peer.address}/32`]), { signal });
-  });
-  return {};
-};
-
-/** Cuts at once: without a peer there is no session, and without its entries in the hub no open connection. */
-export const removePeer: Handler<'wireguard.removePeer'> = async (input, environment, signal) => {
-  const { network, name, publicKey } = input;
-  const link = await findLink(network, name, environment, signal);
-  if (link?.place !== 'hub') return {};
-  const dump = await dumpInterface(network, link, signal);
-  const peer = dump?.peers.find((each) => each.publicKey === publicKey);
-  if (peer === undefined) return {};
-  await run(inNetns(hubNetns(network), ['wg', 'set', name, 'peer', publicKey, 'remove']), { signal });
-  const source = addressOf(peer);
-  if (source !== '') await cutFlows({ network, source }, environment, signal);
-  return {};
-};
-
 /** Every interface with a name of ours. One that is half made, down or not routed has no address: it must be ensured. */
 export async function observeWireguard(
   network: Network,
@@ -151,9 +123,11 @@ export async function observeWireguard(
   const links = await findWireguardLinks(network, signal);
   const owner = ownerOf(environment);
   const ours = links.filter((link) => link.alias === undefined || link.alias.owner === owner);
-  return Promise.all(
+  const seen = await Promise.all(
     ours.map(async (link) => describeLink(link, await dumpInterface(network, link, signal))),
   );
+  for (const { name, peers } of seen) await saveEndpoints(environment, name, peers, Date.now() / 1000);
+  return seen;
 }
 
 const SILENT: WireguardDump = { publicKey: '', listenPort: 0, peers: [] };
@@ -188,12 +162,12 @@ function describePeer(peer: DumpedPeer): Peer {
 }
 
 /** Empty unless it is exactly one host, as we set it. */
-function addressOf(peer: DumpedPeer): string {
+export function addressOf(peer: DumpedPeer): string {
   const [block = '', ...more] = peer.allowedIps;
   return more.length === 0 && block.endsWith('/32') ? block.slice(0, -3) : '';
 }
 
-async function findLink(
+export async function findLink(
   network: Network,
   name: string,
   environment: HelperEnvironment,
@@ -215,13 +189,13 @@ function foreign(name: string, why: string): GatewayError {
   });
 }
 
-async function demandHub(network: Network): Promise<string> {
+export async function demandHub(network: Network): Promise<string> {
   const hub = hubNetns(network);
   if (await isNetns(hub)) return hub;
   throw new GatewayError(`the hub namespace ${hub} does not exist yet`, { code: 'CommandFailed' });
 }
 
-async function demandDump(
+export async function demandDump(
   network: Network,
   name: string,
   environment: HelperEnvironment,

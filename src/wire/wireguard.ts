@@ -105,6 +105,8 @@ export interface DumpedPeer {
   readonly latestHandshake: number;
   readonly received: number;
   readonly sent: number;
+  /** 0 when it is off. */
+  readonly keepaliveSeconds: number;
 }
 
 /**
@@ -125,8 +127,8 @@ export function parseDump(text: string): WireguardDump | undefined {
 
 function parsePeer(line: string): DumpedPeer[] {
   const fields = line.split('\t');
-  const [publicKey = '', presharedKey = '', endpoint = '', allowedIps = '', handshake, received, sent] =
-    fields;
+  const [publicKey = '', presharedKey = '', endpoint = '', allowedIps = '', ...counts] = fields;
+  const [handshake, received, sent, keepalive] = counts;
   if (fields.length !== 8 || !isKey(publicKey)) return [];
   return [
     {
@@ -137,6 +139,7 @@ function parsePeer(line: string): DumpedPeer[] {
       latestHandshake: countOf(handshake, 2 ** 40),
       received: countOf(received, Number.MAX_SAFE_INTEGER),
       sent: countOf(sent, Number.MAX_SAFE_INTEGER),
+      keepaliveSeconds: countOf(keepalive, 65535),
     },
   ];
 }

@@ -1,7 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,8 +12,15 @@ import {
   type WireguardInterface,
 } from '../../src/core/operations.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
-import { encodeKey, renderConf } from '../../src/wire/wireguard.ts';
+import { encodeKey } from '../../src/wire/wireguard.ts';
 import { startMachine, type Machine } from '../support/machine.ts';
+import {
+  connectToInternet,
+  importConf,
+  inNetns as enter,
+  makeDevice,
+  type TestDevice,
+} from '../support/wireguard-phone.ts';
 
 const NODE = resolve(import.meta.dirname, '../../node_modules/.bin/node');
 const CALL = resolve(import.meta.dirname, '../support/helper-call.ts');
@@ -41,7 +46,7 @@ const ensureInput = {
 let machine: Machine;
 
 function inNetns(netns: string, ...argv: string[]): Promise<string> {
-  return machine.sh('nsenter', `--net=/run/netns/${netns}`, '--', ...argv);
+  return enter(machine, netns, ...argv);
 }
 
 /** `undefined` when the command says no. */
@@ -88,53 +93,16 @@ async function killCaller(caller: ChildProcess): Promise<void> {
   }
 }
 
-/** A device with keys; its phone is a network namespace of the same name, on a network of its own. */
-function makeDevice(name: string, number: number) {
-  const secret = nodeCrypto.curve25519Secret();
-  return {
-    name,
-    number,
-    address: `10.64.8.${number}`,
-    outside: `11.2.${number}.2`,
-    privateKey: encodeKey(secret),
-    publicKey: encodeKey(nodeCrypto.curve25519Public(secret)),
-    presharedKey: encodeKey(randomBytes(32)),
-  };
-}
-type TestDevice = ReturnType<typeof makeDevice>;
-
 const phone = makeDevice('phone', 2);
 const tablet = makeDevice('tablet', 3);
 
-async function connectToInternet({ name, number, outside }: TestDevice): Promise<void> {
-  await machine.sh('ip', 'netns', 'add', name);
-  await machine.sh('ip', 'link', 'add', `to${name}`, 'type', 'veth', 'peer', 'name', 'net0', 'netns', name);
-  await machine.sh('ip', 'addr', 'add', `11.2.${number}.1/24`, 'dev', `to${name}`);
-  await machine.sh('ip', 'link', 'set', `to${name}`, 'up');
-  await inNetns(name, 'ip', 'addr', 'add', `${outside}/24`, 'dev', 'net0');
-  await inNetns(name, 'ip', 'link', 'set', 'net0', 'up');
-  await inNetns(name, 'ip', 'route', 'add', 'default', 'via', `11.2.${number}.1`);
-}
-
-async function importConf(device: TestDevice): Promise<void> {
-  const conf = renderConf({
-    privateKey: device.privateKey,
-    address: device.address,
-    peerPublicKey: gatewayKey,
-    presharedKey: device.presharedKey,
-    allowedIps: [network.pool],
-    endpoint: `${HOST_ADDRESS}:51820`,
-    persistentKeepaliveSeconds: 25,
-  });
-  const file = `/run/${device.name}.conf`;
-  await writeFile(machine.outside(file), conf, { mode: 0o600 });
-  // With LOG_LEVEL set, the wireguard-go of the phone would keep our pipes open for ever.
-  const choice = 'WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go';
-  await inNetns(device.name, 'env', '--unset=LOG_LEVEL', choice, 'wg-quick', 'up', file);
+function importInto(device: TestDevice): Promise<void> {
+  const endpoint = `${HOST_ADDRESS}:51820`;
+  return importConf(machine, device, { publicKey: gatewayKey, endpoint, pool: network.pool });
 }
 
 async function setPeer({ publicKey, address, presharedKey }: TestDevice): Promise<void> {
-  await call('wireguard.setPeer', { network, name: NAME, peer: { publicKey, address }, presharedKey });
+  await call('wireguard.setPeers', { network, name: NAME, peers: [{ publicKey, address, presharedKey }] });
 }
 
 function open(device: TestDevice, seconds = 5): Promise<string | undefined> {
@@ -173,8 +141,8 @@ http.createServer((request, response) => {
 beforeAll(async () => {
   machine = await startMachine();
   await machine.sh('ip', 'addr', 'add', `${HOST_ADDRESS}/32`, 'dev', 'lo');
-  await connectToInternet(phone);
-  await connectToInternet(tablet);
+  await connectToInternet(machine, phone);
+  await connectToInternet(machine, tablet);
   await call('hub.ensure', { network });
   const spec = { namespace: 'shop', address: SHOP, port: 80 };
   await call('namespace.ensure', { network, service: 'shop', spec });
@@ -223,7 +191,7 @@ describe('the WireGuard interface in the hub', () => {
 
   it('lets a phone in that imported the conf, and the service sees its own address', async () => {
     await setPeer(phone);
-    await importConf(phone);
+    await importInto(phone);
     expect(await open(phone)).toBe('you are 10.64.8.2');
     const [peer] = (await observed())[0]?.peers ?? [];
     expect(peer).toMatchObject({ publicKey: phone.publicKey, address: phone.address });
@@ -293,7 +261,7 @@ describe('the WireGuard interface in the hub', () => {
 describe('revoking a device', () => {
   it('cuts an open connection at once and disturbs nobody else', async () => {
     await setPeer(tablet);
-    await importConf(tablet);
+    await importInto(tablet);
     expect(await open(tablet)).toBe('you are 10.64.8.3');
     const session = await sessionOf(tablet);
     let latest = 0;

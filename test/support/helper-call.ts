@@ -8,7 +8,8 @@ import { OPERATIONS } from '../../src/core/operations.ts';
 import { ensureHub, replaceFlows } from '../../src/helper/hub.ts';
 import { ensureNamespace } from '../../src/helper/namespace.ts';
 import { observe } from '../../src/helper/observe.ts';
-import { ensureWireguard, removePeer, removeWireguard, setPeer } from '../../src/helper/wireguard.ts';
+import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';
+import { ensureWireguard, removeWireguard } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 
 const [, , root = '', operation = '', json = '', stay] = process.argv;
@@ -26,6 +27,7 @@ const signal = AbortSignal.timeout(30_000);
 
 async function call(input: unknown): Promise<unknown> {
   await mkdir(directories.run, { recursive: true });
+  await mkdir(directories.state, { recursive: true });
   switch (operation) {
     case 'hub.ensure':
       return ensureHub(OPERATIONS[operation].input.parse(input), environment, signal);
@@ -37,8 +39,8 @@ async function call(input: unknown): Promise<unknown> {
       return ensureWireguard(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'wireguard.remove':
       return removeWireguard(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.setPeer':
-      return setPeer(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.setPeers':
+      return setPeers(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'wireguard.removePeer':
       return removePeer(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'observe':

@@ -104,6 +104,7 @@ describe('the dump of an interface', () => {
           latestHandshake: 1_763_600_000,
           received: 148,
           sent: 92,
+          keepaliveSeconds: 25,
         },
       ],
     });
@@ -123,6 +124,7 @@ describe('the dump of an interface', () => {
           latestHandshake: 0,
           received: 0,
           sent: 0,
+          keepaliveSeconds: 0,
         },
       ],
     });
