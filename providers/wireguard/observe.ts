@@ -17,8 +17,9 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
   const { network, ports, signal } = context;
   const { wireguard, hub } = await ports.helper.call('observe', { network }, signal);
   const own = wireguard.find((found) => found.name === interfaceName(network));
+  const grants = grantsBySource(interfaceName(network), hub?.flows ?? []);
   const peers = (own?.peers ?? []).map((peer) =>
-    observePeer(peer, interfaceName(network), hub?.flows ?? [], context),
+    observePeer(peer, interfaceName(network), grants.get(peer.address) ?? [], context),
   );
   const interfaces = wireguard.map((found) => observeInterface(found, context));
   return Promise.all([...interfaces, ...peers]);
@@ -52,7 +53,7 @@ function judgeKey(found: string, wanted: string): string | undefined {
 async function observePeer(
   peer: Peer,
   name: string,
-  flows: readonly Flow[],
+  grants: readonly string[],
   context: Context,
 ): Promise<Observed<PeerSpec>> {
   const { publicKey, address, latestHandshake, received, sent, endpoint } = peer;
@@ -64,7 +65,7 @@ async function observePeer(
   );
   const facts: Record<string, Fact> = { publicKey, address, latestHandshake, received, sent };
   if (endpoint !== undefined) facts['endpoint'] = endpoint;
-  facts['grants'] = grantsOf(address, name, flows).join(' ');
+  facts['grants'] = grants.join(' ');
   return {
     key: `peer:${publicKey}`,
     spec: { type: 'peer', interface: name, publicKey, address },
@@ -73,12 +74,20 @@ async function observePeer(
   };
 }
 
-/** `address:port` of every service that the hub lets a device reach. */
-export function grantsOf(address: string, interfaceOfPeer: string, flows: readonly Flow[]): string[] {
-  return flows
-    .filter((flow) => flow.via === interfaceOfPeer && flow.source === address)
-    .map((flow) => `${flow.address}:${flow.port}`)
-    .sort();
+/** `address:port` of every service that the hub lets each device reach, by the device's address. */
+export function grantsBySource(
+  interfaceOfPeers: string,
+  flows: readonly Flow[],
+): ReadonlyMap<string, readonly string[]> {
+  const grants = new Map<string, string[]>();
+  for (const { via, source, address, port } of flows) {
+    if (via !== interfaceOfPeers) continue;
+    const list = grants.get(source) ?? [];
+    list.push(`${address}:${port}`);
+    grants.set(source, list);
+  }
+  for (const list of grants.values()) list.sort();
+  return grants;
 }
 
 /**

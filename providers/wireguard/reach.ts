@@ -1,7 +1,7 @@
 import type { Context, Exposure, Reach, Vantage } from '../../src/core/contract.ts';
 import { isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
 import type { Peer, WireguardInterface } from '../../src/core/operations.ts';
-import { grantsOf } from './observe.ts';
+import { grantsBySource } from './observe.ts';
 import { interfaceName } from './spec.ts';
 
 /** WireGuard drops a session this long after its handshake (protocol: REJECT_AFTER_TIME): an older one proves nothing now. */
@@ -16,9 +16,8 @@ export async function reach(exposure: Exposure, context: Context): Promise<Reach
   const own = wireguard.find((found) => found.name === interfaceName(network));
   if (own === undefined) return unknown('none', 'the WireGuard interface does not exist yet');
   const { name, address, port } = exposure.service;
-  const peers = own.peers.filter((peer) =>
-    grantsOf(peer.address, own.name, hub?.flows ?? []).includes(`${address}:${port}`),
-  );
+  const grants = grantsBySource(own.name, hub?.flows ?? []);
+  const peers = own.peers.filter((peer) => grants.get(peer.address)?.includes(`${address}:${port}`) === true);
   if (peers.length === 0)
     return unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`);
   return judge(peers, await ownAddresses(own, context), ports.now() / 1000);
