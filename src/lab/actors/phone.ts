@@ -18,8 +18,13 @@ export class Phone {
     // wg-quick names the interface after the file.
     this.#conf = join(this.node.directory, 'wgphone.conf');
     await writeFile(this.#conf, text, { mode: 0o600 });
-    await this.#wgQuick('up', signal);
+    await this.join(signal);
     return text;
+  }
+
+  /** Turns the tunnel on again; it was scanned before. */
+  async join(signal: AbortSignal): Promise<void> {
+    await this.#wgQuick('up', signal);
   }
 
   /** The page's text, fetched through the tunnel; rejects when it does not come. */
