@@ -2,6 +2,7 @@ import type { Change, Context } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Secret } from '../../src/core/secret.ts';
 import { deriveOnionKey } from './key.ts';
+import { ensureVisitor } from './visitor.ts';
 import { keyName, type OnionResource, type ProcessResource, type Spec } from './spec.ts';
 
 export async function apply(change: Change<Spec>, context: Context): Promise<void> {
@@ -29,12 +30,11 @@ async function existing(key: string, { ports }: Context): Promise<Secret<Uint8Ar
 async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, context: Context): Promise<void> {
   const { network, ports, signal } = context;
   const { publicKey, hostname } = deriveOnionKey(secret, ports.crypto);
-  const { service, virtualPort, target, proofOfWork } = spec;
+  const { type: _, ...lines } = spec;
+  const visitor = spec.authorization === undefined ? undefined : await ensureVisitor(ports);
   const onion = {
-    service,
-    virtualPort,
-    target,
-    proofOfWork,
+    ...lines,
+    ...(visitor === undefined ? {} : { visitor }),
     secretKey: base64(secret.reveal()),
     publicKey: base64(publicKey),
     hostname,
@@ -60,10 +60,16 @@ export function describe(change: Change<Spec>): string {
   if (spec.type === 'process') return describeProcess(change.op, spec);
   const { service, virtualPort, target } = spec;
   if (change.op === 'delete') return `take the onion service of ${service} away; its key and address stay`;
-  const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}`;
+  const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}${onlyFor(spec)}`;
   return change.op === 'create'
     ? `publish an onion service for ${service}, ${leads}`
     : `write the onion service of ${service} again, ${leads}`;
+}
+
+function onlyFor({ authorization }: OnionResource): string {
+  if (authorization === undefined) return '';
+  const names = authorization.clients.map(({ name }) => name);
+  return names.length === 0 ? ', for no device yet' : `, only for ${names.join(', ')}`;
 }
 
 function describeProcess(op: Change['op'], { torrc }: ProcessResource): string {

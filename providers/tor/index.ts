@@ -1,18 +1,20 @@
 import { defineProvider, type Address, type Exposure, type Observed } from '../../src/core/contract.ts';
 import { apply, describe } from './apply.ts';
+import { asksForKey, remarks, revokeGently } from './authorization.ts';
 import { compile } from './compile.ts';
+import { enrol } from './enrol.ts';
 import { observe } from './observe.ts';
 import { reach } from './reach.ts';
 import {
   isWeb,
   Options,
   Settings,
-  virtualPortOf,
   type Options as OptionsType,
   type Settings as SettingsType,
   type Spec,
 } from './spec.ts';
 import { stateOf } from './state.ts';
+import { urlOf } from './url.ts';
 
 /** A v3 onion service of our own tor process: needs nothing from the router, and hides where the home is. */
 export const tor = defineProvider<Spec, OptionsType, SettingsType>({
@@ -26,11 +28,11 @@ export const tor = defineProvider<Spec, OptionsType, SettingsType>({
     needsPublicAddress: false,
     needsOpenPort: false,
     worksBehindCgnat: true,
-    perDeviceCredentials: false,
+    perDeviceCredentials: true,
     canBeFallback: true,
     showsHomeAddress: false,
     showsPublicName: false,
-    notes: { perDeviceCredentials: 'client authorization comes later' },
+    notes: { perDeviceCredentials: 'where `authorization` is `required`' },
   },
   compile,
   observe,
@@ -48,14 +50,17 @@ export const tor = defineProvider<Spec, OptionsType, SettingsType>({
       secret: false,
       text: url,
     })),
+  deviceKey: 'onionKey',
+  asksForDevice: asksForKey,
+  enrol,
+  revokeGently,
+  remarks,
 });
 
-function addresses(exposure: Exposure, observed: readonly Observed<Spec>[]): Address[] {
+function addresses(exposure: Exposure<OptionsType>, observed: readonly Observed<Spec>[]): Address[] {
   const { hostname } = stateOf(exposure, observed);
   if (hostname === undefined) return [];
-  const url = isWeb(exposure.service)
-    ? `http://${hostname}`
-    : `tcp://${hostname}:${virtualPortOf(exposure.service)}`;
   const client = isWeb(exposure.service) ? 'Tor Browser or another Tor client' : 'a Tor client';
-  return [{ url, network: 'onion', clientNeeds: [client] }];
+  const key = asksForKey(exposure) ? ['the key of a device that was added'] : [];
+  return [{ url: urlOf(exposure.service, hostname), network: 'onion', clientNeeds: [client, ...key] }];
 }

@@ -18,14 +18,16 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
 }
 
 async function observeOnion(onion: SeenOnion, { ports }: Context): Promise<Observed<Spec>> {
-  const { service, virtualPort, target, proofOfWork, hostname } = onion;
-  const trouble = (await keyTrouble(onion, ports)) ?? filesTrouble(onion);
-  const isUploaded = ports.tor.uploaded().has(hostname.replace(/\.onion$/, ''));
+  const { hostname, damaged: _, visitor: _own, ...spec } = onion;
+  const { service } = spec;
+  const key = await judgeKey(onion, ports);
+  const trouble = key.trouble ?? filesTrouble(onion);
+  const isUploaded = ports.tor.uploaded().has((key.hostname ?? hostname).replace(/\.onion$/, ''));
   return {
     key: onionKey(service),
-    spec: { type: 'onion', service, virtualPort, target, proofOfWork },
+    spec: { type: 'onion', ...spec },
     facts: {
-      address: hostname,
+      address: key.hostname ?? hostname,
       uploaded: isUploaded,
       ...(trouble === undefined ? {} : { trouble: trouble.code, why: trouble.message }),
     },
@@ -39,18 +41,25 @@ interface Trouble {
 }
 
 /** The master key in `keys/` is what counts; the files that tor reads are made from it. */
-async function keyTrouble(onion: SeenOnion, ports: Context['ports']): Promise<Trouble | undefined> {
+async function judgeKey(
+  onion: SeenOnion,
+  ports: Context['ports'],
+): Promise<{ readonly trouble?: Trouble; readonly hostname?: string }> {
   try {
     const secret = await ports.keys.read(keyName(onion.service), 'ed25519-expanded');
     if (secret === undefined) {
-      return { code: 'KeyMissing', message: `key ${keyName(onion.service)} of ${onion.hostname} is gone` };
+      const message = `key ${keyName(onion.service)} of ${onion.hostname} is gone`;
+      return { trouble: { code: 'KeyMissing', message } };
     }
     const { hostname } = deriveOnionKey(secret, ports.crypto);
-    if (hostname === onion.hostname || onion.damaged !== undefined) return undefined;
-    return { code: 'KeyChanged', message: `key ${keyName(onion.service)} gives another address` };
+    // Never what a damaged file says: people would hand it on.
+    if (onion.damaged !== undefined) return { hostname };
+    if (hostname === onion.hostname) return {};
+    const message = `key ${keyName(onion.service)} gives another address`;
+    return { trouble: { code: 'KeyChanged', message } };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
-    return { code: error.code, message: error.message };
+    return { trouble: { code: error.code, message: error.message } };
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import { asksForKey } from './authorization.ts';
 import { stateOf } from './state.ts';
-import { virtualPortOf, type Spec } from './spec.ts';
+import { introduce } from './visitor.ts';
+import { virtualPortOf, type Options, type Spec } from './spec.ts';
 
 /** A visitor who waits longer has left. */
 const PATIENCE_MS = 45_000;
@@ -11,13 +13,15 @@ const PATIENCE_MS = 45_000;
  * tor could not have checked, that says nothing about the service.
  */
 export async function reach(
-  exposure: Exposure,
+  exposure: Exposure<Options>,
   observed: readonly Observed<Spec>[],
   context: Context,
 ): Promise<Reach> {
   const { hostname, published, isVisitable } = stateOf(exposure, observed);
   if (hostname === undefined || !isVisitable) return unknown(published.message);
   const { ports, signal } = context;
+  const barrier = asksForKey(exposure) ? await barredFrom(hostname, context) : undefined;
+  if (barrier !== undefined) return unknown(barrier);
   try {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
     const tookMs = await ports.tor.visit(hostname, virtualPortOf(exposure.service), patience);
@@ -30,6 +34,17 @@ export async function reach(
   } catch (error) {
     if (!(error instanceof GatewayError) || (signal.aborted && error.code === 'Aborted')) throw error;
     return missed(error, exposure, published.status === 'yes', context);
+  }
+}
+
+/** Why our own visitor cannot show its key, as a sentence: then a visit would say nothing. */
+async function barredFrom(hostname: string, context: Context): Promise<string | undefined> {
+  try {
+    await introduce(hostname, context);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GatewayError) || (context.signal.aborted && error.code === 'Aborted')) throw error;
+    return `it asks for a key, and the gateway's own could not be used: ${error.message}`;
   }
 }
 

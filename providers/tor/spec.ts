@@ -17,6 +17,12 @@ export interface ProcessResource {
 export type Spec = OnionResource | ProcessResource;
 
 export const Options = z.strictObject({
+  authorization: z
+    .enum(['required', 'none'])
+    .optional()
+    .describe(
+      'required: the onion service lets in only devices that were given it (gateway device add), each with a key of its own. none: everybody who knows the address. Without it: required for the kinds lnd and clnrest, none for all others.',
+    ),
   proofOfWork: z
     .enum(['on', 'off'])
     .default('on')

@@ -186,6 +186,7 @@ export interface Handout {
 /** What a new device must be told; `privateKey` is held only while this is made. */
 export interface EnrolmentInput<Settings = unknown> {
   readonly device: Device;
+  /** Base64; empty when the device brought its own key and keeps the private one to itself. */
   readonly privateKey: string;
   readonly presharedKey: string;
   readonly network: Network;

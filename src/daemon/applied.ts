@@ -1,11 +1,15 @@
 import type { Applied, AppliedService } from '../core/applied.ts';
 import type { Desired } from '../core/desired.ts';
-import { PeerSpec } from '../core/operations.ts';
+import { OnionClient, PeerSpec } from '../core/operations.ts';
 import type { Service } from '../core/service.ts';
 import { z } from 'zod';
 
 /** How the specs of any provider say that they need a peer or a UDP port of the helper. */
 const SpecOfPeer = PeerSpec.loose();
+const SpecOfOnion = z.looseObject({
+  service: z.string(),
+  authorization: z.looseObject({ clients: z.array(OnionClient) }),
+});
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
 
 function serviceOf({ address, port, place, egress }: Service): AppliedService {
@@ -15,9 +19,18 @@ function serviceOf({ address, port, place, egress }: Service): AppliedService {
 /** What the config justifies: the helper refuses the rest. */
 export function appliedOf(desired: Desired): Applied {
   const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
+  const clients = onionClientsOf(specs);
   return {
     network: desired.network,
-    services: Object.fromEntries(desired.services.map((service) => [service.name, serviceOf(service)])),
+    services: Object.fromEntries(
+      desired.services.map((service) => {
+        const onionClients = clients.get(service.name);
+        return [
+          service.name,
+          { ...serviceOf(service), ...(onionClients === undefined ? {} : { onionClients }) },
+        ];
+      }),
+    ),
     devices: specs.flatMap((spec) => {
       const peer = SpecOfPeer.safeParse(spec);
       return peer.success ? [{ publicKey: peer.data.publicKey, address: peer.data.address }] : [];
@@ -27,4 +40,9 @@ export function appliedOf(desired: Desired): Applied {
       return found.success ? [found.data.listenPort] : [];
     }),
   };
+}
+
+function onionClientsOf(specs: readonly unknown[]): ReadonlyMap<string, OnionClient[]> {
+  const found = specs.flatMap((spec) => SpecOfOnion.safeParse(spec).data ?? []);
+  return new Map(found.map(({ service, authorization }) => [service, authorization.clients]));
 }

@@ -127,7 +127,9 @@ function createOwnersControl(pieces: Pieces & { readonly changes: Changes; reado
   const notices = (): readonly string[] => [
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
-    ...providers.flatMap(({ id, remarks }) => remarks?.(store.ledger()[id] ?? {}, ports.now()) ?? []),
+    ...providers.flatMap(
+      (provider) => provider.remarks?.(store.ledger()[provider.id] ?? {}, ports.now()) ?? [],
+    ),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });

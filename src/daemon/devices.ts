@@ -109,9 +109,10 @@ export class Devices {
   #gently(devices: readonly Device[]): NonNullable<StateChange['ledger']> {
     const { ports, providers, store } = this.#options;
     const ledger = { ...store.ledger() };
-    for (const { id, revokeGently } of providers) {
+    for (const provider of providers) {
       for (const device of devices) {
-        if (revokeGently !== undefined) ledger[id] = revokeGently(ledger[id] ?? {}, device, ports.now());
+        const after = provider.revokeGently?.(ledger[provider.id] ?? {}, device, ports.now());
+        if (after !== undefined) ledger[provider.id] = after;
       }
     }
     return ledger;

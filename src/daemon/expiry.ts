@@ -31,7 +31,9 @@ export class Expiry {
 
   #wait(waitMs: number): void {
     if (this.#abort.signal.aborted) return;
-    this.#timer = setTimeout(() => (this.#running = this.#tick()), waitMs);
+    this.#timer = setTimeout(() => {
+      this.#running = this.#tick();
+    }, waitMs);
   }
 
   async #tick(): Promise<void> {

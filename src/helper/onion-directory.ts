@@ -14,6 +14,7 @@ import {
   renderSecretKeyFile,
 } from '../wire/onion.ts';
 import type { HelperEnvironment } from './environment.ts';
+import { seeClients, writeClients } from './onion-clients.ts';
 import { ensureOwned, readPlain } from './owned-directory.ts';
 import type { TorDirectory } from './tor-directory.ts';
 import { asUser } from './run-as.ts';
@@ -21,6 +22,8 @@ import { asUser } from './run-as.ts';
 /** One onion service on disk. */
 export interface OnionOnDisk extends OnionSpec {
   readonly hostname: string;
+  /** Public key of the gateway's own visitor, where keys are asked for. */
+  readonly visitor?: string;
   /** Why tor could not use its files; tor would end, or overwrite them with new keys. */
   readonly damaged?: string;
 }
@@ -31,7 +34,7 @@ export async function writeOnionFiles(
   directory: TorDirectory,
   { tor }: HelperEnvironment,
 ): Promise<void> {
-  const { service, virtualPort, proofOfWork, target } = onion;
+  const { service, virtualPort, proofOfWork, target, authorization, visitor } = onion;
   const secret = Buffer.from(onion.secretKey, 'base64');
   const publicKey = Buffer.from(onion.publicKey, 'base64');
   requireMatch(onion, secret, publicKey);
@@ -43,7 +46,14 @@ export async function writeOnionFiles(
     ['hs_ed25519_secret_key', renderSecretKeyFile(secret)],
   ];
   for (const [name, content] of files) await replace(join(path, name), content, { mode: 0o600, owner: tor });
-  const spec: OnionSpec = { service, virtualPort, proofOfWork, target };
+  const spec: OnionSpec = {
+    service,
+    virtualPort,
+    proofOfWork,
+    target,
+    ...(authorization === undefined ? {} : { authorization }),
+  };
+  await writeClients(path, spec, visitor, tor);
   await replace(markOf(directory, service), Buffer.from(`${JSON.stringify(spec)}\n`), { mode: 0o600 });
 }
 
@@ -96,8 +106,9 @@ async function readOnion(directory: TorDirectory, service: string): Promise<Onio
     ['hs_ed25519_secret_key', 'hs_ed25519_public_key', 'hostname'].map((name) => readPlain(join(path, name))),
   );
   const hostname = hostnameFile?.toString().trim() ?? '';
-  const damaged = damageOf(secretFile, publicFile, hostname);
-  return { ...spec, hostname, ...(damaged === undefined ? {} : { damaged }) };
+  const clients = await seeClients(path, spec);
+  const damaged = damageOf(secretFile, publicFile, hostname) ?? clients.damaged;
+  return { ...spec, hostname, ...clients, ...(damaged === undefined ? {} : { damaged }) };
 }
 
 function parseMark(text: string): OnionSpec | undefined {

@@ -7,6 +7,8 @@ import { hashOfContact, withoutComments } from './torrc.ts';
 export interface TorAnswer {
   /** Hash of the torrc that it has loaded; `undefined` when it is none of ours. */
   readonly loadedHash: string | undefined;
+  /** Its `ContactInfo`: the hash and which introduction points it has. */
+  readonly contact: string;
 }
 
 /** Asks the running tor which torrc it has loaded; rejects with `TorUnavailable` when it does not answer. */
@@ -18,7 +20,7 @@ export async function askTor(
   const reply = await exchange(environment, 'GETCONF ContactInfo\r\n', signal, timeoutMs);
   if (reply.status !== 250) throw refused('GETCONF', reply);
   const contact = keyValues(reply.lines).get('ContactInfo') ?? '';
-  return { loadedHash: hashOfContact(contact) };
+  return { loadedHash: hashOfContact(contact), contact };
 }
 
 /**

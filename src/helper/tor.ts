@@ -14,7 +14,7 @@ import { inTorDirectory, torrcPlace, type TorDirectory } from './tor-directory.t
 import { complaintOf, endTor, findTor, startTor, torArguments } from './tor-process.ts';
 import { currentProgram } from './tor-program.ts';
 import { asUser } from './run-as.ts';
-import { parseTorrc, renderTorrc, type Left, type Torrc } from './torrc.ts';
+import { parseTorrc, renderTorrc, staleOnions, type Left, type Torrc } from './torrc.ts';
 
 export const writeOnion: Handler<'tor.writeOnion'> = ({ onion }, environment) =>
   inTorDirectory(environment, async (directory) => {
@@ -59,14 +59,22 @@ interface SeenProcess {
   readonly trouble?: string;
   readonly loadedHash?: string;
 }
+interface AskedProcess extends SeenProcess {
+  readonly contact?: string;
+}
 
 /** Running means that the process lives and its control socket answers. */
 async function observeProcess(environment: HelperEnvironment, signal: AbortSignal): Promise<SeenProcess> {
+  const { contact: _, ...seen } = await askProcess(environment, signal);
+  return seen;
+}
+
+async function askProcess(environment: HelperEnvironment, signal: AbortSignal): Promise<AskedProcess> {
   const pid = await findTor(environment);
   if (pid === undefined) return { running: false };
   try {
-    const { loadedHash } = await askTor(environment, signal);
-    return { running: true, ...(loadedHash === undefined ? {} : { loadedHash }) };
+    const { loadedHash, contact } = await askTor(environment, signal);
+    return { running: true, contact, ...(loadedHash === undefined ? {} : { loadedHash }) };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
     return { running: false, trouble: `process ${pid}: ${error.message}` };
@@ -95,9 +103,10 @@ async function bringUp(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { running, loadedHash, trouble } = await observeProcess(environment, signal);
+  const { running, loadedHash, contact = '', trouble } = await askProcess(environment, signal);
   if (running && loadedHash === torrc.hash) return false;
-  if (running && (await tryGive(directory, environment, signal))) return false;
+  const stale = staleOnions(torrc, contact);
+  if (running && (await tryGive(torrc, stale, directory, environment, signal))) return false;
   if (trouble !== undefined) environment.log('warn', 'tor does not answer; it is started anew', { trouble });
   await endTor(environment, signal);
   await startTor(environment, directory, signal);
@@ -106,11 +115,14 @@ async function bringUp(
 
 /** `false` when only a restart brings the torrc in: an option that a running tor cannot change. */
 async function tryGive(
+  torrc: Torrc,
+  stale: readonly string[],
   directory: TorDirectory,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
+    if (stale.length > 0) await giveWithout(torrc, stale, environment, signal);
     await giveTor(environment, (await readText(directory)) ?? '', signal);
     return true;
   } catch (error) {
@@ -118,6 +130,21 @@ async function tryGive(
     environment.log('warn', 'tor is restarted to load its torrc', { why: messageOf(error) });
     return false;
   }
+}
+
+/**
+ * Takes onions away from the running tor for a moment, which closes their circuits: they come back under the same address
+ * with new introduction points. Cut short in between, tor has loaded another torrc than the one on disk, and is given it.
+ */
+async function giveWithout(
+  { asked, left }: Torrc,
+  stale: readonly string[],
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const own = textOf(await readOwnLines(environment));
+  const away = stale.map((service) => ({ service, reason: 'its introduction points are made anew' }));
+  await giveTor(environment, renderTorrc(asked, [...left, ...away], own, torrcPlace(environment)), signal);
 }
 
 export const stopTor: Handler<'tor.stop'> = (_input, environment, signal) =>

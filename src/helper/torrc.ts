@@ -72,7 +72,32 @@ export function renderTorrc(
     ...(own.length === 0 ? [] : ['# from torrc.d/', ...own]),
     '',
   ].join('\n');
-  return `${CONTACT}${createHash('sha256').update(body).digest('hex')}\n${body}`;
+  const hash = createHash('sha256').update(body).digest('hex');
+  return `${CONTACT}${[hash, ...roundsOf(asked, leftOut)].join(' ')}\n${body}`;
+}
+
+/** `lnd=2`: which introduction points each onion has. The process is asked for them before it is given a torrc. */
+function roundsOf({ onions }: TorrcSpec, leftOut: ReadonlySet<string>): string[] {
+  return onions
+    .filter(({ service }) => !leftOut.has(service))
+    .map(({ service, authorization }) => `${service}=${authorization?.round ?? 0}`);
+}
+
+/**
+ * Onions that the running tor serves with introduction points that somebody may use who is not let in any more: they must
+ * be taken away for a moment. `loaded` is the value that `GETCONF ContactInfo` gives.
+ */
+export function staleOnions({ asked, left }: Torrc, loaded: string): string[] {
+  const leftOut = new Set(left.map(({ service }) => service));
+  const entries = loaded.split(' ').slice(2);
+  const rounds = new Map(entries.map((entry) => entry.split('=', 2) as [string, string]));
+  // A torrc of an earlier version does not say what it serves.
+  const isServed = (service: string): boolean => entries.length === 0 || rounds.has(service);
+  return asked.onions
+    .filter(({ authorization }) => authorization !== undefined)
+    .filter(({ service }) => isServed(service) && !leftOut.has(service))
+    .filter(({ service, authorization }) => rounds.get(service) !== String(authorization?.round))
+    .map(({ service }) => service);
 }
 
 /** What a torrc of ours says about itself, or `undefined` when it is not ours. */
@@ -80,14 +105,18 @@ export function parseTorrc(text: string): Torrc | undefined {
   const lines = text.split('\n');
   const asked = TorrcSpec.safeParse(jsonAfter(lines, ASKED));
   if (!asked.success) return undefined;
-  const hash = (lines[0] ?? '').slice(CONTACT.length);
+  const hash = hashOf((lines[0] ?? '').slice(CONTACT.length));
   return { asked: asked.data, left: leftOf(jsonAfter(lines, LEFT)), hash };
 }
 
 /** The hash inside the value that `GETCONF ContactInfo` gives. */
 export function hashOfContact(value: string): string | undefined {
   const prefix = CONTACT.slice('ContactInfo '.length);
-  return value.startsWith(prefix) ? value.slice(prefix.length) : undefined;
+  return value.startsWith(prefix) ? hashOf(value.slice(prefix.length)) : undefined;
+}
+
+function hashOf(contact: string): string {
+  return contact.split(' ', 1)[0] ?? '';
 }
 
 /** Without comments: what LOADCONF needs. */

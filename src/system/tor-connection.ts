@@ -53,10 +53,10 @@ export class TorConnection {
     }
   }
 
-  /** The lines of a successful reply; any other is `TorControl`. */
+  /** The lines of a successful reply (250, or 251 and 252 with a remark); any other is `TorControl`. */
   async command(line: string, signal: AbortSignal): Promise<readonly string[]> {
     const reply = await this.#ask(line, signal);
-    if (reply.status === 250) return reply.lines;
+    if (reply.status >= 250 && reply.status <= 252) return reply.lines;
     const word = line.split(' ', 1)[0] ?? '';
     throw new GatewayError(`tor refused ${word}: ${reply.status} ${reply.lines.join(' ')}`, {
       code: 'TorControl',

@@ -60,6 +60,25 @@ function checksum(publicKey: Uint8Array, sha3: Hash): Uint8Array {
   return sha3(concat(text('.onion checksum'), publicKey, Uint8Array.of(VERSION))).slice(0, 2);
 }
 
+const CLIENT_KEY = /^[A-Z2-7]{52}$/;
+
+/** `<client>.auth` in `authorized_clients/` of a service; tor(1), CLIENT AUTHORIZATION. The key is upper-case base32. */
+export function renderClientFile(publicKey: string): string {
+  return `descriptor:x25519:${publicKey}\n`;
+}
+
+/** The public key, or `undefined` when tor would not understand it. */
+export function parseClientFile(content: string): string | undefined {
+  const [type, kind, key = '', ...rest] = content.trim().split(':');
+  const isWhole = type === 'descriptor' && kind === 'x25519' && rest.length === 0 && CLIENT_KEY.test(key);
+  return isWhole ? key : undefined;
+}
+
+/** `<name>.auth_private` in a client's ClientOnionAuthDir. */
+export function renderClientKeyFile(hostname: string, privateKey: string): string {
+  return `${hostname.replace(/\.onion$/, '')}:descriptor:x25519:${privateKey}\n`;
+}
+
 const SECRET_TAG = '== ed25519v1-secret: type0 ==';
 const PUBLIC_TAG = '== ed25519v1-public: type0 ==';
 

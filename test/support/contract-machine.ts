@@ -10,6 +10,7 @@ import { nodeCrypto } from '../../src/system/crypto.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 import { createKeys, memoryRegistry } from '../../src/system/keys.ts';
 import { createTorPort } from '../../src/system/tor.ts';
+import { encodeBase32 } from '../../src/wire/onion.ts';
 import type { ContractWorld } from '../conformance/part-contract.ts';
 import { startGateway } from './gateway-machine.ts';
 import { startMachine, type Machine } from './machine.ts';
@@ -57,5 +58,8 @@ async function secretsIn(directory: string): Promise<string[]> {
   const texts = files
     .filter((entry) => entry.isFile())
     .map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8'));
-  return (await Promise.all(texts)).flatMap((text) => text.split(/\s+/).filter((word) => word.length >= 40));
+  const words = (await Promise.all(texts)).flatMap((text) => text.split(/\s+/));
+  const secrets = words.filter((word) => word.length >= 40);
+  // Onion keys are written in base32.
+  return secrets.flatMap((word) => [word, encodeBase32(Buffer.from(word, 'base64')).toUpperCase()]);
 }

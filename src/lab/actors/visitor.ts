@@ -5,21 +5,32 @@ import type { Lab, LabNode } from '../index.ts';
 
 const SOCKS_PORT = 9050;
 
+export interface TorVisitorOptions {
+  /** Several visitors on one node: each has a folder and a SOCKS port of its own. */
+  readonly folder?: string;
+  readonly socksPort?: number;
+  /** Directory of `.auth_private` files. */
+  readonly clientKeys?: string;
+}
+
 /** Somebody elsewhere with a Tor client of their own. */
 export class TorVisitor {
   readonly node: LabNode;
   readonly #directory: string;
+  readonly #socksPort: number;
 
-  private constructor(node: LabNode) {
+  private constructor(node: LabNode, { folder = 'tor', socksPort = SOCKS_PORT }: TorVisitorOptions) {
     this.node = node;
-    this.#directory = join(node.directory, 'tor');
+    this.#directory = join(node.directory, folder);
+    this.#socksPort = socksPort;
   }
 
-  static async start(lab: Lab, nodeName: string): Promise<TorVisitor> {
-    const visitor = new TorVisitor(lab.node(nodeName));
+  static async start(lab: Lab, nodeName: string, options: TorVisitorOptions = {}): Promise<TorVisitor> {
+    const visitor = new TorVisitor(lab.node(nodeName), options);
     const directory = visitor.#directory;
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const torrc = `DataDirectory ${directory}\nSocksPort ${SOCKS_PORT}\nLog notice file ${directory}/notice.log\n${lab.torrc}`;
+    const keys = options.clientKeys === undefined ? '' : `ClientOnionAuthDir ${options.clientKeys}\n`;
+    const torrc = `DataDirectory ${directory}\nSocksPort ${visitor.#socksPort}\nLog notice file ${directory}/notice.log\n${keys}${lab.torrc}`;
     await writeFile(join(directory, 'torrc'), torrc);
     await writeFile(join(directory, 'defaults'), '');
     await visitor.node.detach(
@@ -54,7 +65,7 @@ export class TorVisitor {
 
   /** curl's arguments for a fetch through this visitor's Tor; `who` isolates the circuit. */
   curl(url: string, who: string, ...more: string[]): [string, ...string[]] {
-    const proxy = ['--socks5-hostname', `127.0.0.1:${SOCKS_PORT}`, '--proxy-user', `${who}:x`];
+    const proxy = ['--socks5-hostname', `127.0.0.1:${this.#socksPort}`, '--proxy-user', `${who}:x`];
     return ['curl', '-sS', '--fail', '--max-time', '60', ...proxy, ...more, url];
   }
 

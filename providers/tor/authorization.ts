@@ -1,0 +1,102 @@
+import type { CompileInput, Exposure, Ledger } from '../../src/core/contract.ts';
+import type { OnionClient, OnionSpec } from '../../src/core/operations.ts';
+import type { Device } from '../../src/core/service.ts';
+import type { Options, Settings } from './spec.ts';
+
+/**
+ * Onions that let in only devices that were given them.
+ *
+ * Somebody who was let in once keeps what it knows: the introduction points. So whenever a key is taken away, and when an
+ * onion that was open begins to ask, the onion's `round` goes up, and with it they are made anew. The ledger remembers
+ * whom each onion lets in, because the devices that are gone cannot be told from those that are there:
+ *
+ *   round/<service>          how often
+ *   client/<service>/<key>   name of the device
+ *   gently/<service>/<key>   name and end: revoked without a new round
+ */
+export type Authorization = NonNullable<OnionSpec['authorization']>;
+
+/** What people who know the address of a wallet's node can do is not what a shop's visitors can do. */
+const ASK_BY_DEFAULT: readonly string[] = ['lnd', 'clnrest'];
+
+export function asksForKey({ service, options }: Exposure<Options>): boolean {
+  return (
+    (options.authorization ?? (ASK_BY_DEFAULT.includes(service.kind) ? 'required' : 'none')) === 'required'
+  );
+}
+
+export interface Authorized {
+  readonly byService: ReadonlyMap<string, Authorization>;
+  readonly ledger: Ledger;
+}
+
+export function authorize({ exposures, devices, ledger }: CompileInput<Options, Settings>): Authorized {
+  const asking = exposures.filter(asksForKey).map(({ service }) => service.name);
+  const decided = asking.sort().map((service) => decide(service, devices, ledger));
+  return {
+    byService: new Map(decided.map(({ service, authorization }) => [service, authorization])),
+    ledger: Object.assign({}, ...decided.map((one) => one.ledger)) as Ledger,
+  };
+}
+
+function decide(service: string, devices: readonly Device[], ledger: Ledger) {
+  const clients = devices
+    .filter((device) => device.services.includes(service))
+    .flatMap(({ name, onionKey: key }): OnionClient[] => (key === undefined ? [] : [{ name, key }]))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const kept = new Set(clients.map(({ key }) => key));
+  const gone = [...under(ledger, `client/${service}/`).keys()].filter((key) => !kept.has(key));
+  const gently = under(ledger, `gently/${service}/`);
+  const before = Number(ledger[`round/${service}`] ?? 0);
+  const isNewRound = before === 0 || gone.some((key) => !gently.has(key));
+  const round = isNewRound ? before + 1 : before;
+  return {
+    service,
+    authorization: { clients, round },
+    ledger: {
+      [`round/${service}`]: round,
+      ...Object.fromEntries(clients.map(({ name, key }) => [`client/${service}/${key}`, name])),
+      // A new round ends what the others still knew, too.
+      ...(isNewRound
+        ? {}
+        : Object.fromEntries([...gently].map(([key, value]) => [`gently/${service}/${key}`, value]))),
+    },
+  };
+}
+
+function under(ledger: Ledger, prefix: string): ReadonlyMap<string, string> {
+  const entries = Object.entries(ledger).filter(([key]) => key.startsWith(prefix));
+  return new Map(entries.map(([key, value]) => [key.slice(prefix.length), String(value)]));
+}
+
+/**
+ * How long what a client knows is good for: tor gives up an introduction point after 18 to 24 hours (rend-spec-v3;
+ * INTRO_POINT_LIFETIME_MAX_SECONDS in hs_service.h), and a client a descriptor after a day.
+ */
+const LIFETIME_MS = 24 * 3600 * 1000;
+
+export function revokeGently(ledger: Ledger, { name, onionKey, services }: Device, nowMs: number): Ledger {
+  const current = Object.entries(ledger).filter(
+    ([key, value]) => !key.startsWith('gently/') || endOf(value) > nowMs,
+  );
+  const until = new Date(nowMs + LIFETIME_MS).toISOString();
+  const added = services
+    .filter((service) => ledger[`client/${service}/${onionKey}`] !== undefined)
+    .map((service) => [`gently/${service}/${onionKey}`, `${name} ${until}`] as const);
+  return Object.fromEntries([...current, ...added]);
+}
+
+export function remarks(ledger: Ledger, nowMs: number): string[] {
+  return Object.entries(ledger).flatMap(([key, value]) => {
+    const [kind, service] = key.split('/');
+    if (kind !== 'gently' || endOf(value) <= nowMs) return [];
+    const [device = '', until = ''] = String(value).split(' ');
+    return [
+      `${device} was revoked gently: with what it still knows of the onion service of ${service} it may get in until ${until}, and what it has open stays open; revoking any other device of ${service} without --gently ends that at once`,
+    ];
+  });
+}
+
+function endOf(value: string | number): number {
+  return Date.parse(String(value).split(' ')[1] ?? '');
+}

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Enrolled } from '../../src/core/control.ts';
+import type { Status } from '../../src/core/status.ts';
+import { LabGateway } from '../../src/lab/actors/gateway.ts';
+import { TorVisitor } from '../../src/lab/actors/visitor.ts';
+import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
+
+/** An onion that asks for a key, and people elsewhere with Tor clients of their own: with, without, and without any more. */
+const TOPOLOGY = parseTopology(
+  {
+    description: 'a home, visitors, a private Tor network',
+    nodes: {
+      core: { kind: 'router' },
+      tornet: { defaultRoute: '11.9.0.1', services: [{ type: 'tor' }] },
+      home: { defaultRoute: '11.2.0.1' },
+      visitor: { defaultRoute: '11.5.0.1' },
+    },
+    networks: {
+      relays: {
+        core: '11.9.0.1/24',
+        tornet: ['11.9.0.10/24', '11.9.0.11/24', '11.9.0.12/24', '11.9.0.13/24', '11.9.0.14/24'],
+      },
+      uplink: { core: '11.2.0.1/24', home: '11.2.0.2/24' },
+      access: { core: '11.5.0.1/24', visitor: '11.5.0.2/24' },
+    },
+  },
+  'client-authorization',
+);
+const CONFIG = `services:
+  shop: { port: 80, kind: http, expose: { tor: { authorization: required } } }
+`;
+
+let lab: Lab;
+let gateway: LabGateway;
+const people = new Map<string, TorVisitor>();
+const signal = AbortSignal.timeout(280_000);
+let shop = '';
+
+const keysOf = (name: string): string => join(lab.node('visitor').directory, `keys-${name}`);
+const wayOf = (status: Status) => status.services[0]?.ways[0];
+const add = (name: string, ...more: string[]): Promise<Enrolled> =>
+  gateway.json(signal, 'device', 'add', name, '--service', 'shop', '--onion-dir', keysOf(name), ...more);
+
+/** Their tor reads what `device add` wrote, as it wrote it. */
+async function client(name: string, index: number): Promise<void> {
+  await mkdir(keysOf(name), { recursive: true, mode: 0o700 });
+  const options = { folder: `tor-${name}`, socksPort: 9050 + index, clientKeys: keysOf(name) };
+  people.set(name, await TorVisitor.start(lab, 'visitor', options));
+}
+
+const clientOf = (name: string): TorVisitor => {
+  const visitor = people.get(name);
+  if (visitor === undefined) throw new Error(`nobody is called ${name}`);
+  return visitor;
+};
+/** One visit; `who` names the circuit, so the same one is used again while it lives. */
+const visit = async (name: string, who: string, seconds = 10): Promise<string> => {
+  const visitor = clientOf(name);
+  const argv = visitor.curl(`${shop}/`, who, '--max-time', String(seconds));
+  return (await visitor.node.run(argv, { signal, timeoutMs: 70_000 })).stdout;
+};
+const isIn = (name: string, who: string, seconds?: number): Promise<boolean> =>
+  visit(name, who, seconds).then(
+    (page) => page.includes('The corner shop'),
+    () => false,
+  );
+/** Milliseconds until a visit succeeds; each try may take a while. */
+const timeUntilIn = async (name: string, who: string, limitMs = 60_000): Promise<number> => {
+  const begun = Date.now();
+  for (let attempt = 0; ; attempt += 1) {
+    if (await isIn(name, `${who}${attempt}`)) return Date.now() - begun;
+    if (Date.now() - begun > limitMs) throw new Error(`${name} did not get in within ${limitMs} ms`);
+  }
+};
+
+/** Milliseconds until the last visit that succeeded was over. */
+const timeUntilOut = async (name: string, who: string): Promise<number> => {
+  const begun = Date.now();
+  for (let outMs = 0; ; outMs = Date.now() - begun) {
+    if (!(await isIn(name, who, 15)) || outMs > 20_000) return outMs;
+  }
+};
+
+beforeAll(async () => {
+  lab = await startLab(TOPOLOGY, { signal });
+  gateway = await LabGateway.prepare(lab, 'home', CONFIG);
+  await gateway.command(signal, 'up');
+  await gateway.runShop('shop', 80);
+  shop = wayOf(await gateway.status(signal))?.address ?? '';
+  const alice = await add('alice');
+  await add('bob');
+  expect(alice.handouts.map(({ kind }) => kind)).toEqual([
+    'link',
+    'onion-key',
+    'orbot-entry',
+    'onion-key-file',
+  ]);
+  await Promise.all(['alice', 'bob', 'stranger'].map((name, index) => client(name, index)));
+  await Promise.all([...people.values()].map((visitor) => visitor.bootstrapped(signal)));
+}, 90_000);
+afterAll(() => lab?.stop());
+
+it('is proved by the gateway itself, which has a key of its own and is no device', async () => {
+  const status = await gateway.until('the proof', (now) => wayOf(now)?.reachable === 'yes', signal);
+  expect(wayOf(status)).toMatchObject({ vantage: 'tor', address: shop });
+  expect(wayOf(status)?.addresses[0]?.clientNeeds).toContain('the key of a device that was added');
+  expect(status.devices.map(({ name }) => name)).toEqual(['alice', 'bob']);
+}, 60_000);
+
+it('lets in who has the key that was handed out, and nobody else', async () => {
+  await Promise.all([timeUntilIn('alice', 'a'), timeUntilIn('bob', 'b')]);
+  expect(await isIn('stranger', 's', 20)).toBe(false);
+}, 60_000);
+
+it('keeps private keys nowhere but in the file that was handed out', async () => {
+  const [file = ''] = await readdir(keysOf('alice'));
+  expect(file).toBe('alice-shop.auth_private');
+  const path = join(keysOf('alice'), file);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  const [address, , , key = ''] = (await readFile(path, 'utf8')).trim().split(':');
+  expect(`http://${address}.onion`).toBe(shop);
+  expect(key).toMatch(/^[A-Z2-7]{52}$/);
+  await expect(gateway.node.run(['grep', '-rlF', key, gateway.root], { signal })).rejects.toThrow(/grep/);
+});
+
+it('revokes one who is connected and holds the descriptor; the other is back within seconds', async () => {
+  // Streams of one visit after another go over the circuit that is open.
+  expect(await isIn('alice', 'kept')).toBe(true);
+  expect(await isIn('bob', 'kept')).toBe(true);
+  await gateway.command(signal, 'device', 'revoke', 'alice');
+  const [bobMs, ...alices] = await Promise.all([
+    timeUntilIn('bob', 'after'),
+    ...[1, 2, 3].map(() => isIn('alice', 'kept', 20)),
+    isIn('alice', 'fresh', 20),
+  ]);
+  process.stdout.write(`bob was back after ${bobMs} ms\n`);
+  expect(alices).toEqual([false, false, false, false]);
+  expect(bobMs).toBeLessThan(20_000);
+  expect(wayOf(await gateway.status(signal))?.address).toBe(shop);
+}, 90_000);
+
+it('revokes gently: nobody is disturbed, the one may still get in, and status says so', async () => {
+  await add('carol');
+  await client('carol', 3);
+  await clientOf('carol').bootstrapped(signal);
+  await timeUntilIn('carol', 'c');
+  expect(await isIn('bob', 'calm')).toBe(true);
+  await gateway.command(signal, 'device', 'revoke', 'carol', '--gently');
+  expect(await isIn('bob', 'calm', 5)).toBe(true);
+  expect(await isIn('carol', 'still')).toBe(true);
+  const status = await gateway.status(signal);
+  expect(status.devices.map(({ name }) => name)).toEqual(['bob']);
+  expect(status.notices.join()).toMatch(/carol was revoked gently: .* onion service of shop .* until 20/);
+}, 90_000);
+
+it('ends by itself on time, and with it what was revoked gently before', async () => {
+  await add('dave', '--expires', '20s');
+  await client('dave', 4);
+  await clientOf('dave').bootstrapped(signal);
+  await timeUntilIn('dave', 'd');
+  await gateway.until('the end of dave', ({ devices }) => devices.length === 1, signal);
+  const outMs = await timeUntilOut('dave', 'd0');
+  process.stdout.write(`dave was out ${outMs} ms after the end\n`);
+  expect(outMs).toBeLessThan(5000);
+  expect(await isIn('carol', 'still', 15)).toBe(false);
+  await timeUntilIn('bob', 'last');
+  const status = await gateway.status(signal);
+  expect(status.notices.join()).not.toContain('carol');
+  expect(wayOf(status)?.address).toBe(shop);
+}, 90_000);
