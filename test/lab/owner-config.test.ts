@@ -196,7 +196,7 @@ it('tells events as they happen, once each', async () => {
   await new Promise((resolve) => setTimeout(resolve, 700));
   const report = await owner.json<UpReport>('service', 'add', 'wiki', '--port', '81', '--no-tor');
   await expect
-    .poll(async () => (await seen()).map(({ type }) => type), { timeout: 5000 })
+    .poll(async () => (await seen()).map(({ type }) => type), { timeout: 15_000 })
     .toContain('config.applied');
   const events = await seen();
   expect(events.filter(({ type }) => type === 'change.applied').map(({ message }) => message)).toEqual(

@@ -76,7 +76,9 @@ it('down leaves the machine as it was, and stays down', async () => {
     );
   await start('helper');
   await start('daemon');
-  await expect.poll(async () => (await owner.type('status')).stdout).toContain('The gateway is down');
+  await expect
+    .poll(async () => (await owner.type('status')).stdout, { timeout: 15_000 })
+    .toContain('The gateway is down');
   expect((await owner.type('status')).exitCode).toBe(2);
   expect(await owner.home('ip', 'netns', 'list')).toBe('');
   const device = await owner.type('device', 'add', 'other', '--service', 'shop');
@@ -88,7 +90,7 @@ it('down leaves the machine as it was, and stays down', async () => {
   expect(await readFile(owner.file('lib/keys/wireguard/interface.key'), 'hex')).toBe(kept.key);
   await owner.gateway.runShop('shop', 80);
   await expect
-    .poll(() => phone.open('http://10.64.1.2', signal).catch(String), { timeout: 15_000 })
+    .poll(() => phone.open('http://10.64.1.2', signal).catch(String), { timeout: 30_000 })
     .toContain('The corner shop');
 }, 90_000);
 
@@ -117,13 +119,13 @@ it('removes what it made under its old name when it is given another', async () 
 
 it('lives beside another gateway on the same machine, and outlives it', async () => {
   const isListening = async (who: Owner) => (await who.json<Status>('status')).services[0]?.listening.status;
-  await expect.poll(() => isListening(owner)).toBe('yes');
+  await expect.poll(() => isListening(owner), { timeout: 15_000 }).toBe('yes');
   const alone = await owner.inventory();
   const other = new Owner(await LabGateway.prepare(lab, 'home', configOf('gx', 51821), 'gx'), signal);
   const up = await other.type('up');
   expect(up).toMatchObject({ exitCode: 0 });
   await other.gateway.runShop('shop', 80);
-  await expect.poll(() => isListening(other)).toBe('yes');
+  await expect.poll(() => isListening(other), { timeout: 15_000 }).toBe('yes');
   const [mine, theirs] = [
     await shop(),
     wayOf(await other.json<Status>('status'), 'shop', 'wireguard')?.address,
@@ -131,7 +133,7 @@ it('lives beside another gateway on the same machine, and outlives it', async ()
   expect(theirs).toMatch(/^http:\/\/10\.(?!64\.)/);
   expect(await onion(other)).not.toBe(await onion());
   await expect
-    .poll(() => phone.open(mine, signal).catch(String), { timeout: 15_000 })
+    .poll(() => phone.open(mine, signal).catch(String), { timeout: 30_000 })
     .toContain('The corner shop');
   // Neither reaches the other's service, although both are on one machine.
   const reach = ['nsenter', '--net=/run/netns/gx-shop', 'curl', '-sS', '--max-time', '2', mine] as const;

@@ -54,7 +54,7 @@ it('names a service that does not listen, or listens where nobody arrives, and t
   const argv = owner.gateway.argv('service', 'run', 'shop', '--', NODE, '-e', server);
   await owner.gateway.node.detach(argv, { logFile });
   await expect
-    .poll(async () => (await owner.type('status')).stdout)
+    .poll(async () => (await owner.type('status')).stdout, { timeout: 15_000 })
     .toContain('listens on 127.0.0.1:80 only');
   await owner.home('pkill', '-f', 'hidden');
   await owner.gateway.runShop('shop', 80);
@@ -120,7 +120,7 @@ it('enrols a phone by its code, which reaches what it was given and is refused t
   expect(await phone.open(SHOP_URL, signal)).toContain('The corner shop');
   const startedAt = performance.now();
   await expect(phone.open('http://10.64.1.3:8080', signal)).rejects.toThrow(/curl.* ended with 7/);
-  expect(performance.now() - startedAt).toBeLessThan(2000);
+  expect(performance.now() - startedAt).toBeLessThan(5000);
   const [device] = await owner.json<DeviceStatus[]>('device', 'list');
   expect(device).toMatchObject({
     name: 'phone',
@@ -133,7 +133,10 @@ it('enrols a phone by its code, which reaches what it was given and is refused t
   expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('gateway device renew phone') });
 }, 60_000);
 
-/** A slow download into a file; `size` is what has arrived. Uncut, it would take 6 MB more before it is given up. */
+/** How curl ends when nothing came for three seconds. Uncut, the downloads below would go on for half a minute. */
+const STALLED = 28;
+
+/** A slow download into a file; `size` is what has arrived. */
 function download(url: string, bytes: number, name: string) {
   const file = join(phone.node.directory, name);
   const argv = [
@@ -171,9 +174,7 @@ it('unexpose lets a download finish and nobody new in; --now ends it', async () 
   const second = download(SHOP_URL, 60_000_000, 'second');
   await second.flows();
   expect((await owner.type('unexpose', 'shop', '--via', 'wireguard', '--now')).exitCode).toBe(0);
-  const cut = await second.size();
-  expect((await second.ended).exitCode).not.toBe(0);
-  expect((await second.size()) - cut).toBeLessThan(2_500_000);
+  expect((await second.ended).exitCode).toBe(STALLED);
   await owner.type('expose', 'shop', '--via', 'wireguard');
 }, 90_000);
 
@@ -192,9 +193,7 @@ it('revokes a device: its download stops at once, and it is gone from the list',
   const open = download(SHOP_URL, 60_000_000, 'revoked');
   await open.flows();
   expect((await owner.type('device', 'revoke', 'phone')).exitCode).toBe(0);
-  const cut = await open.size();
-  expect((await open.ended).exitCode).not.toBe(0);
-  expect((await open.size()) - cut).toBeLessThan(2_500_000);
+  expect((await open.ended).exitCode).toBe(STALLED);
   await expect(phone.open(SHOP_URL, signal, 3)).rejects.toThrow(/curl/);
   expect((await owner.type('device', 'list')).stdout).toContain('No devices yet');
   expect(await owner.home('ls', owner.file('lib', 'keys', 'wireguard'))).not.toContain('peers/');
