@@ -78,7 +78,7 @@ export class Devices {
     await this.#forget(device);
     const how = gently ? ' without disturbing others' : '';
     record('device.revoked', `device ${name} was revoked${how}`, { device: name });
-    const [failure] = report.failed;
+    const failure = report.failed.find(({ error }) => !isStopped(error));
     if (failure !== undefined) throw failure.error;
   }
 
@@ -252,14 +252,19 @@ function demandUsed(
 
 /** What this device itself needs, or what all need; not what failed for another device, or for a way in of others. */
 function concerns(
-  { part, change }: FailedChange,
+  { part, change, error }: FailedChange,
   { name, services }: Device,
   keys: readonly FreshKeys[],
   providers: readonly Provider[],
 ): boolean {
   const isForeignWay =
     providers.some(({ id }) => id === part.id) && !keys.some((one) => one.provider.id === part.id);
-  if (change.op === 'delete' || isForeignWay) return false;
+  if (change.op === 'delete' || isForeignWay || isStopped(error)) return false;
   const { label = name, neededBy } = change.want;
   return label === name && neededBy.some((service) => services.includes(service));
+}
+
+/** The owner stopped a container; the device will reach it when it runs again. */
+function isStopped({ code }: GatewayError): boolean {
+  return code === 'NamespaceMissing';
 }
