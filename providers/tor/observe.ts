@@ -27,7 +27,8 @@ async function observeOnion(onion: SeenOnion, { ports }: Context): Promise<Obser
     key: onionKey(service),
     spec: { type: 'onion', ...spec },
     facts: {
-      address: key.hostname ?? hostname,
+      // A damaged file is not believed.
+      address: key.hostname ?? (onion.damaged === undefined ? hostname : ''),
       uploaded: isUploaded,
       ...(trouble === undefined ? {} : { trouble: trouble.code, why: trouble.message }),
     },
@@ -52,7 +53,6 @@ async function judgeKey(
       return { trouble: { code: 'KeyMissing', message } };
     }
     const { hostname } = deriveOnionKey(secret, ports.crypto);
-    // Never what a damaged file says: people would hand it on.
     if (onion.damaged !== undefined) return { hostname };
     if (hostname === onion.hostname) return {};
     const message = `key ${keyName(onion.service)} gives another address`;

@@ -15,6 +15,7 @@ import {
 } from '../wire/onion.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { seeClients, writeClients } from './onion-clients.ts';
+import { clearPlace, faultOfPlace, putFile } from './onion-place.ts';
 import { ensureOwned, readPlain } from './owned-directory.ts';
 import type { TorDirectory } from './tor-directory.ts';
 import { asUser } from './run-as.ts';
@@ -32,20 +33,25 @@ export interface OnionOnDisk extends OnionSpec {
 export async function writeOnionFiles(
   onion: OnionFiles,
   directory: TorDirectory,
-  { tor }: HelperEnvironment,
+  { paths, tor }: HelperEnvironment,
+  signal: AbortSignal,
 ): Promise<void> {
   const { service, virtualPort, proofOfWork, target, authorization, visitor } = onion;
   const secret = Buffer.from(onion.secretKey, 'base64');
   const publicKey = Buffer.from(onion.publicKey, 'base64');
   requireMatch(onion, secret, publicKey);
   const path = join(directory.onions, service);
+  await clearPlace(path);
   await ensureOwned(path, tor, 0o700);
   const files: readonly (readonly [string, Uint8Array])[] = [
     ['hs_ed25519_public_key', renderPublicKeyFile(publicKey)],
     ['hostname', Buffer.from(`${onion.hostname}\n`)],
     ['hs_ed25519_secret_key', renderSecretKeyFile(secret)],
   ];
-  for (const [name, content] of files) await replace(join(path, name), content, { mode: 0o600, owner: tor });
+  const named = join(paths.torState, 'onions', service);
+  for (const [name, content] of files) {
+    await putFile({ path: join(path, name), named: join(named, name) }, content, tor, signal);
+  }
   const spec: OnionSpec = {
     service,
     virtualPort,
@@ -101,7 +107,19 @@ async function readOnion(directory: TorDirectory, service: string): Promise<Onio
   const text = (await readPlain(markOf(directory, service)))?.toString() ?? '';
   const spec = parseMark(text);
   if (spec?.service !== service) return undefined;
-  const path = join(directory.onions, service);
+  try {
+    return await readKeyFiles(directory, spec);
+  } catch (error) {
+    // A disk that cannot read one file must not hide the other onions.
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    return { ...spec, hostname: '', damaged: error.message };
+  }
+}
+
+async function readKeyFiles(directory: TorDirectory, spec: OnionSpec): Promise<OnionOnDisk> {
+  const path = join(directory.onions, spec.service);
+  const unfit = await faultOfPlace(path, directory.tor);
+  if (unfit !== undefined) return { ...spec, hostname: '', damaged: unfit };
   const [secretFile, publicFile, hostnameFile] = await Promise.all(
     ['hs_ed25519_secret_key', 'hs_ed25519_public_key', 'hostname'].map((name) => readPlain(join(path, name))),
   );

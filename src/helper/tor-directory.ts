@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { HelperEnvironment } from './environment.ts';
+import type { HelperEnvironment, UserIds } from './environment.ts';
 import { ensureOwned, openOwned } from './owned-directory.ts';
 import { currentProgram, lookAtProgram } from './tor-program.ts';
 import type { TorrcPlace } from './torrc.ts';
@@ -18,6 +18,8 @@ export interface TorDirectory {
   /** `/proc/self/fd/N`: only for our own process. */
   readonly base: string;
   readonly onions: string;
+  /** To whom what tor reads must belong. */
+  readonly tor: UserIds;
 }
 
 export async function inTorDirectory<Result>(
@@ -32,7 +34,7 @@ export async function inTorDirectory<Result>(
     const base = `/proc/self/fd/${top.fd}`;
     await ensureOwned(join(base, 'data'), tor, 0o700);
     await ensureOwned(join(base, 'onions'), root, 0o750);
-    return await work({ base, onions: join(base, 'onions') });
+    return await work({ base, onions: join(base, 'onions'), tor });
   } finally {
     await top.close();
   }

@@ -1,24 +1,20 @@
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GatewayError, messageOf } from '../core/errors.ts';
-import type { TorrcSpec } from '../core/operations.ts';
-import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
-import { run } from '../system/run.ts';
-import { torrcLineProblem } from '../wire/torrc.ts';
+import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
+import { removeFile } from '../system/files.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
-import { readOwnLines, textOf, type OwnLine } from './own-lines.ts';
+import { readOwnLines, textOf } from './own-lines.ts';
 import { readOnions, sweepOnions, unmarkOnion, writeOnionFiles } from './onion-directory.ts';
 import { askTor, giveTor } from './tor-control.ts';
-import { readPlain } from './owned-directory.ts';
 import { inTorDirectory, torrcPlace, type TorDirectory } from './tor-directory.ts';
-import { complaintOf, endTor, findTor, startTor, torArguments } from './tor-process.ts';
+import { noteAbsence, noteAnswer, noteMissed } from './tor-life.ts';
+import { complaintOf, endTor, findTor, startTor } from './tor-process.ts';
+import { prepareTorrc, readTorrc, readTorrcText } from './torrc-file.ts';
 import { currentProgram } from './tor-program.ts';
-import { asUser } from './run-as.ts';
-import { parseTorrc, renderTorrc, staleOnions, type Left, type Torrc } from './torrc.ts';
+import { renderTorrc, staleOnions, type Torrc } from './torrc.ts';
 
-export const writeOnion: Handler<'tor.writeOnion'> = ({ onion }, environment) =>
+export const writeOnion: Handler<'tor.writeOnion'> = ({ onion }, environment, signal) =>
   inTorDirectory(environment, async (directory) => {
-    await writeOnionFiles(onion, directory, environment);
+    await writeOnionFiles(onion, directory, environment, signal);
     return {};
   });
 
@@ -31,7 +27,7 @@ export const removeOnion: Handler<'tor.removeOnion'> = ({ service }, environment
 
 export const writeTor: Handler<'tor.write'> = ({ torrc }, environment, signal) =>
   inTorDirectory(environment, async (directory) => {
-    const written = await prepare(torrc, directory, environment, signal);
+    const written = await prepareTorrc(torrc, directory, environment, signal);
     await sweep(directory, environment, signal);
     return { torrcHash: written.hash, left: [...written.left] };
   });
@@ -58,26 +54,54 @@ interface SeenProcess {
   readonly running: boolean;
   readonly trouble?: string;
   readonly loadedHash?: string;
+  readonly silentForMs?: number;
 }
 interface AskedProcess extends SeenProcess {
   readonly contact?: string;
+  /** It lives, and will not answer any more. */
+  readonly isHung?: boolean;
+  /** It must not be started before. */
+  readonly waitMs?: number;
 }
 
 /** Running means that the process lives and its control socket answers. */
 async function observeProcess(environment: HelperEnvironment, signal: AbortSignal): Promise<SeenProcess> {
-  const { contact: _, ...seen } = await askProcess(environment, signal);
+  const {
+    contact: _contact,
+    isHung: _isHung,
+    waitMs: _waitMs,
+    ...seen
+  } = await askProcess(environment, signal);
   return seen;
 }
 
-async function askProcess(environment: HelperEnvironment, signal: AbortSignal): Promise<AskedProcess> {
+/** Who only looks waits less than who would end it. */
+const LOOK_MS = 3000;
+const LOAD_MS = 6000;
+
+async function askProcess(
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+  patienceMs = LOOK_MS,
+): Promise<AskedProcess> {
   const pid = await findTor(environment);
-  if (pid === undefined) return { running: false };
+  if (pid === undefined) {
+    const { trouble, waitMs } = await noteAbsence(environment, complaintOf);
+    return { running: false, waitMs, ...(trouble === undefined ? {} : { trouble }) };
+  }
+  const askedAt = performance.now();
   try {
-    const { loadedHash, contact } = await askTor(environment, signal);
+    const { loadedHash, contact } = await askTor(environment, signal, patienceMs);
+    noteAnswer(environment);
     return { running: true, contact, ...(loadedHash === undefined ? {} : { loadedHash }) };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
-    return { running: false, trouble: `process ${pid}: ${error.message}` };
+    // Nobody listens there: that is not slow, and does not become better.
+    if (['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error.cause) ?? '')) {
+      return { running: false, isHung: true, trouble: `process ${pid}: ${error.message}` };
+    }
+    const { forMs, isHung, message } = noteMissed(environment, pid, performance.now() - askedAt);
+    return { running: false, isHung, silentForMs: forMs, trouble: message };
   }
 }
 
@@ -91,7 +115,7 @@ export const loadTor: Handler<'tor.load'> = (_input, environment, signal) =>
     if (before === undefined) {
       throw new GatewayError('there is no torrc for tor to load', { code: 'InvalidRequest', retry: 'never' });
     }
-    const torrc = await prepare(before.asked, directory, environment, signal);
+    const torrc = await prepareTorrc(before.asked, directory, environment, signal);
     const started = await bringUp(torrc, directory, environment, signal);
     return { started, left: [...torrc.left] };
   });
@@ -103,14 +127,28 @@ async function bringUp(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { running, loadedHash, contact = '', trouble } = await askProcess(environment, signal);
+  const seen = await askProcess(environment, signal, LOAD_MS);
+  const { running, loadedHash, contact = '', trouble } = seen;
   if (running && loadedHash === torrc.hash) return false;
   const stale = staleOnions(torrc, contact);
   if (running && (await tryGive(torrc, stale, directory, environment, signal))) return false;
-  if (trouble !== undefined) environment.log('warn', 'tor does not answer; it is started anew', { trouble });
+  if (!running) requirePatience(seen);
+  if (trouble !== undefined) environment.log('warn', 'tor is started anew', { trouble });
   await endTor(environment, signal);
   await startTor(environment, directory, signal);
   return true;
+}
+
+/** Throws while it is too early to end or to start it; the engine comes again. */
+function requirePatience({ isHung, silentForMs, waitMs = 0, trouble = '' }: AskedProcess): void {
+  if (waitMs === 0 && (isHung === true || silentForMs === undefined)) return;
+  throw new GatewayError(
+    silentForMs === undefined ? `tor does not stay up: ${trouble}` : `tor is silent: ${trouble}`,
+    {
+      code: 'TorUnavailable',
+      hint: 'it is tried again by itself; what tor says is in tor/tor.log of the state directory',
+    },
+  );
 }
 
 /** `false` when only a restart brings the torrc in: an option that a running tor cannot change. */
@@ -123,7 +161,7 @@ async function tryGive(
 ): Promise<boolean> {
   try {
     if (stale.length > 0) await giveWithout(torrc, stale, environment, signal);
-    await giveTor(environment, (await readText(directory)) ?? '', signal);
+    await giveTor(environment, (await readTorrcText(directory)) ?? '', signal);
     return true;
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
@@ -155,86 +193,12 @@ export const stopTor: Handler<'tor.stop'> = (_input, environment, signal) =>
     return {};
   });
 
-/** Renders, verifies and puts in place; does nothing when that torrc is there already. */
-async function prepare(
-  asked: TorrcSpec,
-  directory: TorDirectory,
-  environment: HelperEnvironment,
-  signal: AbortSignal,
-): Promise<Torrc> {
-  const own = await readOwnLines(environment);
-  refuseReserved(own);
-  const left = await unusable(asked, directory);
-  const text = renderTorrc(asked, left, textOf(own), torrcPlace(environment));
-  if ((await readText(directory)) !== text) {
-    await writeFileAtomic(join(directory.base, 'torrc-defaults'), '', readableByTor(environment));
-    await replaceVerified(text, directory, environment, signal);
-  }
-  const written = parseTorrc(text);
-  if (written === undefined) throw new TypeError('a torrc that was just written cannot be read back');
-  return written;
-}
-
-function refuseReserved(own: readonly OwnLine[]): void {
-  for (const { place, line } of own) {
-    const problem = torrcLineProblem(line);
-    if (problem === undefined) continue;
-    throw new GatewayError(`${place}: the line ${JSON.stringify(line)} is refused: ${problem}`, {
-      code: 'ConfigInvalid',
-      retry: 'when-changed',
-      hint: 'remove the line; the torrc stays as it was until then',
-    });
-  }
-}
-
-/** Onions that were asked for and that tor could not use, or not as asked. */
-async function unusable(asked: TorrcSpec, directory: TorDirectory): Promise<Left[]> {
-  const onDisk = new Map((await readOnions(directory)).map((onion) => [onion.service, onion]));
-  return asked.onions.flatMap(({ service }) => {
-    const onion = onDisk.get(service);
-    if (onion === undefined) return [{ service, reason: 'its key files are not there' }];
-    return onion.damaged === undefined ? [] : [{ service, reason: onion.damaged }];
-  });
-}
-
-/** tor itself must accept the new torrc, as its own user, before it replaces the old one. */
-async function replaceVerified(
-  text: string,
-  directory: TorDirectory,
-  environment: HelperEnvironment,
-  signal: AbortSignal,
-): Promise<void> {
-  const draft = 'torrc.new';
-  await writeFileAtomic(join(directory.base, draft), text, readableByTor(environment));
-  const argv = torArguments(environment).with(2, join(environment.paths.torState, draft));
-  const { stdout, exitCode } = await run([...asUser(environment.tor), ...argv, '--verify-config'], {
-    signal,
-    cwd: '/',
-    accept: [0, 1],
-  });
-  if (exitCode !== 0) throw rejected(stdout);
-  try {
-    await rename(join(directory.base, draft), join(directory.base, 'torrc'));
-    await syncDirectory(directory.base);
-  } catch (error) {
-    throw fileError('the torrc could not be replaced', error);
-  }
-}
-
-function rejected(output: string): GatewayError {
-  return new GatewayError(`tor does not accept the new torrc, so the old one stays: ${complaintOf(output)}`, {
-    code: 'ConfigInvalid',
-    retry: 'when-changed',
-    hint: 'check the lines in torrc.d/, beside gateway.yaml',
-  });
-}
-
 async function sweep(
   directory: TorDirectory,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<void> {
-  const torrc = await readText(directory);
+  const torrc = await readTorrcText(directory);
   // Whatever the torrc says, also one that was changed by hand: tor must find each directory that it names.
   const listed = new Set(
     [...(torrc ?? '').matchAll(/^HiddenServiceDir "?(?:.*\/)?([a-z0-9-]+)"?$/gm)].map(
@@ -242,37 +206,4 @@ async function sweep(
     ),
   );
   await sweepOnions(directory, listed, environment, signal);
-}
-
-/** Current: as we would write it now, with the owner's lines as they are now. */
-async function readTorrc(
-  directory: TorDirectory,
-  environment: HelperEnvironment,
-): Promise<(Torrc & { readonly isCurrent: boolean }) | undefined> {
-  const text = await readText(directory);
-  const torrc = text === undefined ? undefined : parseTorrc(text);
-  if (torrc === undefined) return undefined;
-  return { ...torrc, isCurrent: await isCurrent(text ?? '', torrc, environment) };
-}
-
-/** Own lines that cannot be used make it not current: writing it again then says why. */
-async function isCurrent(text: string, torrc: Torrc, environment: HelperEnvironment): Promise<boolean> {
-  try {
-    const own = textOf(await readOwnLines(environment));
-    return renderTorrc(torrc.asked, torrc.left, own, torrcPlace(environment)) === text;
-  } catch (error) {
-    if (error instanceof GatewayError) return false;
-    throw error;
-  }
-}
-
-async function readText(directory: TorDirectory): Promise<string | undefined> {
-  return (await readPlain(join(directory.base, 'torrc')))?.toString();
-}
-
-function readableByTor({ tor }: HelperEnvironment): {
-  mode: number;
-  owner: { uid: number; gid: number };
-} {
-  return { mode: 0o640, owner: { uid: process.getuid?.() ?? 0, gid: tor.gid } };
 }

@@ -65,7 +65,10 @@ class KeyDirectory implements Keys {
   async read(name: string, type: KeyType): Promise<Secret<Uint8Array> | undefined> {
     const path = this.#pathOf(name);
     const remembered = this.#registry.fingerprint(name);
-    const bytes = await readFileIfExists(path);
+    const bytes = await readFileIfExists(path).catch((error: unknown) => {
+      const isDirectory = error instanceof GatewayError && errnoOf(error.cause) === 'EISDIR';
+      throw isDirectory ? corrupt(name, path, 'a directory is in its place') : error;
+    });
     if (bytes === undefined) {
       if (remembered === undefined || (await this.#finishRemoval(name))) return undefined;
       throw missing(name, path);

@@ -202,7 +202,7 @@ it('says that tor does not run after kill -9, and starts it again with the same 
   const before = await torPid();
   await kill('KILL', before);
   expect(await observe()).toMatchObject({ running: false });
-  expect(await load()).toEqual({ started: true, left: [] });
+  expect(await until(() => load().catch(() => undefined))).toEqual({ started: true, left: [] });
   expect(await torPid()).not.toBe(before);
   expect(await observe()).toMatchObject({ running: true, onions: [{ hostname: onion('shop').hostname }] });
 });
@@ -219,17 +219,62 @@ it('knows the version that the next start would run, also when the program is re
   }
 });
 
-it('does not call a hung tor running, and replaces it', async () => {
+it('ends a hung tor after a bounded time and starts it again, and says meanwhile what it waits for', async () => {
   await publish('shop');
   const before = await torPid();
   await kill('STOP', before);
+  const since = Date.now();
   expect(await observe()).toMatchObject({
     running: false,
-    trouble: expect.stringMatching(/does not answer/),
+    silentForMs: expect.any(Number),
+    trouble: expect.stringMatching(/has not answered for 3 s, asked 1 time; once .* started again/),
   });
-  expect(await load()).toMatchObject({ started: true });
+  await expect(load()).rejects.toMatchObject({
+    code: 'TorUnavailable',
+    message: expect.stringMatching(/is silent/),
+  });
+  expect(await torPid()).toBe(before);
+  const started = await until(() => load().catch(() => undefined));
+  expect(started).toMatchObject({ started: true });
+  expect(Date.now() - since).toBeLessThan(30_000);
   expect(await torPid()).not.toBe(before);
-});
+  expect(await observe()).toMatchObject({ running: true, onions: [{ hostname: onion('shop').hostname }] });
+}, 60_000);
+
+it('leaves a tor alone that was only slow', async () => {
+  await publish('shop');
+  const before = await torPid();
+  await kill('STOP', before);
+  await expect(load()).rejects.toMatchObject({ code: 'TorUnavailable' });
+  await observe();
+  await kill('CONT', before);
+  expect(await observe()).toMatchObject({ running: true });
+  expect(await load()).toEqual({ started: false, left: [] });
+  expect(await torPid()).toBe(before);
+}, 60_000);
+
+it('starts a tor that keeps ending less and less often, says so, and begins anew when its torrc changes', async () => {
+  await publish('shop');
+  const gone = async (): Promise<string> => {
+    await kill('KILL', await torPid());
+    return (await observe()).trouble ?? '';
+  };
+  expect(await gone()).toMatch(/ended once soon after its start; it is started again in 1 s/);
+  await expect(load()).rejects.toMatchObject({
+    code: 'TorUnavailable',
+    message: expect.stringMatching(/does not stay up/),
+  });
+  expect(await until(() => load().catch(() => undefined))).toMatchObject({ started: true });
+  expect(await gone()).toMatch(/ended 2 times in a row soon after its start; it is started again in 2 s/);
+  const killedAt = Date.now();
+  expect(await until(() => load().catch(() => undefined))).toMatchObject({ started: true });
+  expect(Date.now() - killedAt).toBeGreaterThan(1500);
+  expect(await gone()).toMatch(/3 times .* in 5 s/);
+  await gateway.call('tor.writeOnion', { onion: onion('blog') });
+  await write('shop', 'blog');
+  expect(await load()).toMatchObject({ started: true });
+  expect(await observe()).toMatchObject({ running: true });
+}, 60_000);
 
 it.each(['hs_ed25519_secret_key', 'hs_ed25519_public_key', 'hostname'])(
   'leaves an onion with a damaged %s out, names it, and keeps the others up',
@@ -238,7 +283,7 @@ it.each(['hs_ed25519_secret_key', 'hs_ed25519_public_key', 'hostname'])(
     await truncate(onionFile('shop', name), 17);
     expect((await observe()).onions.find(({ service }) => service === 'shop')?.damaged).toBeDefined();
     await kill('KILL', await torPid());
-    const { left } = await load();
+    const { left } = (await until(() => load().catch(() => undefined))) ?? { left: [] };
     expect(left.map(({ service }) => service)).toEqual(['shop']);
     expect((await readFile(onionFile('shop', name))).length).toBe(17);
     const torrc = await readFile(torrcFile(), 'utf8');
