@@ -57,3 +57,18 @@ it('has a retry table that grows and ends at a minute', () => {
   const waits = Array.from({ length: 10 }, (_, index) => retryAfterMs(index + 1));
   expect(waits).toEqual([1000, 2000, 5000, 10_000, 30_000, 60_000, 60_000, 60_000, 60_000, 60_000]);
 });
+
+it('waits with the first run, unless something triggers one before', async () => {
+  let runs = 0;
+  const scheduler = new Scheduler(() => {
+    runs += 1;
+    return Promise.resolve('settled');
+  }, 60_000);
+  scheduler.triggerIn(10_000);
+  await vi.advanceTimersByTimeAsync(9000);
+  expect(runs).toBe(0);
+  scheduler.trigger();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(runs).toBe(1);
+  await scheduler.stop();
+});
