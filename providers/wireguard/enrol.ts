@@ -34,7 +34,7 @@ export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observ
     file: `${tunnelName(device.name)}.conf`,
     secret: true,
     text: renderConf({
-      privateKey: input.privateKey,
+      privateKey: input.privateKey === '' ? undefined : input.privateKey,
       address: peer.spec.address,
       mtu: settings.mtu,
       peerPublicKey: String(own.facts['publicKey']),

@@ -87,6 +87,14 @@ export const DeviceDraft = z
       .describe(
         'Public key that the device made itself for onion services; then no private key is handed out.',
       ),
+    publicKey: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/,
+        'must be a WireGuard public key: 44 characters of base64',
+      )
+      .optional()
+      .describe('Public key that the device made itself for WireGuard; then no private key is handed out.'),
   })
   .meta({ id: 'DeviceDraft' }) satisfies z.ZodType<control.DeviceDraft>;
 

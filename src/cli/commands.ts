@@ -10,6 +10,7 @@ import { daemon, down, helper, up } from './commands/lifecycle.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { qr } from './commands/qr.ts';
 import { serviceRun } from './commands/service-run.ts';
+import { siteAdd } from './commands/site.ts';
 import { serviceAdd, serviceList, serviceRemove, serviceSet } from './commands/service.ts';
 import { plan, status } from './commands/status.ts';
 
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   deviceRenew,
   deviceList,
   deviceRevoke,
+  siteAdd,
   qr,
   events,
   generations,

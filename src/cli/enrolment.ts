@@ -13,8 +13,13 @@ export async function showEnrolment(
   const files = [...written.conf, ...written.onions];
   if (files.length > 0) terminal.print(`Written, readable by you alone: ${files.join(', ')}`);
   const conf = handouts.find(({ kind }) => kind === 'wireguard-config');
-  if (conf !== undefined && written.conf.length === 0) terminal.print(await drawn(conf.text));
-  if (conf !== undefined) {
+  const isWhole = conf?.text.includes('PrivateKey') ?? false;
+  if (conf !== undefined && written.conf.length === 0) {
+    terminal.print(isWhole ? await drawn(conf.text) : conf.text);
+  }
+  if (conf !== undefined && !isWhole) {
+    terminal.print('The private key is on the device: add it under [Interface], as PrivateKey = …');
+  } else if (conf !== undefined) {
     terminal.print('Switch the phone to mobile data and scan the code with the WireGuard app.');
   }
   for (const handout of handouts) {

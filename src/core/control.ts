@@ -84,6 +84,8 @@ export interface DeviceDraft {
   readonly expiresAt?: string | undefined;
   /** Public key that the device made itself for onion services, 52 letters of base32. */
   readonly onionKey?: string | undefined;
+  /** Public key that the device made itself for WireGuard, base64. */
+  readonly publicKey?: string | undefined;
 }
 
 /** Shown once; the private keys inside `handouts` are not kept. */

@@ -43,8 +43,9 @@ export class Devices {
     }
     if (expiresAt !== undefined && Date.parse(expiresAt) <= ports.now()) throw alreadyOver(name, expiresAt);
     const ways = waysFor(services, engine.desired, providers);
-    const brought = { onionKey: draft.onionKey?.toUpperCase() };
+    const brought = { onionKey: draft.onionKey?.toUpperCase(), publicKey: draft.publicKey };
     demandUsed(brought.onionKey, ways, services);
+    demandOwn(brought.publicKey, ways, store.devices());
     const keys = ways.map((provider) => makeKeys(provider, brought, ports.crypto));
     const enrolled = await this.#enrol({ name, services: [...services], expiresAt }, keys, progress, signal);
     const until = expiresAt === undefined ? '' : `, until ${expiresAt}`;
@@ -248,6 +249,31 @@ function demandUsed(
     retry: 'never',
     hint: 'leave the onion key out, or write into gateway.yaml: tor: { authorization: required }',
   });
+}
+
+/** WireGuard knows a device by its key alone: two with one key would take each other's place. */
+function demandOwn(
+  publicKey: string | undefined,
+  ways: readonly Provider[],
+  devices: readonly Device[],
+): void {
+  if (publicKey === undefined) return;
+  const holder = devices.find((device) => device.publicKey === publicKey);
+  const isUsed = ways.some(({ deviceKey }) => deviceKey === 'publicKey');
+  if (isUsed && holder === undefined) return;
+  throw new GatewayError(
+    holder === undefined
+      ? 'none of these services is reachable over WireGuard, so a WireGuard key is of no use'
+      : `this is the public key of ${holder.name} already`,
+    {
+      code: holder === undefined ? 'InvalidRequest' : 'AlreadyExists',
+      retry: 'never',
+      hint:
+        holder === undefined
+          ? 'leave the public key out, or expose one of them: gateway expose SERVICE --via wireguard'
+          : 'make another key on the new device: wg genkey',
+    },
+  );
 }
 
 /** What this device itself needs, or what all need; not what failed for another device, or for a way in of others. */

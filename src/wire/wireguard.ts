@@ -9,8 +9,8 @@ import { parseCidr, parseEndpoint, parseIpv4 } from '../core/inet.ts';
  * root (wg-easy, CVE-2026-72603), and on iOS any DNS server takes all of the phone's queries into the tunnel.
  */
 export interface WireguardConf {
-  /** Base64, as every key here. */
-  readonly privateKey: string;
+  /** Base64, as every key here. Left out when the device made its own and adds it itself. */
+  readonly privateKey?: string | undefined;
   /** The device's own IPv4 address. */
   readonly address: string;
   readonly mtu?: number | undefined;
@@ -44,7 +44,7 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Every value is checked here again, so that nothing but a conf can come out. */
 export function renderConf(conf: WireguardConf): string {
-  demand(isKey(conf.privateKey), 'the private key is not a WireGuard key');
+  demand(conf.privateKey === undefined || isKey(conf.privateKey), 'the private key is not a WireGuard key');
   demand(isKey(conf.peerPublicKey), "the gateway's public key is not a WireGuard key");
   demand(isKey(conf.presharedKey), 'the preshared key is not a WireGuard key');
   demand(parseIpv4(conf.address) !== undefined, `address ${conf.address} is not an IPv4 address`);
@@ -57,7 +57,7 @@ export function renderConf(conf: WireguardConf): string {
   demand(isBetween(keepalive ?? 0, 0, 65535), `keepalive ${keepalive} is not from 0 to 65535 seconds`);
   return [
     '[Interface]',
-    `PrivateKey = ${conf.privateKey}`,
+    ...(conf.privateKey === undefined ? [] : [`PrivateKey = ${conf.privateKey}`]),
     `Address = ${conf.address}/32`,
     ...(conf.mtu === undefined ? [] : [`MTU = ${conf.mtu}`]),
     '',
@@ -69,6 +69,34 @@ export function renderConf(conf: WireguardConf): string {
     ...(keepalive === undefined ? [] : [`PersistentKeepalive = ${keepalive}`]),
     '',
   ].join('\n');
+}
+
+/** Reads what `renderConf` writes, and nothing else: `undefined` for every other text. */
+export function parseConf(text: string): WireguardConf | undefined {
+  const values = new Map(
+    text.split('\n').flatMap((line): [string, string][] => {
+      const [, key, value] = /^([A-Za-z]+) = (.+)$/.exec(line) ?? [];
+      return key === undefined || value === undefined ? [] : [[key, value]];
+    }),
+  );
+  const get = (key: string): string => values.get(key) ?? '';
+  const count = (key: string): number | undefined => (values.has(key) ? Number(get(key)) : undefined);
+  const conf: WireguardConf = {
+    privateKey: values.get('PrivateKey'),
+    address: get('Address').replace(/\/32$/, ''),
+    mtu: count('MTU'),
+    peerPublicKey: get('PublicKey'),
+    presharedKey: get('PresharedKey'),
+    allowedIps: get('AllowedIPs').split(', '),
+    endpoint: get('Endpoint'),
+    persistentKeepaliveSeconds: count('PersistentKeepalive'),
+  };
+  try {
+    return renderConf(conf) === text ? conf : undefined;
+  } catch (error) {
+    if (error instanceof GatewayError) return undefined;
+    throw error;
+  }
 }
 
 /** Never the value of a key: the message is shown and logged. */

@@ -56,6 +56,11 @@ export const deviceAdd: Command = {
       value: 'KEY',
       summary: 'Public x25519 key (base32) that the device made itself for onion services',
     },
+    {
+      name: 'public-key',
+      value: 'KEY',
+      summary: 'Public WireGuard key that the device made itself; then no private key is made',
+    },
     ONION_DIR,
     ...FILE_OPTIONS,
     ...WAITING,
@@ -72,11 +77,13 @@ export const deviceAdd: Command = {
     }
     const expiresAt = parseExpiry(input.text('expires'), Date.now());
     const onionKey = input.text('onion-key');
+    const publicKey = input.text('public-key');
     const draft = {
       name,
       services,
       ...(expiresAt === undefined ? {} : { expiresAt }),
       ...(onionKey === undefined ? {} : { onionKey }),
+      ...(publicKey === undefined ? {} : { publicKey }),
     };
     return await enrol(name, input, context, (client) =>
       client.send<Enrolled>('POST', '/v1/devices', draft, context.progress, context.signal),

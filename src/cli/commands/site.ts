@@ -1,0 +1,116 @@
+import type { Enrolled } from '../../core/control.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { parseConf } from '../../wire/wireguard.ts';
+import { renderSite, SITE_FORMATS, siteFileNames, type SiteFormat } from '../../wire/wireguard-site.ts';
+import { type Command, EXIT } from '../command.ts';
+import { UsageError } from '../failure.ts';
+import { reserveIn } from '../site-files.ts';
+import { show } from '../report.ts';
+import { plain } from '../terminal.ts';
+
+/** An interface's name ends at 15 characters. */
+const LONGEST_NAME = 15;
+
+const WHERE: Readonly<Record<SiteFormat, string>> = {
+  'wg-quick': 'On the server: put it into /etc/wireguard, then systemctl enable --now wg-quick@NAME',
+  networkd:
+    'On the server: put both into /etc/systemd/network, with group systemd-network and mode 0640, then networkctl reload',
+  nixos: 'On the server: put the key files into /etc/wireguard and import NAME.nix in configuration.nix',
+};
+
+export const siteAdd: Command = {
+  name: 'site add',
+  summary: 'Let a server of yours in, and write the files that it needs',
+  details: [
+    'A site is a device that is a server: it reaches exactly the services that it was given, and nothing reaches it. List and revoke it like every device: gateway device list, gateway device revoke NAME.',
+    'The files hold keys that are not kept: readable by you alone, they are written once. With --public-key the server keeps its private key to itself (wg genkey | tee NAME.key | wg pubkey).',
+  ],
+  arguments: [{ name: 'NAME', summary: 'Its name, and that of its interface: at most 15 characters' }],
+  options: [
+    {
+      name: 'service',
+      short: 's',
+      value: 'SERVICE',
+      isRepeatable: true,
+      completion: 'services',
+      summary: 'A service that it may reach; may be repeated',
+    },
+    {
+      name: 'format',
+      value: 'FORMAT',
+      completion: SITE_FORMATS,
+      summary: 'wg-quick (default), networkd or nixos',
+    },
+    { name: 'public-key', value: 'KEY', summary: 'Public WireGuard key that the server made itself' },
+    {
+      name: 'dir',
+      value: 'DIR',
+      completion: 'file',
+      summary: 'Where to write the files; here when left out',
+    },
+  ],
+  examples: [
+    'gateway site add webshop --service btcpay',
+    'gateway site add webshop -s lnd --format networkd',
+  ],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const services = input.list('service');
+    const format = formatOf(input.text('format') ?? 'wg-quick');
+    const publicKey = input.text('public-key');
+    if (services.length === 0) {
+      throw new UsageError('--service is missing', 'name each service that it may reach: --service btcpay');
+    }
+    if (name.length > LONGEST_NAME) {
+      throw new UsageError(`${name} is longer than ${LONGEST_NAME} characters`, 'choose a shorter name');
+    }
+    const names = siteFileNames(format, name, publicKey === undefined);
+    const client = await context.client();
+    const files = await reserveIn(input.text('dir') ?? '.', names);
+    try {
+      const draft = { name, services, ...(publicKey === undefined ? {} : { publicKey }) };
+      const enrolled = await client.send<Enrolled>(
+        'POST',
+        '/v1/devices',
+        draft,
+        context.progress,
+        context.signal,
+      );
+      const written = await files.fill(renderSite(format, name, confOf(enrolled)));
+      show(context, { device: enrolled.device, files: written }, () =>
+        [
+          `Written, readable by you alone: ${written.join(', ')}`,
+          ...(publicKey === undefined ? [] : [keyAdvice(format, name)]),
+          WHERE[format].replaceAll('NAME', name),
+          ...enrolled.notices.map((notice) => `! ${plain(notice)}`),
+        ].join('\n'),
+      );
+      return EXIT.ok;
+    } finally {
+      await files.release();
+    }
+  },
+};
+
+function keyAdvice(format: SiteFormat, name: string): string {
+  if (format === 'wg-quick')
+    return 'Its private key is on the server: add it under [Interface], as PrivateKey = …';
+  const directory = format === 'networkd' ? '/etc/systemd/network' : '/etc/wireguard';
+  return `Its private key is on the server: put it into ${directory}/${name}.key`;
+}
+
+function formatOf(text: string): SiteFormat {
+  const format = SITE_FORMATS.find((each) => each === text);
+  if (format !== undefined) return format;
+  throw new UsageError(`there is no format ${text}`, `choose one of ${SITE_FORMATS.join(', ')}`);
+}
+
+function confOf({ handouts, device }: Enrolled) {
+  const text = handouts.find(({ kind }) => kind === 'wireguard-config')?.text ?? '';
+  const conf = parseConf(text);
+  if (conf !== undefined) return conf;
+  throw new GatewayError(`the gateway handed out no WireGuard configuration for ${device.name}`, {
+    code: 'NotSupported',
+    hint: `its services are not exposed through WireGuard; take it back: gateway device revoke ${device.name}`,
+  });
+}
