@@ -41,14 +41,24 @@ export async function runHelper(options: HelperOptions): Promise<void> {
   await makeDirectories(directories, gid);
   const takeTurn = createQueues();
   const watch = new WireguardWatch(environment, takeTurn, signal);
-  await watch.adopt();
+  const adopted = Promise.withResolvers<undefined>();
   const dispatch = createDispatch(environment, takeTurn, signal, (name, input) => watch.after(name, input));
   const sockets = new Set<Socket>();
   const server = await listenOn(paths.helperSocket, { gid }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    serveConnection(socket, dispatch, log);
+    serveConnection(
+      socket,
+      async (...call) => {
+        await adopted.promise;
+        return dispatch(...call);
+      },
+      log,
+    );
   });
+  // Only the one that holds the socket looks after what runs: a second helper ends here, having touched nothing.
+  await watch.adopt();
+  adopted.resolve(undefined);
   log('info', 'the helper is ready', { socket: paths.helperSocket });
   options.onReady?.();
   if (!signal.aborted) await once(signal, 'abort');
