@@ -43,6 +43,7 @@ export const ServiceDraft = z
     kind: z.enum(KINDS),
     privacy: z.enum(PRIVACIES),
     egress: z.enum(EGRESSES).optional(),
+    upstreams: z.array(Name).readonly().optional(),
     namespace: z.union([
       z.enum(['own', 'host']),
       z.strictObject({ name: Name }),
@@ -63,6 +64,7 @@ export const ServiceEdit = z
     kind: z.enum(KINDS).optional(),
     privacy: z.enum(PRIVACIES).optional(),
     egress: z.enum(EGRESSES).optional(),
+    upstreams: z.array(Name).readonly().optional(),
     isolated: z.boolean().optional(),
   })
   .meta({ id: 'ServiceEdit' }) satisfies z.ZodType<edits.ServiceEdit>;

@@ -28,7 +28,7 @@ export function placeText(place: PlaceReport): string {
     `As a systemd service: systemctl edit ${service}.service`,
     '  [Service]',
     `  NetworkNamespacePath=${place.namespacePath}`,
-    ...['resolv.conf', 'nsswitch.conf'].map(
+    ...['hosts', 'resolv.conf', 'nsswitch.conf'].map(
       (file) => `  BindReadOnlyPaths=-/etc/netns/${place.namespace}/${file}:/etc/${file}`,
     ),
     `  InaccessiblePaths=${RESOLVING_SOCKETS.map((path) => `-${path}`).join(' ')}`,

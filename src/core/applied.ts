@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EnteredPlace } from './entered.ts';
 import { NetworkSpec, OnionClient } from './operations.ts';
+import { PRIVACIES } from './service.ts';
 
 /**
  * What the daemon is about to apply, written to `applied.json` before it does. The helper refuses every operation that
@@ -12,6 +13,10 @@ export const AppliedService = z.object({
   /** Its address in the pool. */
   address: z.ipv4(),
   port: z.int().min(1).max(65535),
+  /** Other services that it may connect to, by name; absent: none. */
+  upstreams: z.array(z.string()).optional(),
+  /** Absent: `open`. */
+  privacy: z.enum(PRIVACIES).optional(),
   /** How it leaves; absent: not at all. */
   egress: z.enum(['tor', 'direct']).optional(),
   place: z.discriminatedUnion('type', [

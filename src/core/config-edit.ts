@@ -11,6 +11,8 @@ export interface ServiceDraft {
   readonly privacy: Privacy;
   /** Left out: none. */
   readonly egress?: Egress | undefined;
+  /** Other services that it may connect to. */
+  readonly upstreams?: readonly string[] | undefined;
   /** `own`: a namespace named like the service. */
   readonly namespace:
     | 'own'
@@ -28,6 +30,8 @@ export interface ServiceEdit {
   readonly kind?: ServiceKind | undefined;
   readonly privacy?: Privacy | undefined;
   readonly egress?: Egress | undefined;
+  /** Replaces the list. */
+  readonly upstreams?: readonly string[] | undefined;
   readonly isolated?: boolean | undefined;
 }
 
@@ -48,6 +52,7 @@ export function addService(text: string, draft: ServiceDraft): string {
     kind: draft.kind,
     privacy: draft.privacy,
     ...(draft.egress === undefined ? {} : { egress: draft.egress }),
+    ...(draft.upstreams === undefined || draft.upstreams.length === 0 ? {} : { upstreams: draft.upstreams }),
     ...(Object.keys(draft.expose).length === 0 ? {} : { expose: draft.expose }),
   });
 }
@@ -70,6 +75,7 @@ export function setService(text: string, name: string, edit: ServiceEdit): strin
   for (const key of ['kind', 'privacy', 'egress'] as const) {
     if (edit[key] !== undefined) edited = put(edited, ['services', name, key], edit[key]);
   }
+  if (edit.upstreams !== undefined) edited = setUpstreams(edited, name, edit.upstreams);
   if (edit.port !== undefined) edited = setPort(edited, name, edit.port);
   return edit.isolated === undefined ? edited : setIsolated(edited, name, edit.isolated);
 }
@@ -103,9 +109,29 @@ function setIsolated(text: string, name: string, isolated: boolean): string {
   return isOnHost ? drop(text, ['services', name, 'namespace']) : text;
 }
 
+function setUpstreams(text: string, name: string, upstreams: readonly string[]): string {
+  const path = ['services', name, 'upstreams'] as const;
+  if (upstreams.length > 0) return put(text, path, upstreams);
+  return valueAt(text, path) === undefined ? text : drop(text, path);
+}
+
+/** Also from the lists of those that may connect to it. */
 export function removeService(text: string, name: string): string {
   requireService(text, name);
-  return drop(text, ['services', name]);
+  const services = valueAt(text, ['services']);
+  const others = isSection(services) ? Object.keys(services).filter((other) => other !== name) : [];
+  return others.reduce(
+    (edited, other) => {
+      const upstreams = valueAt(edited, ['services', other, 'upstreams']);
+      if (!Array.isArray(upstreams) || !upstreams.includes(name)) return edited;
+      return setUpstreams(
+        edited,
+        other,
+        upstreams.map(String).filter((upstream) => upstream !== name),
+      );
+    },
+    drop(text, ['services', name]),
+  );
 }
 
 /** Adds a way in, or changes its options. */

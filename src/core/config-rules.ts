@@ -1,4 +1,4 @@
-import type { FileEntered, FileService } from './config-schema.ts';
+import type { ConfigService, FileEntered, FileService } from './config-schema.ts';
 import type { Path } from './config-text.ts';
 import {
   isInRange,
@@ -10,6 +10,7 @@ import {
   formatEndpoint,
 } from './inet.ts';
 import { NAME_HINT, nameFault, quote } from './name.ts';
+import { suggest } from './suggest.ts';
 import { ENTERED_BY, type EnteredBy, type Place } from './service.ts';
 
 /** What no schema of single values can say. Each rule answers with what is wrong, or nothing. */
@@ -213,4 +214,50 @@ export function fallbackFaults(name: string, service: FileService): Fault[] {
       exposed.length === 0 ? `add it to expose, or remove it here` : `exposed are: ${exposed.join(', ')}`;
     return [{ path, message: `${at}: ${name} is not exposed through ${quote(provider)}`, hint }];
   });
+}
+
+type Placeable = Pick<ConfigService, 'name' | 'place' | 'upstreams'>;
+
+/** Who connects must be told apart from others, and where to must be on this machine: else the hub cannot allow just that. */
+export function upstreamFaults(services: readonly Placeable[], names: readonly string[]): Fault[] {
+  const byName = new Map(services.map((service) => [service.name, service]));
+  return services.flatMap((service) => {
+    const { name, upstreams = [] } = service;
+    const path = ['services', name, 'upstreams'];
+    return upstreams.flatMap((upstream, index) => {
+      const wrong = upstreamFault(service, upstream, index, byName, names);
+      if (wrong === undefined) return [];
+      return [{ path, message: `${path.join('.')}: ${wrong.message}`, hint: wrong.hint }];
+    });
+  });
+}
+
+function upstreamFault(
+  { name, place, upstreams = [] }: Placeable,
+  upstream: string,
+  index: number,
+  byName: ReadonlyMap<string, Placeable>,
+  names: readonly string[],
+): Omit<Fault, 'path'> | undefined {
+  const quoted = quote(upstream);
+  if (!names.includes(upstream)) {
+    const meant = suggest(upstream, names);
+    const hint = meant === undefined ? `services are: ${names.join(', ')}` : `did you mean "${meant}"?`;
+    return { message: `there is no service ${quoted}`, hint };
+  }
+  if (upstream === name) return { message: `${quoted} is the service itself`, hint: 'remove it' };
+  if (upstreams.indexOf(upstream) < index) {
+    return { message: `${quoted} stands in the list twice`, hint: 'remove one of them' };
+  }
+  if (place.type !== 'namespace' && place.type !== 'entered') {
+    return {
+      message: `${name} has no network namespace, so nobody can tell its connections from those of others`,
+      hint: `remove the line upstreams, or let ${name} have a namespace of its own`,
+    };
+  }
+  if (byName.get(upstream)?.place.type !== 'target') return undefined;
+  return {
+    message: `${quoted} is on another machine, to which the gateway opens no way for services`,
+    hint: `remove it, or run ${upstream} on this machine`,
+  };
 }

@@ -27,6 +27,8 @@ export interface ConfigService {
   readonly privacy: Privacy;
   /** Absent: none. */
   readonly egress?: Exclude<Egress, 'none'>;
+  /** Other services that it may connect to, by name; absent: none. */
+  readonly upstreams?: readonly string[];
   /** Options by provider id, as the provider's schema parsed them. */
   readonly expose: Readonly<Record<string, unknown>>;
   /** Provider ids, first choice first; each of them is in `expose`. */
@@ -89,6 +91,12 @@ function serviceSchema(providers: readonly ProviderSchema[]) {
       .default('none')
       .describe(
         'What the service may reach by itself: nothing, the internet through Tor, or the internet directly, which shows it the address of the home. Never this machine, its LAN or another service.',
+      ),
+    upstreams: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'Other services that this one may connect to, by name, such as [btcpay]; each at its own port, and found under its name.',
       ),
     expose: z.strictObject(options).prefault({}).describe('Ways in: provider and its options.'),
     fallback: z

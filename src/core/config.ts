@@ -5,6 +5,7 @@ import {
   poolFault,
   reservedFault,
   sharedPlaceFaults,
+  upstreamFaults,
   type Fault,
 } from './config-rules.ts';
 import {
@@ -108,17 +109,20 @@ function readServices(services: Readonly<Record<string, FileService>>): {
       read.push({ name, ...found, ...rest(service) });
     }
   }
-  return { services: read, faults: [...faults, ...sharedPlaceFaults(read)] };
+  const faultsBetween = [...sharedPlaceFaults(read), ...upstreamFaults(read, Object.keys(services))];
+  return { services: read, faults: [...faults, ...faultsBetween] };
 }
 
 function rest({
   kind,
   privacy,
   egress,
+  upstreams,
   expose,
   fallback,
 }: FileService): Omit<ConfigService, 'name' | 'place' | 'port'> {
-  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), expose, fallback };
+  const reached = upstreams.length === 0 ? {} : { upstreams: [...upstreams].sort() };
+  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), ...reached, expose, fallback };
 }
 
 /** A section that is left out is read as an empty one, for its defaults; a fault in that counts only when it is used. */

@@ -156,7 +156,9 @@ function serviceAt(service: ConfigService, address: string): Service {
   const egress = isLetOut ? { egress: service.egress } : {};
   const target = place.type === 'target' ? place.host : '';
   const dial = { namespace: address, entered: address, host: '127.0.0.1', target };
-  return { name, kind, privacy, port, place, ...egress, address, dial: { host: dial[place.type], port } };
+  const upstreams = service.upstreams === undefined ? {} : { upstreams: service.upstreams };
+  const way = { host: dial[place.type], port };
+  return { name, kind, privacy, port, place, ...egress, ...upstreams, address, dial: way };
 }
 
 /** Every way that the config asks for; the ones that the privacy rule forbids carry that problem. */

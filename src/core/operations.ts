@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { EGRESS_OPERATIONS } from './egress.ts';
 import { ENTERED_OPERATIONS, EnteredSpec } from './entered.ts';
+import { Flow, HostServiceSpec, NamespaceSpec } from './namespace-spec.ts';
 import { NetworkSpec } from './network-spec.ts';
+import { TOR_INSTANCES } from './tor-instance.ts';
 
+export { Flow, HostServiceSpec, NamespaceSpec, Upstream } from './namespace-spec.ts';
 export { NetworkSpec } from './network-spec.ts';
 
 /**
@@ -18,30 +21,6 @@ const InterfaceName = z.string().regex(/^[a-z][a-z0-9-]{0,14}$/);
 /** `host:port` that devices dial; only kept beside the interface, never used by the helper. */
 const Endpoint = z.string().regex(/^[A-Za-z0-9.:[\]-]{3,200}$/);
 const Base64 = z.string().regex(/^[A-Za-z0-9+/]+=*$/);
-
-/** One service's namespace (named `<prefix>-<namespace>`) and link to the hub. `port` is the only one that is let in. */
-export const NamespaceSpec = z.strictObject({
-  namespace: Name,
-  address: Ipv4,
-  port: PortNumber,
-  /** What its own wall and its name server are made for; absent: nothing is let out. */
-  egress: z.enum(['tor', 'direct']).optional(),
-});
-export type NamespaceSpec = z.infer<typeof NamespaceSpec>;
-
-/** A service on the host's own network: its pool address lives on the host's side of the link to the hub. */
-export const HostServiceSpec = z.strictObject({ address: Ipv4 });
-
-/** One permitted direction of new connections through the hub. */
-export const Flow = z.strictObject({
-  /** `host` for the link to the host, else a WireGuard interface in the hub. */
-  via: z.union([z.literal('host'), InterfaceName]),
-  source: Ipv4,
-  address: Ipv4,
-  protocol: z.enum(['tcp', 'udp']),
-  port: PortNumber,
-});
-export type Flow = z.infer<typeof Flow>;
 
 export const PeerSpec = z.strictObject({
   publicKey: WireguardKey,
@@ -149,6 +128,9 @@ const Renew = z.object({ renew: z.string().optional() });
 
 const Done = z.object({});
 const Empty = z.strictObject({});
+/** Which of our tor processes. */
+const Instance = z.enum(TOR_INSTANCES);
+const OfInstance = z.strictObject({ instance: Instance });
 
 export const OPERATIONS = {
   /** Everything of ours that exists: the single source of `observe`. */
@@ -215,20 +197,26 @@ export const OPERATIONS = {
     result: Done,
   },
   /** Writes the directory of one onion service (keys, host name), owned by tor's user. Does not touch the torrc. */
-  'tor.writeOnion': { input: z.strictObject({ network: NetworkSpec, onion: OnionFiles }), result: Done },
+  'tor.writeOnion': {
+    input: z.strictObject({ network: NetworkSpec, instance: Instance, onion: OnionFiles }),
+    result: Done,
+  },
   /** The onion service is not wanted any more; its directory goes at once, or with the next `tor.write` that omits it. */
-  'tor.removeOnion': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
+  'tor.removeOnion': {
+    input: z.strictObject({ network: NetworkSpec, instance: Instance, service: Name }),
+    result: Done,
+  },
   /**
    * Renders the torrc, owned by root, and removes directories that nothing wants. An onion whose files are absent or
    * damaged is left out. The new torrc is verified before it replaces the old one. Does not reload.
    */
   'tor.write': {
-    input: z.strictObject({ network: NetworkSpec, torrc: TorrcSpec }),
+    input: z.strictObject({ network: NetworkSpec, instance: Instance, torrc: TorrcSpec }),
     result: z.object({ torrcHash: z.string(), left: Left }),
   },
   /** What is on disk and what runs; no secrets. */
   'tor.observe': {
-    input: Empty,
+    input: OfInstance,
     result: z.object({
       /** The process lives and its control socket answers. */
       running: z.boolean(),
@@ -257,9 +245,9 @@ export const OPERATIONS = {
     }),
   },
   /** Starts tor in a session of its own, or makes the running one load the torrc; key files are checked before. */
-  'tor.load': { input: Empty, result: z.object({ started: z.boolean(), left: Left }) },
+  'tor.load': { input: OfInstance, result: z.object({ started: z.boolean(), left: Left }) },
   /** Ends tor and removes the torrc; onion directories stay until they are removed. */
-  'tor.stop': { input: Empty, result: Done },
+  'tor.stop': { input: OfInstance, result: Done },
   /**
    * Renders HAProxy's configuration, owned by root; HAProxy itself must accept it, as its own user, before it replaces
    * the old one. A route whose port is taken on this machine is left out. Does not reload.

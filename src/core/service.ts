@@ -41,6 +41,8 @@ export interface Service {
   /** TCP port that the service listens on. */
   readonly port: number;
   readonly place: Place;
+  /** Other services that it may connect to, by name; absent: none. */
+  readonly upstreams?: readonly string[];
   /** Absent: none. */
   readonly egress?: Exclude<Egress, 'none'>;
   /** Its address in the pool: inside its namespace, or on the host's side of the hub for `host`. */

@@ -12,8 +12,15 @@ const SpecOfOnion = z.looseObject({
 });
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
 
-function serviceOf({ address, port, place, egress }: Service): AppliedService {
-  return { address, port, place, ...(egress === undefined ? {} : { egress }) };
+function serviceOf({ address, port, place, privacy, egress, upstreams }: Service): AppliedService {
+  return {
+    address,
+    port,
+    place,
+    privacy,
+    ...(egress === undefined ? {} : { egress }),
+    ...(upstreams === undefined ? {} : { upstreams: [...upstreams] }),
+  };
 }
 
 /** What the config justifies: the helper refuses the rest. */

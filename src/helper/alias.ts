@@ -8,7 +8,13 @@ import { NamespaceSpec, NetworkSpec } from '../core/operations.ts';
  */
 const MARK = 'gateway:';
 
-export const ServiceAlias = z.object({ owner: z.string(), service: z.string(), spec: NamespaceSpec });
+/** `upstreams`: digest of the list, which stands in the mark of the namespace (marks.ts) because it does not fit here. */
+export const ServiceAlias = z.object({
+  owner: z.string(),
+  service: z.string(),
+  spec: NamespaceSpec.omit({ upstreams: true }),
+  upstreams: z.string().optional(),
+});
 export type ServiceAlias = z.infer<typeof ServiceAlias>;
 
 /** `namespace`: the kernel's number of the one in which the other end was put. */
@@ -44,7 +50,8 @@ export function parseAlias<Alias>(text: string | undefined, schema: z.ZodType<Al
   return parsed.success ? parsed.data : undefined;
 }
 
-function jsonOf(text: string): unknown {
+/** `undefined` when it is no JSON. */
+export function jsonOf(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
     return value;

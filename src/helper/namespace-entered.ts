@@ -178,11 +178,9 @@ export const removeEntered: Handler<'entered.remove'> = async ({ network, servic
 
 export async function observeEntered(
   sight: Sight,
-  environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<OperationResult<'observe'>['entered']> {
-  const marks = await listMarks(environment, sight.network);
-  const services = marks.filter(({ namespace }) => namespace === ENTERED).map(({ service }) => service);
+  const services = sight.marks.filter(({ namespace }) => namespace === ENTERED).map(({ service }) => service);
   const byName = new Map(sight.links.map((link) => [link.ifname, link]));
   return Promise.all(
     services.map(async (service) => {

@@ -6,7 +6,7 @@ import { loadRules } from '../system/nft.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { isUp, type Link, linkCalled, listLinks } from './links.ts';
-import { addMark, ENTERED, listMarks, removeMark } from './marks.ts';
+import { addMark, digestOf, ENTERED, listMarks, removeMark } from './marks.ts';
 import { hubNetns, ownerOf, SERVICE_END, serviceLink, serviceNetns } from './names.ts';
 import { removeResolverFiles, writeResolverFiles } from './resolver-files.ts';
 import { SERVICE_SYSCTLS, serviceRules } from './rules.ts';
@@ -17,10 +17,10 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
   const netns = serviceNetns(network, spec.namespace);
   await removeOthers(input, environment, signal);
   await refuseForeign(network, { service, namespace: spec.namespace }, environment, signal);
-  await addMark(environment, network, { service, namespace: spec.namespace });
+  await addMark(environment, network, { service, namespace: spec.namespace }, spec.upstreams);
   const isNew = !(await isNetns(netns));
   await ensureNetns(netns, signal);
-  await writeResolverFiles(netns, spec.egress, environment);
+  await writeResolverFiles(netns, service, spec, environment);
   const hub = hubNetns(network);
   const [links] = await Promise.all([
     listLinks(hub, signal),
@@ -44,10 +44,13 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
  */
 function finishLink(service: string, spec: NamespaceSpec, owner: string): string[] {
   const name = serviceLink(service);
+  const { upstreams: list, ...rest } = spec;
+  const upstreams = digestOf(list);
+  const alias = { owner, service, spec: rest, ...(upstreams === undefined ? {} : { upstreams }) };
   return [
     `link set dev ${name} up`,
     `route replace ${spec.address}/32 dev ${name}`,
-    `link set dev ${name} alias ${formatAlias({ owner, service, spec })}`,
+    `link set dev ${name} alias ${formatAlias(alias)}`,
   ];
 }
 

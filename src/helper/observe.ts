@@ -7,7 +7,7 @@ import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { hostServicesIn } from './host-service.ts';
 import { isUp, Link, linkCalled, rulesFrom } from './links.ts';
-import { ENTERED, listMarks } from './marks.ts';
+import { digestOf, ENTERED, listMarks, type Mark, upstreamsOf } from './marks.ts';
 import { observeEntered } from './namespace-entered.ts';
 import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf, serviceLink, serviceNetns } from './names.ts';
 import { HUB_CHAINS, HUB_ROUTING } from './rules.ts';
@@ -21,6 +21,7 @@ export interface Sight {
   readonly network: Network;
   readonly owner: string;
   readonly hasHub: boolean;
+  readonly marks: readonly Mark[];
   readonly links: readonly Link[];
   readonly rules: readonly string[];
   /** Destinations that the hub routes, with the interface: `10.64.1.2 s-0123456789ab`. */
@@ -38,7 +39,7 @@ export const observe: Handler<'observe'> = async ({ network }, environment, sign
   return {
     ...(hub === undefined ? {} : { hub }),
     namespaces: await namespacesOf(sight, environment),
-    entered: await observeEntered(sight, environment, signal),
+    entered: await observeEntered(sight, signal),
     hostServices: hostServicesOf(sight),
     wireguard: await observeWireguard(network, environment, signal),
   };
@@ -58,7 +59,8 @@ async function look(network: Network, environment: HelperEnvironment, signal: Ab
     lookAtHost(network, signal),
     hasHub ? lookAtHub(hub, signal) : NOTHING,
   ]);
-  return { network, owner, hasHub, ...host, ...inHub };
+  const marks = await listMarks(environment, network);
+  return { network, owner, hasHub, marks, ...host, ...inHub };
 }
 
 const NOTHING = { links: [], rules: [], routes: new Set<string>(), table: undefined, forwards: false };
@@ -109,7 +111,7 @@ function hubOf(sight: Sight): Seen['hub'] {
   const isMarkedHub = sight.hasHub && !isForeign(sight);
   if (!isMarkedHub) return undefined;
   const renew = damageOf(sight);
-  return { flows: flowsIn(sight.table), ...(renew === undefined ? {} : { renew }) };
+  return { flows: flowsIn(sight), ...(renew === undefined ? {} : { renew }) };
 }
 
 /** Made by a gateway with other directories. */
@@ -145,25 +147,30 @@ const Protocol = z.union([z.string(), z.number()]).transform((value) => PROTOCOL
 /** `{ concat: ['host', '10.64.0.3', '10.64.1.2', 'tcp', 80] }` */
 const Element = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), Protocol, z.number()]) });
 
-function flowsIn(table: HubTable | undefined): Flow[] {
+function flowsIn({ table, marks }: Sight): Flow[] {
+  const services = new Map(marks.map(({ service }) => [serviceLink(service), `service/${service}`]));
   const flows = (table?.sets.get('allowed') ?? []).map((element) => {
     const [via, source, address, protocol, port] = Element.parse(element).concat;
-    return Flow.parse({ via, source, address, protocol, port });
+    return Flow.parse({ via: services.get(via) ?? via, source, address, protocol, port });
   });
   return sortFlows(flows);
 }
 
 async function namespacesOf(sight: Sight, environment: HelperEnvironment): Promise<Seen['namespaces']> {
-  const marks = await listMarks(environment, sight.network);
+  const { marks } = sight;
   const byName = new Map(sight.links.map((link) => [link.ifname, link]));
   const services = marks.filter((mark) => mark.service !== '' && mark.namespace !== ENTERED);
   return Promise.all(
     services.map(async ({ service, namespace }) => {
       const link = byName.get(serviceLink(service));
       const alias = parseAlias(link?.ifalias, ServiceAlias);
-      const spec = alias?.spec ?? { namespace, address: '0.0.0.0', port: 1 };
+      const upstreams = await upstreamsOf(environment, sight.network, { service, namespace });
+      const short = alias?.spec ?? { namespace, address: '0.0.0.0', port: 1 };
+      const spec = { ...short, ...(upstreams === undefined ? {} : { upstreams }) };
       const stands = await isNetns(serviceNetns(sight.network, namespace));
-      const renew = damageOfNamespace(sight, link, alias, stands);
+      const isListed = alias?.upstreams === digestOf(upstreams);
+      const renew =
+        damageOfNamespace(sight, link, alias, stands) ?? (isListed ? undefined : 'it is half made');
       return { service, spec, ...(renew === undefined ? {} : { renew }) };
     }),
   );

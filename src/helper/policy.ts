@@ -3,8 +3,16 @@ import type { Applied, AppliedService } from '../core/applied.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
-import type { EdgeRoute, Flow, OnionSpec, OperationArguments, OperationName } from '../core/operations.ts';
+import type {
+  EdgeRoute,
+  Flow,
+  OnionSpec,
+  OperationArguments,
+  OperationName,
+  Upstream,
+} from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
+import { torInstanceOf, type TorInstance } from '../core/tor-instance.ts';
 
 /**
  * What the helper refuses although it is well formed: everything that would open more than the applied config opens.
@@ -29,6 +37,8 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
       place.name === spec.namespace &&
       address === spec.address &&
       port === spec.port;
+    const stray = (spec.upstreams ?? []).find((upstream) => !isUpstream(service, upstream, services));
+    if (stray !== undefined) return `connections of ${service} to ${stray.address}:${stray.port}`;
     return isJustified
       ? undefined
       : `namespace ${spec.namespace} with ${spec.address}:${spec.port} for ${service}`;
@@ -84,15 +94,18 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
     return wireguardName(name, network) ?? outside(network, addresses);
   },
   'wireguard.removePeer': ({ network, name }) => wireguardName(name, network),
-  'tor.writeOnion': ({ onion }, { services }) => onionRule(onion, services),
+  'tor.writeOnion': ({ instance, onion }, { services }) => onionRule(onion, instance, services),
   'tor.removeOnion': always,
-  'tor.write': ({ torrc }, { services, network }) => {
+  'tor.write': ({ instance, torrc }, { services, network }) => {
     if (torrc.source !== network.tor) return `tor with source address ${torrc.source}`;
     if (torrc.pool !== network.pool) return `tor for the pool ${torrc.pool}`;
+    if (torrc.isWayOut === true && instance !== 'tor') return `${instance} as a way out`;
     if (torrc.isWayOut === true && !Object.values(services).some(({ egress }) => egress === 'tor')) {
       return 'tor as a way out';
     }
-    return torrc.onions.map((onion) => onionRule(onion, services)).find((wrong) => wrong !== undefined);
+    return torrc.onions
+      .map((onion) => onionRule(onion, instance, services))
+      .find((wrong) => wrong !== undefined);
   },
   'tor.observe': always,
   'tor.load': always,
@@ -186,7 +199,10 @@ function flowJudge({ network, services, devices }: Applied): (flow: Flow) => boo
   const destinations = new Set(all.map(textOfAddress));
   const behindHub = new Set(all.filter(({ place }) => place.type !== 'target').map(textOfAddress));
   const deviceAddresses = new Set(devices.map(({ address }) => address));
-  return ({ via, source, address, protocol, port }) => {
+  const pairs = pairsOf(services);
+  return (flow) => {
+    const { via, source, address, protocol, port } = flow;
+    if (via.startsWith('service/')) return pairs.has(textOf(flow));
     const destination = textOfAddress({ address, port });
     if (protocol !== 'tcp' || !destinations.has(destination)) return false;
     if (via === 'host') {
@@ -194,6 +210,28 @@ function flowJudge({ network, services, devices }: Applied): (flow: Flow) => boo
     }
     return isWireguardName(via, network) && deviceAddresses.has(source);
   };
+}
+
+function isUpstream(
+  name: string,
+  { service, address, port }: Upstream,
+  services: Readonly<Record<string, AppliedService>>,
+): boolean {
+  const isDeclared = services[name]?.upstreams?.includes(service) === true;
+  return isDeclared && services[service]?.address === address && services[service].port === port;
+}
+
+/** `via source > address:port` of every connection that one service may make to another. */
+function pairsOf(services: Readonly<Record<string, AppliedService>>): ReadonlySet<string> {
+  const pairs = Object.entries(services).flatMap(([name, { address: source, upstreams = [] }]) =>
+    upstreams.flatMap((upstream) => {
+      const to = services[upstream];
+      if (to === undefined || to.place.type === 'target') return [];
+      const { address, port } = to;
+      return [textOf({ via: `service/${name}`, source, address, port, protocol: 'tcp' })];
+    }),
+  );
+  return new Set(pairs);
 }
 
 function textOfAddress({ address, port }: Pick<AppliedService, 'address' | 'port'>): string {
@@ -216,11 +254,19 @@ function routeRule(
 }
 
 /** An onion may lead to the service's own port and nowhere else. */
-function onionRule(onion: OnionSpec, services: Readonly<Record<string, AppliedService>>): string | undefined {
+function onionRule(
+  onion: OnionSpec,
+  instance: TorInstance,
+  services: Readonly<Record<string, AppliedService>>,
+): string | undefined {
   const { host, port } = onion.target;
   const service = services[onion.service];
   const isJustified = service !== undefined && port === service.port && hostsOf(service).includes(host);
   if (!isJustified) return `an onion service ${onion.service} that leads to ${host}:${port}`;
+  // The tor of one privacy never holds a key of the other.
+  if (instance !== torInstanceOf({ privacy: service.privacy ?? 'open' })) {
+    return `an onion service ${onion.service} in the process ${instance}`;
+  }
   return clientRule(onion, service);
 }
 

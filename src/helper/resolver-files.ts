@@ -16,9 +16,14 @@ type Way = NamespaceSpec['egress'];
 const PUBLIC_NAME_SERVERS = ['9.9.9.9', '149.112.112.112'];
 
 /** A service that reaches nothing asks nobody for names, so that no query can name it outside. */
-async function filesFor(egress: Way): Promise<Record<string, string>> {
+async function filesFor(
+  service: string,
+  { address, egress, upstreams = [] }: NamespaceSpec,
+): Promise<Record<string, string>> {
+  const known = [{ address, service }, ...upstreams];
   const hosts = egress === undefined ? 'files' : 'files dns';
   return {
+    hosts: `127.0.0.1 localhost\n${known.map((each) => `${each.address} ${each.service}\n`).join('')}`,
     'resolv.conf': `${RESOLV[egress ?? 'none']}${(await nameServersFor(egress)).map((server) => `nameserver ${server}\n`).join('')}`,
     'nsswitch.conf': `passwd: files\ngroup: files\nshadow: files\nhosts: ${hosts}\nservices: files\nprotocols: files\n`,
   };
@@ -56,13 +61,14 @@ const NOT_OURS: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'E
 
 export async function writeResolverFiles(
   netns: string,
-  egress: Way,
+  service: string,
+  spec: NamespaceSpec,
   environment: HelperEnvironment,
 ): Promise<void> {
   const directory = join(DIRECTORY, netns);
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 });
-    for (const [file, content] of Object.entries(await filesFor(egress)))
+    for (const [file, content] of Object.entries(await filesFor(service, spec)))
       await writeFile(join(directory, file), content);
   } catch (error) {
     if (!NOT_OURS.has(errnoOf(error))) throw fileError(`${directory} could not be written`, error);
@@ -73,7 +79,7 @@ export async function writeResolverFiles(
 export async function removeResolverFiles(netns: string, environment: HelperEnvironment): Promise<void> {
   const directory = join(DIRECTORY, netns);
   try {
-    for (const file of ['resolv.conf', 'nsswitch.conf']) await removeFile(join(directory, file));
+    for (const file of ['hosts', 'resolv.conf', 'nsswitch.conf']) await removeFile(join(directory, file));
     await rmdir(directory);
   } catch (error) {
     const errno = errnoOf(error);

@@ -1,6 +1,6 @@
 import { NOT_PUBLIC } from '../core/inet.ts';
 import type { Flow, NamespaceSpec } from '../core/operations.ts';
-import { TABLE } from './names.ts';
+import { serviceLink, TABLE } from './names.ts';
 
 /** Packets that may be forwarded carry this mark; without it the hub has no route for them. */
 export const PERMITTED_MARK = 1;
@@ -125,9 +125,13 @@ table inet ${TABLE} {
     type filter hook output priority filter; policy drop;
     oifname "lo" accept
     ct state established,related accept
-${leavingByItself(spec)}  }
+${toUpstreams(spec)}${leavingByItself(spec)}  }
 }
 `;
+}
+
+function toUpstreams({ upstreams = [] }: NamespaceSpec): string {
+  return upstreams.map(({ address, port }) => `    ip daddr ${address} tcp dport ${port} accept\n`).join('');
 }
 
 /** The same as the hub lets out. */
@@ -137,10 +141,16 @@ function leavingByItself({ egress }: NamespaceSpec): string {
   return matches[egress].map((match) => `    ip daddr != { ${CLOSED[egress]} } ${match} accept\n`).join('');
 }
 
+/** The hub's end of what a flow comes over. */
+function interfaceOf(via: string): string {
+  return via.startsWith('service/') ? serviceLink(via.slice('service/'.length)) : via;
+}
+
 /** All flows in one transaction: there is no moment in which a wanted flow is missing. */
 export function flowRules(flows: readonly Flow[]): string {
   const elements = flows.map(
-    ({ via, source, address, protocol, port }) => `"${via}" . ${source} . ${address} . ${protocol} . ${port}`,
+    ({ via, source, address, protocol, port }) =>
+      `"${interfaceOf(via)}" . ${source} . ${address} . ${protocol} . ${port}`,
   );
   const flush = `flush set inet ${TABLE} allowed\n`;
   if (elements.length === 0) return flush;

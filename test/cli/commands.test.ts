@@ -46,6 +46,12 @@ describe('what is typed arrives at the gateway', () => {
       ['addService', { ...draft, namespace: { target: '10.0.0.2:80' } }],
     ],
     ['service set shop --isolation off --port 81', ['setService', 'shop', { port: 81, isolated: false }]],
+    [
+      'service add shop --port 80 --upstream btcpay --upstream lnd',
+      ['addService', { ...draft, upstreams: ['btcpay', 'lnd'] }],
+    ],
+    ['service set shop --upstream btcpay', ['setService', 'shop', { upstreams: ['btcpay'] }]],
+    ['service set shop --no-upstreams', ['setService', 'shop', { upstreams: [] }]],
     ['service remove shop', ['removeService', 'shop']],
     ['expose shop --via wireguard', ['expose', 'shop', 'wireguard', {}]],
     ['unexpose shop --via tor', ['unexpose', 'shop', 'tor', false]],

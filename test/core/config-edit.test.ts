@@ -245,3 +245,13 @@ it('every edit means what it says and keeps every comment of the others, in any 
     { numRuns: 300 },
   );
 });
+
+it('changes what a service may connect to, and forgets who is removed', () => {
+  const text = 'services:\n  shop: # ours\n    port: 80\n  btcpay:\n    port: 81\n  lnd:\n    port: 82\n';
+  const both = setService(text, 'shop', { upstreams: ['btcpay', 'lnd'] });
+  expect(read(both).services[0]?.upstreams).toEqual(['btcpay', 'lnd']);
+  const one = removeService(both, 'lnd');
+  expect(read(one).services[0]?.upstreams).toEqual(['btcpay']);
+  expect(read(removeService(one, 'btcpay')).services).toHaveLength(1);
+  expect(setService(both, 'shop', { upstreams: [] })).toBe(text);
+});

@@ -90,7 +90,7 @@ describe('mistakes are named at their place, with what to change', () => {
     [shop('    prot: 1\n'), '4:5: services.shop.prot is not known; did you mean "port"?'],
     [
       shop('    zzzzzz: 1\n'),
-      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, egress, expose, fallback',
+      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, egress, upstreams, expose, fallback',
     ],
     [shop('    expose: { to: {} }\n'), '4:15: services.shop.expose.to is not known; did you mean "tor"?'],
     [
@@ -141,6 +141,23 @@ describe('mistakes are named at their place, with what to change', () => {
     [
       shop('    namespace: {unit: lnd}\n'),
       'cannot be one; write the name of a systemd service, such as lnd.service',
+    ],
+    [
+      'services:\n  shop: {port: 1, upstreams: [btcpy]}\n  btcpay: {port: 2}',
+      '2:19: services.shop.upstreams: there is no service "btcpy"; did you mean "btcpay"?',
+    ],
+    [shop('    upstreams: [shop]\n'), 'services.shop.upstreams: "shop" is the service itself; remove it'],
+    [
+      'services:\n  a: {port: 1, namespace: host, upstreams: [b]}\n  b: {port: 2}',
+      'services.a.upstreams: a has no network namespace, so nobody can tell its connections from those of others',
+    ],
+    [
+      'services:\n  a: {port: 1, upstreams: [b, b]}\n  b: {port: 2}',
+      'services.a.upstreams: "b" stands in the list twice; remove one of them',
+    ],
+    [
+      'services:\n  a: {port: 1, upstreams: [b]}\n  b: {target: "10.0.0.9:2"}',
+      'services.a.upstreams: "b" is on another machine, to which the gateway opens no way for services',
     ],
     [
       'services:\n  a: {port: 1, namespace: {container: x}}\n  b: {port: 2, namespace: {container: x}}',

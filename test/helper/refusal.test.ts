@@ -17,7 +17,12 @@ beforeAll(async () => {
     services: {
       shop: { address: '10.64.1.2', port: 8080, place: { type: 'namespace', name: 'shop' } },
       nas: { address: '10.64.1.3', port: 9000, place: { type: 'host' } },
-      lnd: { address: '10.64.1.5', port: 9735, place: { type: 'entered', by: 'container', value: 'lnd' } },
+      lnd: {
+        address: '10.64.1.5',
+        port: 9735,
+        upstreams: ['shop'],
+        place: { type: 'entered', by: 'container', value: 'lnd' },
+      },
       printer: { address: '10.64.1.4', port: 631, place: { type: 'target', host: '192.168.1.20' } },
     },
     devices: [{ publicKey: KEY, address: '10.64.8.2' }],
@@ -145,6 +150,35 @@ describe('what the applied config does not justify', () => {
     ['a flow to the internet', 'flows.replace', flow({ address: '1.1.1.1', port: 443 })],
     ['a flow over UDP', 'flows.replace', flow({ protocol: 'udp' })],
     ['a flow from an unknown device', 'flows.replace', flow({ via: 'gwwg0', source: '10.64.8.3' })],
+    ['a way between services', 'flows.replace', flow({ via: 'service/nas', source: '10.64.1.3' })],
+    [
+      "a way between services with another's address",
+      'flows.replace',
+      flow({ via: 'service/lnd', source: '10.64.1.3', address: '10.64.1.2', port: 8080 }),
+    ],
+    [
+      'a way between services to another port',
+      'flows.replace',
+      flow({ via: 'service/lnd', source: '10.64.1.5', address: '10.64.1.2', port: 22 }),
+    ],
+    [
+      'the way back between services',
+      'flows.replace',
+      flow({ via: 'service/shop', source: '10.64.1.2', address: '10.64.1.5', port: 9735 }),
+    ],
+    [
+      'a hole in the wall of a service',
+      'namespace.ensure',
+      {
+        service: 'shop',
+        spec: {
+          namespace: 'shop',
+          address: '10.64.1.2',
+          port: 8080,
+          upstreams: [{ service: 'nas', address: '10.64.1.3', port: 9000 }],
+        },
+      },
+    ],
     ['a flow from a service', 'flows.replace', flow({ via: 's-abc', source: '10.64.1.2' })],
     ['cutting everything', 'flows.cut', {}],
     ['sockets of a target', 'namespace.listeners', { service: 'printer' }],
@@ -165,8 +199,16 @@ describe('what the applied config does not justify', () => {
       'wireguard.setPeers',
       { name: 'gwwg0', peers: [{ publicKey: KEY, address: '10.64.1.2', presharedKey: KEY }] },
     ],
-    ['an onion to another port', 'tor.writeOnion', { onion: onion({ host: '10.64.1.2', port: 22 }) }],
-    ['an onion to the host', 'tor.writeOnion', { onion: onion({ host: '127.0.0.1', port: 8080 }) }],
+    [
+      'an onion to another port',
+      'tor.writeOnion',
+      { instance: 'tor', onion: onion({ host: '10.64.1.2', port: 22 }) },
+    ],
+    [
+      'an onion to the host',
+      'tor.writeOnion',
+      { instance: 'tor', onion: onion({ host: '127.0.0.1', port: 8080 }) },
+    ],
     [
       'an onion to another machine',
       'tor.writeOnion',
@@ -177,7 +219,11 @@ describe('what the applied config does not justify', () => {
     ["a route from another service's address", 'edge.write', edge({ address: '10.64.1.3' })],
     ['a route to a service of our own', 'edge.write', edge({ service: 'nas' })],
     ['a route for everybody', 'edge.write', { edge: { devices: '0.0.0.0/0', routes: [] } }],
-    ['an onion for nobody', 'tor.writeOnion', { onion: onion({ host: '10.64.1.2', port: 8080 }, 'ghost') }],
+    [
+      'an onion for nobody',
+      'tor.writeOnion',
+      { instance: 'tor', onion: onion({ host: '10.64.1.2', port: 8080 }, 'ghost') },
+    ],
   ];
   it.each(CASES)('refuses %s', async (_what, name, input) => {
     const error = await ask(name, { network: gateway.network, ...input });

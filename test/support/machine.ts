@@ -46,7 +46,7 @@ echo 'root:x:0:
 gateway:x:${gateway}:
 gateway-tor:x:${tor}:gateway
 gateway-edge:x:${edge}:' > /run/etc/group
-touch /run/etc/resolv.conf /run/etc/nsswitch.conf
+touch /run/etc/hosts /run/etc/resolv.conf /run/etc/nsswitch.conf
 mount --bind /run/etc /etc
 ip link set lo up
 touch /run/ready

@@ -38,6 +38,13 @@ const EGRESS: Option = {
   completion: EGRESSES,
   summary: `What it may reach by itself: ${EGRESSES.join(', ')}`,
 };
+const UPSTREAM: Option = {
+  name: 'upstream',
+  value: 'SERVICE',
+  isRepeatable: true,
+  completion: 'services',
+  summary: 'Another service that it may connect to, found under its name; may be repeated',
+};
 const NAME = { name: 'NAME', completion: 'services', summary: 'Name of the service' } as const;
 
 export const serviceAdd: Command = {
@@ -52,6 +59,7 @@ export const serviceAdd: Command = {
     { ...KIND, summary: `${KIND.summary} (http)` },
     { ...PRIVACY, summary: `${PRIVACY.summary} (open)` },
     { ...EGRESS, summary: `${EGRESS.summary} (none)` },
+    UPSTREAM,
     { ...ISOLATION, summary: `${ISOLATION.summary} (on)` },
     { name: 'namespace', value: 'NAME', summary: 'Name of its namespace, when not the name of the service' },
     {
@@ -122,8 +130,14 @@ function draftOf(input: Input): ServiceDraft {
     kind: oneOf(input.text('kind') ?? 'http', '--kind', KINDS),
     privacy: oneOf(input.text('privacy') ?? 'open', '--privacy', PRIVACIES),
     ...egressOf(input),
+    ...upstreamsOf(input),
     expose: Object.fromEntries(via.map((provider) => [provider, {}])),
   };
+}
+
+function upstreamsOf(input: Input): Pick<ServiceDraft, 'upstreams'> {
+  const upstreams = input.list('upstream');
+  return upstreams.length === 0 ? {} : { upstreams };
 }
 
 function egressOf(input: Input): Pick<ServiceDraft, 'egress'> {
@@ -182,12 +196,27 @@ export const serviceSet: Command = {
   name: 'service set',
   summary: 'Change a service; what is left out stays',
   arguments: [NAME],
-  options: [PORT, KIND, PRIVACY, EGRESS, ISOLATION],
-  examples: ['gateway service set shop --isolation off', 'gateway service set btcpay --egress tor'],
+  options: [
+    PORT,
+    KIND,
+    PRIVACY,
+    EGRESS,
+    ISOLATION,
+    { ...UPSTREAM, summary: `${UPSTREAM.summary}; replaces the list` },
+    { name: 'no-upstreams', summary: 'It may connect to no other service' },
+  ],
+  examples: [
+    'gateway service set shop --isolation off',
+    'gateway service set btcpay --egress tor',
+    'gateway service set shop --upstream btcpay',
+  ],
   run: async (input, context) => {
     const edit = editOf(input);
     if (Object.keys(edit).length === 0) {
-      throw new UsageError('nothing to change', 'use --port, --kind, --privacy, --egress or --isolation');
+      throw new UsageError(
+        'nothing to change',
+        'use --port, --kind, --privacy, --egress, --upstream or --isolation',
+      );
     }
     const client = await context.client();
     const path = `/v1/services/${segment(input.argument('NAME'))}`;
@@ -207,11 +236,15 @@ function editOf(input: Input): ServiceEdit {
   const kind = input.text('kind');
   const privacy = input.text('privacy');
   const isolated = isolationOf(input);
+  if (input.has('no-upstreams') && input.list('upstream').length > 0) {
+    throw new UsageError('--upstream and --no-upstreams exclude each other', 'choose one of them');
+  }
   return {
     ...(port === undefined ? {} : { port: wholeNumber(port, '--port', 1, 65535) }),
     ...(kind === undefined ? {} : { kind: oneOf(kind, '--kind', KINDS) }),
     ...(privacy === undefined ? {} : { privacy: oneOf(privacy, '--privacy', PRIVACIES) }),
     ...egressOf(input),
+    ...(input.has('no-upstreams') ? { upstreams: [] } : upstreamsOf(input)),
     ...(isolated === undefined ? {} : { isolated }),
   };
 }

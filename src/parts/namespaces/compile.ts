@@ -1,6 +1,6 @@
 import type { AllowWant, Compiled, CompileInput, Problem, Resource, Want } from '../../core/contract.ts';
 import { sortFlows } from '../../core/flows.ts';
-import type { Flow } from '../../core/operations.ts';
+import type { Flow, Upstream } from '../../core/operations.ts';
 import type { Network, Service } from '../../core/service.ts';
 import type { Spec } from './spec.ts';
 
@@ -21,11 +21,12 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
   const accepted = sorted.filter((service) => !rejected.has(service.name));
   const allowed = allowedOf(accepted, wants);
   const flows = flowsOf(network, accepted, allowed);
+  const upstreams = new Map(accepted.map((service) => [service.name, upstreamsOf(service, accepted)]));
   const needed = new Set(allowed.map((want) => want.service));
   return {
     resources: [
       ...hubFor(network, accepted),
-      ...accepted.flatMap((service) => placeOf(service, needed.has(service.name))),
+      ...accepted.flatMap((service) => placeOf(service, needed.has(service.name), upstreams)),
       ...(flows.flows.length === 0 ? [] : [flowsResource(flows)]),
     ],
     wants: [],
@@ -50,7 +51,18 @@ function allowedOf(services: readonly Service[], wants: readonly Want[]): AllowW
   });
 }
 
-function placeOf({ name, place, address, port, egress }: Service, isNeeded: boolean): Resource<Spec>[] {
+/** Where a service may connect to; one that cannot be placed is left out. */
+function upstreamsOf({ upstreams = [] }: Service, services: readonly Service[]): Upstream[] {
+  return services
+    .filter(({ name }) => upstreams.includes(name))
+    .map(({ name, address, port }) => ({ service: name, address, port }));
+}
+
+function placeOf(
+  { name, place, address, port, egress }: Service,
+  isNeeded: boolean,
+  upstreams: ReadonlyMap<string, Upstream[]>,
+): Resource<Spec>[] {
   const neededBy = [name];
   if (place.type === 'target' && !isNeeded) return [];
   if (place.type === 'entered') {
@@ -59,7 +71,11 @@ function placeOf({ name, place, address, port, egress }: Service, isNeeded: bool
   }
   if (place.type !== 'namespace')
     return [{ key: `hostService:${name}`, spec: { type: 'hostService', address }, neededBy }];
-  const out = egress === undefined ? {} : { egress };
+  const mine = upstreams.get(name) ?? [];
+  const out = {
+    ...(egress === undefined ? {} : { egress }),
+    ...(mine.length === 0 ? {} : { upstreams: mine }),
+  };
   const spec = { type: 'namespace', namespace: place.name, address, port, ...out } as const;
   return [{ key: `namespace:${name}`, spec, neededBy }];
 }
@@ -78,8 +94,20 @@ function flowsOf(network: Network, services: readonly Service[], wants: readonly
       { ...sourceOf(want.from, network), address: service.address, protocol: 'tcp', port: service.port },
     ];
   });
-  const named = new Set(wants.map((want) => want.service));
-  return { flows: sortFlows(flows), neededBy: [...named].sort() };
+  const between = services.flatMap((service) => pairsOf(service, services));
+  const named = new Set([
+    ...wants.map((want) => want.service),
+    ...services.filter(({ upstreams }) => upstreams !== undefined).map(({ name }) => name),
+  ]);
+  return { flows: sortFlows([...flows, ...between]), neededBy: [...named].sort() };
+}
+
+/** Only the one that asked may begin a connection. */
+function pairsOf(service: Service, services: readonly Service[]): Flow[] {
+  const via = `service/${service.name}`;
+  return upstreamsOf(service, services).map(({ address, port }) => {
+    return { via, source: service.address, address, protocol: 'tcp', port };
+  });
 }
 
 function sourceOf(from: AllowWant['from'], network: Network): Pick<Flow, 'via' | 'source'> {

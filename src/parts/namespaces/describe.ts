@@ -30,13 +30,15 @@ export function describe(change: Change<Spec>): string {
 function namespaceSentence(
   change: Change<Spec>,
   service: string,
-  { namespace, address, port, egress }: Extract<Spec, { type: 'namespace' }>,
+  { namespace, address, port, egress, upstreams = [] }: Extract<Spec, { type: 'namespace' }>,
 ): string {
   if (change.op === 'delete') return `remove namespace ${namespace} of ${service}`;
   const verb = change.op === 'create' ? 'make' : 'set up';
   const name = namespace === service ? 'a namespace' : `namespace ${namespace}`;
   const isLetIn = `where only port ${port} is let in${OUT[egress ?? 'none']}`;
-  return `${verb} ${name} for ${service} at ${address}, ${isLetIn}`;
+  const names = upstreams.map((upstream) => upstream.service).join(' and ');
+  const reaches = names === '' ? '' : `; it may connect to ${names}`;
+  return `${verb} ${name} for ${service} at ${address}, ${isLetIn}${reaches}`;
 }
 
 const OUT = {
@@ -60,7 +62,9 @@ function flowsSentence(change: Change<Spec>, spec: FlowsSpec): string {
 }
 
 function wordsOf({ via, source, address, port }: Flow): string {
-  const from = via === 'host' ? `this machine (${source})` : `the device at ${source}`;
+  const service = via.startsWith('service/') ? via.slice('service/'.length) : undefined;
+  const other = via === 'host' ? `this machine (${source})` : `the device at ${source}`;
+  const from = service === undefined ? other : `${service} (${source})`;
   return `the path from ${from} to ${address}:${port}`;
 }
 
