@@ -22,7 +22,7 @@ const TOPOLOGY = parseTopology(
 const CONFIG = `wireguard: { endpoint: 192.168.50.10:51820 }
 services:
   lnd: { namespace: { container: lnd }, port: 8080, kind: http, expose: { wireguard: {} } }
-  wiki: { port: 80, kind: http, expose: { wireguard: {} } }
+  wiki: { port: 80, kind: http, upstreams: [lnd], expose: { wireguard: {} } }
 `;
 const NODE = '/opt/gateway/node_modules/.bin/node';
 const SHOP = '/opt/gateway/dist/src/lab/shop.js';
@@ -118,6 +118,15 @@ it('reaches the container within a second of its start, and of each restart', as
   const status = await gateway.until('lnd listens', (now) => lndOf(now)?.listening.status === 'yes', signal);
   expect(lndOf(status)?.ways[0]?.conditions.find(({ type }) => type === 'Programmed')?.status).toBe('yes');
 }, 60_000);
+
+it('lets a service in that names it as an upstream, under its name', async () => {
+  const visit = ['curl', '-sS', '--fail', '--max-time', '5', 'http://lnd:8080/'];
+  expect(await gateway.command(signal, 'service', 'run', 'wiki', '--', ...visit)).toContain(
+    'The corner shop',
+  );
+  const elsewhere = [...visit.slice(0, -1), 'http://192.168.50.11/'];
+  await expect(gateway.command(signal, 'service', 'run', 'wiki', '--', ...elsewhere)).rejects.toThrow(/curl/);
+});
 
 it('says down, and why, when the container is gone', async () => {
   await stopContainer();

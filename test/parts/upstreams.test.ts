@@ -76,9 +76,9 @@ async function up(services: readonly Service[]): Promise<string[]> {
   };
   const { resources } = namespacesPart.compile(input);
   const changes = plan(resources, await namespacesPart.observe(context), namespacesPart.kinds);
-  for (const change of changes) await namespacesPart.apply(change as never, context);
+  for (const change of changes) await namespacesPart.apply(change, context);
   expect(plan(resources, await namespacesPart.observe(context), namespacesPart.kinds)).toEqual([]);
-  return changes.map((change) => namespacesPart.describe(change as never));
+  return changes.map((change) => namespacesPart.describe(change));
 }
 
 const from = (netns: string, { address: host, port }: Service): Promise<string> =>
