@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/lab': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod', 'yaml'], node: true },
   'src/api': { may: ['src/core', 'src/engine'], npm: ['hono', '@hono/zod-openapi', 'zod'], node: false },
   'src/cli': {
-    may: ['src/core', 'src/system', 'src/api', 'src/lab', 'src/daemon', 'src/helper'],
+    may: ['src/core', 'src/wire', 'src/system', 'src/api', 'src/lab', 'src/daemon', 'src/helper'],
     npm: ['qrcode', 'zod'],
     node: true,
   },

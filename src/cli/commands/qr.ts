@@ -6,11 +6,13 @@ import { type Command, type Context, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { segment, show } from '../report.ts';
+import { WALLET_OPTIONS, walletCodes } from '../wallet-codes.ts';
 
 export const qr: Command = {
   name: 'qr',
   summary: 'Show the code of a service, for its visitors',
   details: [
+    'With --wallet it is the code that a wallet scans: lndconnect for LND, without a certificate, which neither an onion nor a tunnel needs; both forms of clnrest; host, port and t or s for Electrum. The tunnel itself has a code of its own: gateway device add.',
     'The code of a device holds its private key, which is not kept: it is shown once, by gateway device add or gateway device renew.',
   ],
   arguments: [{ name: 'NAME', completion: 'services', summary: 'Name of a service' }],
@@ -21,7 +23,13 @@ export const qr: Command = {
       completion: 'providers',
       summary: 'Which way in, when there are several',
     },
+    ...WALLET_OPTIONS,
     ...FILE_OPTIONS,
+  ],
+  examples: [
+    'gateway qr shop',
+    'gateway qr lnd --via wireguard --wallet zeus --macaroon phone.macaroon',
+    'gateway qr electrs --via tor --wallet electrum',
   ],
   run: async (input, context) => {
     const name = input.argument('NAME');
@@ -30,7 +38,10 @@ export const qr: Command = {
     refuseOthers(name, status);
     const all = await client.get<Handout[]>(`/v1/services/${segment(name)}/handouts`, context.signal);
     const via = input.text('via');
-    const handouts = via === undefined ? all : all.filter((handout) => matches(handout, via));
+    const ways = via === undefined ? all : all.filter((handout) => matches(handout, via));
+    const kind = status.services.find((service) => service.name === name)?.kind ?? 'tcp';
+    const isForWallet = input.text('wallet') !== undefined;
+    const handouts = isForWallet ? await walletCodes({ service: name, kind, handouts: ways, input }) : ways;
     if (handouts.length === 0) throw nothingToShow(name, via);
     if (context.isJson) {
       show(context, handouts, () => '');
@@ -53,7 +64,15 @@ export const qr: Command = {
 
 async function draw(handouts: readonly Handout[], { terminal }: Context): Promise<number> {
   const { terminalQr } = await import('../qr.ts');
-  for (const { label, text } of handouts) terminal.print(`${label}: ${text}\n${terminalQr(text)}`);
+  for (const { label, text } of handouts) {
+    terminal.print(`${label}: ${text}`);
+    try {
+      terminal.print(terminalQr(text));
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      terminal.note(`${error.message}: ${error.hint ?? ''}`);
+    }
+  }
   return EXIT.ok;
 }
 
