@@ -1,6 +1,6 @@
 import { defineProvider, type Address, type Exposure, type Observed } from '../../src/core/contract.ts';
 import { apply, describe } from './apply.ts';
-import { asksForKey, remarks, revokeGently } from './authorization.ts';
+import { asksForKey, MAX_CLIENTS, remarks, revokeGently } from './authorization.ts';
 import { compile } from './compile.ts';
 import { enrol } from './enrol.ts';
 import { observe } from './observe.ts';
@@ -51,6 +51,7 @@ export const tor = defineProvider<Spec, OptionsType, SettingsType>({
       text: url,
     })),
   deviceKey: 'onionKey',
+  maxDevices: MAX_CLIENTS,
   asksForDevice: asksForKey,
   enrol,
   revokeGently,

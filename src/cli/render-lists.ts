@@ -27,15 +27,28 @@ export function renderServices(services: readonly ServiceStatus[]): string {
 export function renderDevices(devices: readonly DeviceStatus[], now: number): string {
   if (devices.length === 0) return 'No devices yet.\nnext: gateway device add NAME --service SERVICE';
   return table(
-    ['DEVICE', 'SERVICES', 'ADDRESS', 'LAST HANDSHAKE', 'FROM'],
-    devices.map(({ name, services, address, latestHandshake, endpoint }) => [
-      name,
-      services.join(', '),
-      address ?? '–',
-      latestHandshake === null ? 'never' : timeOf(latestHandshake, now),
-      plain(endpoint ?? '–'),
+    ['DEVICE', 'SERVICES', 'KEYS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
+    devices.map((device) => [
+      device.name,
+      device.services.join(', '),
+      keysOf(device),
+      device.address ?? '–',
+      handshakeOf(device, now),
+      plain(device.endpoint ?? '–'),
+      device.expiresAt?.slice(0, 16).replace('T', ' ') ?? '–',
     ]),
   ).join('\n');
+}
+
+function keysOf({ publicKey, onionKey }: DeviceStatus): string {
+  const keys = [...(publicKey === null ? [] : ['wireguard']), ...(onionKey === null ? [] : ['onion'])];
+  return keys.join(', ') || '–';
+}
+
+/** Nobody counts the visits over Tor: only WireGuard has handshakes. */
+function handshakeOf({ publicKey, latestHandshake }: DeviceStatus, now: number): string {
+  if (publicKey === null) return '–';
+  return latestHandshake === null ? 'never' : timeOf(latestHandshake, now);
 }
 
 export function renderPlan(report: PlanReport): string {

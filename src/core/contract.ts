@@ -234,6 +234,8 @@ export interface Provider<Spec = unknown, Options = unknown, Settings = unknown>
   handouts(exposure: Exposure<Options>, observed: readonly Observed<Spec>[]): readonly Handout[];
   /** Only providers with `perDeviceCredentials`: which field of `Device` holds the public key that it goes by. */
   readonly deviceKey?: DeviceKey;
+  /** How many devices one service may have through it; left out: any number. */
+  readonly maxDevices?: number;
   /** Does this exposure let in only devices that were given it? Left out: each does. Pure. */
   asksForDevice?(exposure: Exposure<Options>): boolean;
   /** Only providers with `perDeviceCredentials`: under which name `Keys` holds a device's preshared key. Pure. */

@@ -1,6 +1,8 @@
 import type { Provider } from '../core/contract.ts';
 import type { Desired, DesiredExposure } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Device } from '../core/service.ts';
+import { keyOf } from './device-keys.ts';
 
 /**
  * The ways in that a device with these services needs credentials for: one or several. Each service must be behind at
@@ -17,6 +19,27 @@ export function waysFor(
   const missed = services.find((name) => !open.some(({ service }) => service.name === name));
   if (missed !== undefined) throw notForDevices(missed, granted);
   return providers.filter(({ id }) => open.some(({ provider }) => provider === id));
+}
+
+/** Throws when one of the ways has no room for one device more. */
+export function demandRoom(
+  services: readonly string[],
+  ways: readonly Provider[],
+  devices: readonly Device[],
+): void {
+  for (const provider of ways) {
+    const { maxDevices = Infinity, title } = provider;
+    const keyed = devices.filter((device) => keyOf(device, provider) !== undefined);
+    const full = services.find(
+      (name) => keyed.filter((device) => device.services.includes(name)).length >= maxDevices,
+    );
+    if (full === undefined) continue;
+    throw new GatewayError(`${full} has ${maxDevices} devices already, and ${title} takes no more`, {
+      code: 'InvalidRequest',
+      retry: 'never',
+      hint: 'revoke one that is not used any more: gateway device list',
+    });
+  }
 }
 
 function asks(exposure: DesiredExposure, providers: readonly Provider[]): boolean {

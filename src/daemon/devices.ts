@@ -9,7 +9,7 @@ import type { FailedChange, World } from '../engine/reconciler.ts';
 import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
 import { base64, keyOf, makeKeys, publicKeysOf, type FreshKeys } from './device-keys.ts';
-import { waysFor } from './device-ways.ts';
+import { demandRoom, waysFor } from './device-ways.ts';
 import type { Recorder } from './journal.ts';
 
 export interface DevicesOptions {
@@ -44,6 +44,7 @@ export class Devices {
     if (expiresAt !== undefined && Date.parse(expiresAt) <= ports.now()) throw alreadyOver(name, expiresAt);
     const ways = waysFor(services, engine.desired, providers);
     const brought = { onionKey: draft.onionKey?.toUpperCase(), publicKey: draft.publicKey };
+    demandRoom(services, ways, store.devices());
     demandUsed(brought.onionKey, ways, services);
     demandOwn(brought.publicKey, ways, store.devices());
     const keys = ways.map((provider) => makeKeys(provider, brought, ports.crypto));

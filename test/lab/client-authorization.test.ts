@@ -1,11 +1,13 @@
 import { join } from 'node:path';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Enrolled } from '../../src/core/control.ts';
 import type { Status } from '../../src/core/status.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { TorVisitor } from '../../src/lab/actors/visitor.ts';
 import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
+import { encodeBase32, renderClientKeyFile } from '../../src/wire/onion.ts';
 
 /** An onion that asks for a key, and people elsewhere with Tor clients of their own: with, without, and without any more. */
 const TOPOLOGY = parseTopology(
@@ -28,8 +30,10 @@ const TOPOLOGY = parseTopology(
   },
   'client-authorization',
 );
-const CONFIG = `services:
+const CONFIG = `wireguard: { endpoint: 11.2.0.2:51820 }
+services:
   shop: { port: 80, kind: http, expose: { tor: { authorization: required } } }
+  wiki: { port: 81, kind: http, expose: { wireguard: {} } }
 `;
 
 let lab: Lab;
@@ -40,6 +44,10 @@ let shop = '';
 
 const keysOf = (name: string): string => join(lab.node('visitor').directory, `keys-${name}`);
 const wayOf = (status: Status) => status.services[0]?.ways[0];
+const peers = async (): Promise<string> => {
+  const argv = ['nsenter', '--net=/run/netns/gw-hub', 'wg', 'show', 'gwwg0', 'peers'] as const;
+  return (await gateway.node.run([...argv], { signal })).stdout.trim();
+};
 const add = (name: string, ...more: string[]): Promise<Enrolled> =>
   gateway.json(signal, 'device', 'add', name, '--service', 'shop', '--onion-dir', keysOf(name), ...more);
 
@@ -142,7 +150,14 @@ it('revokes one who is connected and holds the descriptor; the other is back wit
 }, 90_000);
 
 it('revokes gently: nobody is disturbed, the one may still get in, and status says so', async () => {
-  await add('carol');
+  // She made her key herself: nothing secret of hers is handed out.
+  const secret = nodeCrypto.curve25519Secret();
+  const publicKey = encodeBase32(nodeCrypto.curve25519Public(secret)).toUpperCase();
+  const { handouts } = await add('carol', '--onion-key', publicKey);
+  expect(handouts.map(({ kind }) => kind)).toEqual(['link']);
+  await mkdir(keysOf('carol'), { recursive: true, mode: 0o700 });
+  const line = renderClientKeyFile(new URL(shop).host, encodeBase32(secret).toUpperCase());
+  await writeFile(join(keysOf('carol'), 'own.auth_private'), line);
   await client('carol', 3);
   await clientOf('carol').bootstrapped(signal);
   await timeUntilIn('carol', 'c');
@@ -156,7 +171,9 @@ it('revokes gently: nobody is disturbed, the one may still get in, and status sa
 }, 90_000);
 
 it('ends by itself on time, and with it what was revoked gently before', async () => {
-  await add('dave', '--expires', '20s');
+  const { handouts } = await add('dave', '--expires', '12s', '--service', 'wiki');
+  expect(handouts.map(({ kind }) => kind).slice(0, 2)).toEqual(['wireguard-config', 'link']);
+  expect(await peers()).not.toBe('');
   await client('dave', 4);
   await clientOf('dave').bootstrapped(signal);
   await timeUntilIn('dave', 'd');
@@ -164,6 +181,7 @@ it('ends by itself on time, and with it what was revoked gently before', async (
   const outMs = await timeUntilOut('dave', 'd0');
   process.stdout.write(`dave was out ${outMs} ms after the end\n`);
   expect(outMs).toBeLessThan(5000);
+  expect(await peers()).toBe('');
   expect(await isIn('carol', 'still', 15)).toBe(false);
   await timeUntilIn('bob', 'last');
   const status = await gateway.status(signal);

@@ -124,7 +124,13 @@ describe('the round of the introduction points', () => {
     expect([authorizationOf(after)?.round, authorizationOf(after, 'wiki')?.round]).toEqual([2, 1]);
   });
 
-  it('is forgotten with the onion', () => {
+  it('never comes again, also when the onion is taken away or opened in between', () => {
+    const open = compile([ALICE], first.ledger, [exposed('shop')]);
+    expect(authorizationOf(open)).toBeUndefined();
+    expect(roundOf(compile([ALICE], open.ledger))).toBe(2);
+  });
+
+  it('is forgotten with the service', () => {
     expect(compile([ALICE], first.ledger, []).ledger).toEqual({});
   });
 });
