@@ -2,9 +2,10 @@ import { resolve } from 'node:path';
 import type { Context } from './command.ts';
 import { EXIT } from './command.ts';
 import { commands } from './commands.ts';
-import { explain } from './failure.ts';
+import { explain, UsageError } from './failure.ts';
 import { helpFor, helpForAll, helpForGroup } from './help.ts';
 import { parseCommandLine, type Parsed } from './parse.ts';
+import { remoteOf, sshArguments, type Remote } from './remote.ts';
 import { progressOn, systemTerminal, type Terminal } from './terminal.ts';
 
 /** Runs one command line and resolves with its exit code; whatever goes wrong is said on stderr. */
@@ -14,7 +15,11 @@ export async function cli(
 ): Promise<number> {
   const interrupt = interruptSignal();
   try {
+    const remote = remoteOf(argv);
+    if (remote !== undefined) return await runRemote(remote, interrupt);
     const parsed = parseCommandLine(argv, commands);
+    // Elsewhere it would be read as said, and the command run here.
+    if (parsed.input.text('host') !== undefined) throw new UsageError('-H stands before everything else');
     if (parsed.command === undefined || parsed.wantsHelp) return help(parsed, terminal);
     return await parsed.command.run(parsed.input, contextFor(parsed, terminal, interrupt));
   } catch (error) {
@@ -26,6 +31,13 @@ export async function cli(
   } finally {
     interrupt.release();
   }
+}
+
+/** Terminal, Ctrl-C and exit code are those of the command over there; ssh's own failures end with 255. */
+async function runRemote(remote: Remote, interrupt: Interrupt): Promise<number> {
+  const { attach } = await import('../system/run.ts');
+  interrupt.release();
+  return await attach(sshArguments(remote, process.stdin.isTTY && process.stdout.isTTY));
 }
 
 function help({ command, group, wantsHelp }: Parsed, terminal: Terminal): number {

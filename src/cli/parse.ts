@@ -11,6 +11,12 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
     summary: 'All files of the gateway below DIR instead of /etc, /var/lib, /run',
   },
   { name: 'socket', value: 'PATH', completion: 'file', summary: "The API's socket" },
+  {
+    name: 'host',
+    short: 'H',
+    value: 'ssh://MACHINE',
+    summary: 'Run the command on another machine, over your own ssh; stands before everything else',
+  },
   { name: 'json', summary: 'Print the result as JSON' },
   { name: 'no-color', summary: 'No colours (also NO_COLOR=1)' },
   { name: 'help', short: 'h', summary: 'Show help' },
