@@ -30,7 +30,7 @@ async function existing(key: string, { ports }: Context): Promise<Secret<Uint8Ar
 async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, context: Context): Promise<void> {
   const { network, ports, signal } = context;
   const { publicKey, hostname } = deriveOnionKey(secret, ports.crypto);
-  const { type: _, ...lines } = spec;
+  const { type: _, instance, ...lines } = spec;
   const visitor = spec.authorization === undefined ? undefined : await ensureVisitor(ports);
   const onion = {
     ...lines,
@@ -39,27 +39,33 @@ async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, conte
     publicKey: base64(publicKey),
     hostname,
   };
-  await ports.helper.call('tor.writeOnion', { network, onion }, signal);
+  await ports.helper.call('tor.writeOnion', { network, instance, onion }, signal);
 }
 
 /** Both halves do nothing when there is nothing to do, so a pass that was cut in between carries on here. */
-async function load({ torrc }: ProcessResource, { network, ports, signal }: Context): Promise<void> {
+async function load(
+  { instance, torrc }: ProcessResource,
+  { network, ports, signal }: Context,
+): Promise<void> {
   if (torrc === undefined) throw new TypeError('a torrc that is wanted is known');
-  await ports.helper.call('tor.write', { network, torrc }, signal);
-  await ports.helper.call('tor.load', {}, signal);
+  await ports.helper.call('tor.write', { network, instance, torrc }, signal);
+  await ports.helper.call('tor.load', { instance }, signal);
 }
 
 async function remove(spec: Spec, { network, ports, signal }: Context): Promise<void> {
-  if (spec.type === 'process') await ports.helper.call('tor.stop', {}, signal);
-  else await ports.helper.call('tor.removeOnion', { network, service: spec.service }, signal);
+  const { instance } = spec;
+  if (spec.type === 'process') await ports.helper.call('tor.stop', { instance }, signal);
+  else await ports.helper.call('tor.removeOnion', { network, instance, service: spec.service }, signal);
 }
 
 /** One sentence for `gateway plan`. */
 export function describe(change: Change<Spec>): string {
   const spec = change.op === 'delete' ? change.have.spec : change.want.spec;
   if (spec.type === 'process') return describeProcess(change.op, spec);
-  const { service, virtualPort, target } = spec;
-  if (change.op === 'delete') return `take the onion service of ${service} away; its key and address stay`;
+  const { service, virtualPort, target, instance } = spec;
+  const where = instance === 'tor' ? '' : ` from the process ${instance}`;
+  if (change.op === 'delete')
+    return `take the onion service of ${service} away${where}; its key and address stay`;
   const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}${onlyFor(spec)}`;
   return change.op === 'create'
     ? `publish an onion service for ${service}, ${leads}`
@@ -72,12 +78,13 @@ function onlyFor({ authorization }: OnionResource): string {
   return names.length === 0 ? ', for no device yet' : `, only for ${names.join(', ')}`;
 }
 
-function describeProcess(op: Change['op'], { torrc }: ProcessResource): string {
-  if (op === 'delete') return 'stop tor: no service needs it';
+function describeProcess(op: Change['op'], { instance, torrc }: ProcessResource): string {
+  const name = instance === 'tor' ? 'tor' : `the tor of ${instance} services`;
+  if (op === 'delete') return `stop ${name}: no service needs it`;
   const count = torrc?.onions.length ?? 0;
   const wayOut = torrc?.isWayOut === true ? ', as the way out of services' : '';
   const onions = `${count} onion ${count === 1 ? 'service' : 'services'}${wayOut}`;
-  return op === 'create' ? `start tor with ${onions}` : `have tor running with ${onions}`;
+  return op === 'create' ? `start ${name} with ${onions}` : `have ${name} running with ${onions}`;
 }
 
 function base64(bytes: Uint8Array): string {

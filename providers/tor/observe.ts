@@ -3,29 +3,39 @@ import { GatewayError } from '../../src/core/errors.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import { keyValues, parseBootstrap } from '../../src/wire/torcontrol.ts';
 import { parseTorVersion } from '../../src/wire/torversion.ts';
+import { TOR_INSTANCES, type TorInstance } from '../../src/core/tor-instance.ts';
 import { deriveOnionKey } from './key.ts';
-import { keyName, onionKey, PROCESS_KEY, type Spec } from './spec.ts';
+import { keyName, onionKey, processKey, type Spec } from './spec.ts';
 import { versionNotice } from './version.ts';
 
 type Seen = OperationResult<'tor.observe'>;
 type SeenOnion = Seen['onions'][number];
 
 export async function observe(context: Context): Promise<Observed<Spec>[]> {
-  const seen = await context.ports.helper.call('tor.observe', {}, context.signal);
-  const process = await observeProcess(seen, context);
-  const onions = await Promise.all(seen.onions.map((onion) => observeOnion(onion, context)));
+  const observed = await Promise.all(TOR_INSTANCES.map((instance) => observeInstance(instance, context)));
+  return observed.flat();
+}
+
+async function observeInstance(instance: TorInstance, context: Context): Promise<Observed<Spec>[]> {
+  const seen = await context.ports.helper.call('tor.observe', { instance }, context.signal);
+  const process = await observeProcess(seen, instance, context);
+  const onions = await Promise.all(seen.onions.map((onion) => observeOnion(onion, instance, context)));
   return [...onions, ...process];
 }
 
-async function observeOnion(onion: SeenOnion, { ports }: Context): Promise<Observed<Spec>> {
+async function observeOnion(
+  onion: SeenOnion,
+  instance: TorInstance,
+  { ports }: Context,
+): Promise<Observed<Spec>> {
   const { hostname, damaged: _, visitor: _own, ...spec } = onion;
   const { service } = spec;
   const key = await judgeKey(onion, ports);
   const trouble = key.trouble ?? filesTrouble(onion);
-  const isUploaded = ports.tor.uploaded().has((key.hostname ?? hostname).replace(/\.onion$/, ''));
+  const isUploaded = ports.tor[instance].uploaded().has((key.hostname ?? hostname).replace(/\.onion$/, ''));
   return {
-    key: onionKey(service),
-    spec: { type: 'onion', ...spec },
+    key: onionKey(service, instance),
+    spec: { type: 'onion', instance, ...spec },
     facts: {
       // A damaged file is not believed.
       address: key.hostname ?? (onion.damaged === undefined ? hostname : ''),
@@ -68,15 +78,19 @@ function filesTrouble({ service, damaged }: SeenOnion): Trouble | undefined {
   return { code: 'FilesDamaged', message: `the files that tor reads for ${service}: ${damaged}` };
 }
 
-async function observeProcess(seen: Seen, context: Context): Promise<Observed<Spec>[]> {
+async function observeProcess(
+  seen: Seen,
+  instance: TorInstance,
+  context: Context,
+): Promise<Observed<Spec>[]> {
   if (seen.torrcHash === undefined && !seen.running) return [];
   const renew = renewalOf(seen);
-  const told = seen.running ? await ask(context) : {};
+  const told = seen.running ? await ask(instance, context) : {};
   const notice = noticeOf(seen, told);
   return [
     {
-      key: PROCESS_KEY,
-      spec: { type: 'process', torrc: seen.torrc },
+      key: processKey(instance),
+      spec: { type: 'process', instance, torrc: seen.torrc },
       facts: {
         running: seen.running,
         ...troubleOf(seen),
@@ -114,9 +128,9 @@ function noticeOf(seen: Seen, told: Readonly<Record<string, Fact>>): string | un
 const QUESTION = 'GETINFO status/bootstrap-phase status/circuit-established version status/version/current';
 
 /** What tor says about itself. That it says nothing is no reason to touch anything: it is only not known. */
-async function ask({ ports, signal }: Context): Promise<Record<string, Fact>> {
+async function ask(instance: TorInstance, { ports, signal }: Context): Promise<Record<string, Fact>> {
   try {
-    const values = keyValues(await ports.tor.command(QUESTION, signal));
+    const values = keyValues(await ports.tor[instance].command(QUESTION, signal));
     const { percent, summary, warning } = parseBootstrap(values.get('status/bootstrap-phase') ?? '');
     return {
       bootstrap: percent,

@@ -1,5 +1,6 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import { torInstanceOf, type TorInstance } from '../../src/core/tor-instance.ts';
 import { asksForKey } from './authorization.ts';
 import { stateOf } from './state.ts';
 import { introduce } from './visitor.ts';
@@ -20,11 +21,13 @@ export async function reach(
   const { hostname, published, isVisitable } = stateOf(exposure, observed);
   if (hostname === undefined || !isVisitable) return unknown(published.message);
   const { ports, signal } = context;
-  const barrier = asksForKey(exposure) ? await barredFrom(hostname, context) : undefined;
+  // By the process that serves it: no other learns of it.
+  const instance = torInstanceOf(exposure.service);
+  const barrier = asksForKey(exposure) ? await barredFrom(hostname, instance, context) : undefined;
   if (barrier !== undefined) return unknown(barrier);
   try {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const tookMs = await ports.tor.visit(hostname, virtualPortOf(exposure.service), patience);
+    const tookMs = await ports.tor[instance].visit(hostname, virtualPortOf(exposure.service), patience);
     return {
       reachable: 'yes',
       vantage: 'tor',
@@ -38,9 +41,13 @@ export async function reach(
 }
 
 /** Why our own visitor cannot show its key, as a sentence: then a visit would say nothing. */
-async function barredFrom(hostname: string, context: Context): Promise<string | undefined> {
+async function barredFrom(
+  hostname: string,
+  instance: TorInstance,
+  context: Context,
+): Promise<string | undefined> {
   try {
-    await introduce(hostname, context);
+    await introduce(hostname, instance, context);
     return undefined;
   } catch (error) {
     if (!(error instanceof GatewayError) || (context.signal.aborted && error.code === 'Aborted')) throw error;
@@ -61,16 +68,16 @@ async function missed(
   }
   if (error.code === 'Timeout') return no(error.message);
   if (error.code !== 'Unreachable') return unknown(`our own tor could not check: ${error.message}`);
-  await forgetFailure(context);
+  await forgetFailure(torInstanceOf(service), context);
   return wasUploaded
     ? no(error.message)
     : unknown(`${error.message}; its descriptor may not be uploaded yet`);
 }
 
 /** tor asks the directories that had no descriptor again only after 15 minutes, unless it is told to begin anew. */
-async function forgetFailure({ ports, signal }: Context): Promise<void> {
+async function forgetFailure(instance: TorInstance, { ports, signal }: Context): Promise<void> {
   try {
-    await ports.tor.command('SIGNAL NEWNYM', signal);
+    await ports.tor[instance].command('SIGNAL NEWNYM', signal);
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
     ports.log('warn', 'tor could not be told to forget a failed visit', { error: error.message });

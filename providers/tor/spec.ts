@@ -2,15 +2,24 @@ import { z } from 'zod';
 import type { OnionSpec, TorrcSpec } from '../../src/core/operations.ts';
 import { onionKeyName } from '../../src/core/name.ts';
 import type { Service } from '../../src/core/service.ts';
+import type { TorInstance } from '../../src/core/tor-instance.ts';
 
-/** `onion:<service>`: the files of one onion service. Its address is learned from its key, so it is a fact. */
+/**
+ * `onion:<service>`: the files of one onion service. Its address is learned from its key, so it is a fact. In another
+ * process it is another resource (`onion:tor-only/<service>`): a service that moves leaves before it arrives.
+ */
 export interface OnionResource extends OnionSpec {
   readonly type: 'onion';
+  readonly instance: TorInstance;
 }
 
-/** `process:tor`: tor runs, and has loaded exactly these onions. `undefined` when nobody knows what it has loaded. */
+/**
+ * `process:tor`, `process:tor-only`: that tor runs, and has loaded exactly these onions. `undefined` when nobody knows
+ * what it has loaded.
+ */
 export interface ProcessResource {
   readonly type: 'process';
+  readonly instance: TorInstance;
   readonly torrc: TorrcSpec | undefined;
 }
 
@@ -36,10 +45,12 @@ export type Options = z.infer<typeof Options>;
 export const Settings = z.strictObject({});
 export type Settings = z.infer<typeof Settings>;
 
-export const PROCESS_KEY = 'process:tor';
+export function processKey(instance: TorInstance): `process:${TorInstance}` {
+  return `process:${instance}`;
+}
 
-export function onionKey(service: string): `onion:${string}` {
-  return `onion:${service}`;
+export function onionKey(service: string, instance: TorInstance): `onion:${string}` {
+  return instance === 'tor' ? `onion:${service}` : `onion:${instance}/${service}`;
 }
 
 /** Name in `keys/`. It outlives the exposure, so that exposing again gives the same address. */

@@ -1,5 +1,6 @@
 import type { Exposure, Fact, Observed, Published } from '../../src/core/contract.ts';
-import { onionKey, PROCESS_KEY, type Spec } from './spec.ts';
+import { torInstanceOf } from '../../src/core/tor-instance.ts';
+import { onionKey, processKey, type Spec } from './spec.ts';
 
 /** The facts about one onion and the process, as one answer. */
 export interface OnionState {
@@ -11,8 +12,9 @@ export interface OnionState {
 }
 
 export function stateOf({ service }: Exposure, observed: readonly Observed<Spec>[]): OnionState {
-  const onion = observed.find(({ key }) => key === onionKey(service.name));
-  const process = observed.find(({ key }) => key === PROCESS_KEY);
+  const instance = torInstanceOf(service);
+  const onion = observed.find(({ key }) => key === onionKey(service.name, instance));
+  const process = observed.find(({ key }) => key === processKey(instance));
   const address = onion?.facts['address'];
   const hostname = typeof address === 'string' && address !== '' ? address : undefined;
   const published = keyProblem(onion?.facts) ?? torProblem(process?.facts) ?? announced(onion?.facts);

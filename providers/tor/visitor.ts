@@ -1,6 +1,7 @@
 import type { Context } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Ports } from '../../src/core/ports.ts';
+import type { TorInstance } from '../../src/core/tor-instance.ts';
 import { encodeBase32 } from '../../src/wire/onion.ts';
 
 /**
@@ -22,7 +23,11 @@ export async function ensureVisitor({ keys, crypto, log }: Ports): Promise<strin
 }
 
 /** Gives our tor the key for one onion; until it ends. Rejects when that cannot be. */
-export async function introduce(hostname: string, { ports, signal }: Context): Promise<void> {
+export async function introduce(
+  hostname: string,
+  instance: TorInstance,
+  { ports, signal }: Context,
+): Promise<void> {
   const secret = await ports.keys.read(VISITOR_KEY, 'curve25519');
   if (secret === undefined) {
     throw new GatewayError("the gateway's own key for onion services that ask for one is not there", {
@@ -31,5 +36,5 @@ export async function introduce(hostname: string, { ports, signal }: Context): P
   }
   const key = btoa(String.fromCharCode(...secret.reveal()));
   const address = hostname.replace(/\.onion$/, '');
-  await ports.tor.command(`ONION_CLIENT_AUTH_ADD ${address} x25519:${key}`, signal);
+  await ports.tor[instance].command(`ONION_CLIENT_AUTH_ADD ${address} x25519:${key}`, signal);
 }

@@ -1,5 +1,6 @@
 import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
 import type { Secret } from './secret.ts';
+import type { TorInstance } from './tor-instance.ts';
 
 /**
  * Every effect that a part or provider may have. The daemon has no privileges: what needs root goes through `helper`,
@@ -11,7 +12,7 @@ export interface Ports {
   readonly helper: Helper;
   readonly keys: Keys;
   readonly crypto: Crypto;
-  readonly tor: TorPort;
+  readonly tor: Readonly<Record<TorInstance, TorPort>>;
   /** Addresses behind a public name, asked of the machine's resolver; `undefined` when it cannot be told. */
   readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[] | undefined>;
   readonly log: Log;
@@ -55,7 +56,7 @@ export interface Crypto {
   random(bytes: number): Uint8Array;
 }
 
-/** Our own tor process, seen over its control and SOCKS sockets. */
+/** One of our own tor processes, seen over its control and SOCKS sockets. */
 export interface TorPort {
   /** Sends one command and returns the reply lines without status codes; opens the connection when needed. */
   command(line: string, signal: AbortSignal): Promise<readonly string[]>;

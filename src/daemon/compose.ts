@@ -3,7 +3,8 @@ import type { Applied } from '../core/applied.ts';
 import type { Control } from '../core/control.ts';
 import type { Desired } from '../core/desired.ts';
 import { messageOf } from '../core/errors.ts';
-import type { Log, Ports } from '../core/ports.ts';
+import type { Log, Ports, TorPort } from '../core/ports.ts';
+import type { TorInstance } from '../core/tor-instance.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
@@ -56,11 +57,11 @@ export interface ComposeOptions {
 /** Puts the pieces together: the only place that knows every one. Starts nothing. */
 export function compose({ paths, store, log, leave }: ComposeOptions): Composed {
   const helper = createHelper(paths.helperSocket);
-  const tor = createTorPort({
-    controlSocket: paths.torControl,
-    socksSocket: paths.torSocks,
-    lost: () => engine.wake(),
-  });
+  const torOf = (instance: TorInstance): TorPort => {
+    const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor(instance);
+    return createTorPort({ controlSocket, socksSocket, lost: () => engine.wake() });
+  };
+  const tor = { tor: torOf('tor'), 'tor-only': torOf('tor-only') };
   const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
   const ports: Ports = { now: Date.now, helper, keys, crypto: nodeCrypto, tor, resolve: resolveHost, log };
   const record = createJournal(store, ports.now, log);
@@ -87,7 +88,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     await egressWatch.stop();
     await engine.stop();
     helper.close();
-    await tor.close();
+    await Promise.all(Object.values(tor).map((port) => port.close()));
   };
   return { engine, changes, control, watch, expiry, record, close };
 }

@@ -1,4 +1,8 @@
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoOf } from '../core/errors.ts';
+import type { TorInstance } from '../core/tor-instance.ts';
+import { fileError } from '../system/files.ts';
 import type { HelperEnvironment, UserIds } from './environment.ts';
 import { ensureOwned, openOwned } from './owned-directory.ts';
 import { currentProgram, lookAtProgram } from './tor-program.ts';
@@ -20,6 +24,23 @@ export interface TorDirectory {
   readonly onions: string;
   /** To whom what tor reads must belong. */
   readonly tor: UserIds;
+}
+
+/** The same environment, with the paths of one of our tor processes. */
+export function ofInstance(environment: HelperEnvironment, instance: TorInstance): HelperEnvironment {
+  const { paths } = environment;
+  return { ...environment, paths: { ...paths, ...paths.ofTor(instance) } };
+}
+
+/** One that never ran has no directory, and looking must not make one. */
+export async function hasTorDirectory({ paths }: HelperEnvironment): Promise<boolean> {
+  try {
+    await lstat(paths.torState);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw fileError(`${paths.torState} could not be looked at`, error);
+  }
 }
 
 export async function inTorDirectory<Result>(

@@ -5,35 +5,49 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { readOwnLines, textOf } from './own-lines.ts';
 import { readOnions, sweepOnions, unmarkOnion, writeOnionFiles } from './onion-directory.ts';
 import { askTor, giveTor } from './tor-control.ts';
-import { inTorDirectory, torrcPlace, type TorDirectory } from './tor-directory.ts';
+import {
+  hasTorDirectory,
+  inTorDirectory,
+  ofInstance,
+  torrcPlace,
+  type TorDirectory,
+} from './tor-directory.ts';
 import { noteAbsence, noteAnswer, noteMissed } from './tor-life.ts';
 import { complaintOf, endTor, findTor, startTor } from './tor-process.ts';
 import { prepareTorrc, readTorrc, readTorrcText } from './torrc-file.ts';
 import { currentProgram } from './tor-program.ts';
 import { renderTorrc, staleOnions, type Torrc } from './torrc.ts';
 
-export const writeOnion: Handler<'tor.writeOnion'> = ({ onion }, environment, signal) =>
-  inTorDirectory(environment, async (directory) => {
+export const writeOnion: Handler<'tor.writeOnion'> = ({ instance, onion }, whole, signal) => {
+  const environment = ofInstance(whole, instance);
+  return inTorDirectory(environment, async (directory) => {
     await writeOnionFiles(onion, directory, environment, signal);
     return {};
   });
+};
 
-export const removeOnion: Handler<'tor.removeOnion'> = ({ service }, environment, signal) =>
-  inTorDirectory(environment, async (directory) => {
+export const removeOnion: Handler<'tor.removeOnion'> = ({ instance, service }, whole, signal) => {
+  const environment = ofInstance(whole, instance);
+  return inTorDirectory(environment, async (directory) => {
     await unmarkOnion(directory, service);
     await sweep(directory, environment, signal);
     return {};
   });
+};
 
-export const writeTor: Handler<'tor.write'> = ({ torrc }, environment, signal) =>
-  inTorDirectory(environment, async (directory) => {
+export const writeTor: Handler<'tor.write'> = ({ instance, torrc }, whole, signal) => {
+  const environment = ofInstance(whole, instance);
+  return inTorDirectory(environment, async (directory) => {
     const written = await prepareTorrc(torrc, directory, environment, signal);
     await sweep(directory, environment, signal);
     return { torrcHash: written.hash, left: [...written.left] };
   });
+};
 
-export const observeTor: Handler<'tor.observe'> = (_input, environment, signal) =>
-  inTorDirectory(environment, async (directory) => {
+export const observeTor: Handler<'tor.observe'> = async ({ instance }, whole, signal) => {
+  const environment = ofInstance(whole, instance);
+  if (!(await hasTorDirectory(environment))) return { running: false, left: [], onions: [] };
+  return inTorDirectory(environment, async (directory) => {
     const { version } = currentProgram();
     const [torrc, onions, seen] = await Promise.all([
       readTorrc(directory, environment),
@@ -49,6 +63,7 @@ export const observeTor: Handler<'tor.observe'> = (_input, environment, signal) 
       onions,
     };
   });
+};
 
 interface SeenProcess {
   readonly running: boolean;
@@ -109,8 +124,9 @@ async function askProcess(
  * Starts tor, or makes the running one load the torrc. The key files were checked when the torrc was written, which may
  * be long ago: they are checked again, because tor ends at a damaged one, or makes a new key where one is gone.
  */
-export const loadTor: Handler<'tor.load'> = (_input, environment, signal) =>
-  inTorDirectory(environment, async (directory) => {
+export const loadTor: Handler<'tor.load'> = ({ instance }, whole, signal) => {
+  const environment = ofInstance(whole, instance);
+  return inTorDirectory(environment, async (directory) => {
     const before = await readTorrc(directory, environment);
     if (before === undefined) {
       throw new GatewayError('there is no torrc for tor to load', { code: 'InvalidRequest', retry: 'never' });
@@ -119,6 +135,7 @@ export const loadTor: Handler<'tor.load'> = (_input, environment, signal) =>
     const started = await bringUp(torrc, directory, environment, signal);
     return { started, left: [...torrc.left] };
   });
+};
 
 /** `true` when a process was started. */
 async function bringUp(
@@ -185,13 +202,15 @@ async function giveWithout(
   await giveTor(environment, renderTorrc(asked, [...left, ...away], own, torrcPlace(environment)), signal);
 }
 
-export const stopTor: Handler<'tor.stop'> = (_input, environment, signal) =>
-  inTorDirectory(environment, async (directory) => {
+export const stopTor: Handler<'tor.stop'> = ({ instance }, whole, signal) => {
+  const environment = ofInstance(whole, instance);
+  return inTorDirectory(environment, async (directory) => {
     await endTor(environment, signal);
     await removeFile(join(directory.base, 'torrc'));
     await sweep(directory, environment, signal);
     return {};
   });
+};
 
 async function sweep(
   directory: TorDirectory,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { TorInstance } from '../core/tor-instance.ts';
 
 /** Every path that a gateway uses. One flag (`--root`) moves all, so that several live on one machine. */
 export interface Directories {
@@ -29,11 +30,8 @@ export function pathsOf(directories: Directories) {
     applied: join(state, 'applied.json'),
     /** Private directory of a program started by `gateway service run`. */
     serviceDirectory: (service: string): string => join(state, 'services', service),
-    torState: join(state, 'tor'),
-    torRun: join(run, 'tor'),
-    torControl: join(run, 'tor', 'control.sock'),
-    torSocks: join(run, 'tor', 'socks.sock'),
-    torPid: join(run, 'tor', 'pid'),
+    ...torPaths(directories, 'tor'),
+    ofTor: (instance: TorInstance) => torPaths(directories, instance),
     edgeState: join(state, 'edge'),
     edgeRun: join(run, 'edge'),
     edgeSocket: join(run, 'edge', 'haproxy.sock'),
@@ -46,4 +44,15 @@ export function pathsOf(directories: Directories) {
     logs: join(run, 'log'),
   };
 }
+/** Everything of one tor process: a directory of its own in `state`, one in `run`. */
+function torPaths({ state, run }: Directories, instance: TorInstance) {
+  return {
+    torState: join(state, instance),
+    torRun: join(run, instance),
+    torControl: join(run, instance, 'control.sock'),
+    torSocks: join(run, instance, 'socks.sock'),
+    torPid: join(run, instance, 'pid'),
+  };
+}
+
 export type Paths = ReturnType<typeof pathsOf>;

@@ -50,15 +50,16 @@ const permit = (onionClients?: Clients) =>
     },
   });
 const write = (...input: Parameters<typeof onion>) =>
-  gateway.call('tor.writeOnion', { onion: onion(...input) });
+  gateway.call('tor.writeOnion', { instance: 'tor', onion: onion(...input) });
 const load = async (clients?: Clients, round = 1) => {
   const { network } = gateway;
   await gateway.call('tor.write', {
+    instance: 'tor',
     torrc: { source: network.tor, pool: network.pool, onions: [spec(clients, round)] },
   });
-  return gateway.helper.call('tor.load', {}, AbortSignal.timeout(30_000));
+  return gateway.helper.call('tor.load', { instance: 'tor' }, AbortSignal.timeout(30_000));
 };
-const observe = () => gateway.helper.call('tor.observe', {}, AbortSignal.timeout(15_000));
+const observe = () => gateway.helper.call('tor.observe', { instance: 'tor' }, AbortSignal.timeout(15_000));
 const files = async (): Promise<string[]> => (await readdir(inside())).sort();
 
 beforeAll(async () => {
@@ -70,9 +71,9 @@ afterAll(async () => {
   await machine.stop();
 });
 beforeEach(async () => {
-  await gateway.helper.call('tor.stop', {}, AbortSignal.timeout(15_000));
+  await gateway.helper.call('tor.stop', { instance: 'tor' }, AbortSignal.timeout(15_000));
   await permit();
-  await gateway.call('tor.removeOnion', { service: 'lnd' });
+  await gateway.call('tor.removeOnion', { instance: 'tor', service: 'lnd' });
   await permit(CLIENTS);
 });
 
@@ -95,14 +96,14 @@ it('locks the onion although no device was added: without any key tor would let 
 it('takes a device away and leaves the others, also when the gateway’s own key is not known any more', async () => {
   await write(CLIENTS);
   const { visitor: _, ...bobAlone } = onion(BOB === undefined ? [] : [BOB]);
-  await gateway.call('tor.writeOnion', { onion: bobAlone });
+  await gateway.call('tor.writeOnion', { instance: 'tor', onion: bobAlone });
   expect(await files()).toEqual(['0-gateway.auth', 'bob.auth']);
   expect((await observe()).onions[0]?.visitor).toBe(VISITOR);
 });
 
 it('refuses to ask for keys while it knows none at all', async () => {
   const { visitor: _, ...without } = onion(CLIENTS);
-  await expect(gateway.call('tor.writeOnion', { onion: without })).rejects.toMatchObject({
+  await expect(gateway.call('tor.writeOnion', { instance: 'tor', onion: without })).rejects.toMatchObject({
     code: 'KeyMissing',
   });
 });

@@ -47,15 +47,15 @@ const file = (name: string): string => `${place()}/${name}`;
 const SECRET = 'hs_ed25519_secret_key';
 const PUBLIC = 'hs_ed25519_public_key';
 
-const observe = () => gateway.helper.call('tor.observe', {}, AbortSignal.timeout(15_000));
-const load = () => gateway.helper.call('tor.load', {}, AbortSignal.timeout(30_000));
+const observe = () => gateway.helper.call('tor.observe', { instance: 'tor' }, AbortSignal.timeout(15_000));
+const load = () => gateway.helper.call('tor.load', { instance: 'tor' }, AbortSignal.timeout(30_000));
 const write = () => {
   const specs = [blog, shop].map(({ secretKey: _s, publicKey: _p, hostname: _h, ...spec }) => spec);
   const { tor: source, pool } = gateway.network;
-  return gateway.call('tor.write', { torrc: { source, pool, onions: specs } });
+  return gateway.call('tor.write', { instance: 'tor', torrc: { source, pool, onions: specs } });
 };
 const publish = async (): Promise<void> => {
-  for (const onion of [shop, blog]) await gateway.call('tor.writeOnion', { onion });
+  for (const onion of [shop, blog]) await gateway.call('tor.writeOnion', { instance: 'tor', onion });
   await write();
   await until(() => load().catch(() => undefined));
 };

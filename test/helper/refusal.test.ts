@@ -212,13 +212,18 @@ describe('what the applied config does not justify', () => {
     [
       'an onion to another machine',
       'tor.writeOnion',
-      { onion: onion({ host: '192.168.1.1', port: 631 }, 'printer') },
+      { instance: 'tor', onion: onion({ host: '192.168.1.1', port: 631 }, 'printer') },
     ],
     ['a route to another machine', 'edge.write', edge({ to: { host: '192.168.1.1', port: 631 } })],
     ['a route to another port', 'edge.write', edge({ to: { host: '192.168.1.20', port: 22 } })],
     ["a route from another service's address", 'edge.write', edge({ address: '10.64.1.3' })],
     ['a route to a service of our own', 'edge.write', edge({ service: 'nas' })],
     ['a route for everybody', 'edge.write', { edge: { devices: '0.0.0.0/0', routes: [] } }],
+    [
+      'an onion in the process of another privacy',
+      'tor.writeOnion',
+      { instance: 'tor-only', onion: onion({ host: '10.64.1.2', port: 8080 }) },
+    ],
     [
       'an onion for nobody',
       'tor.writeOnion',

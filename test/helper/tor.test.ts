@@ -43,13 +43,15 @@ function spec(service: string) {
 
 const write = (...services: string[]) =>
   gateway.call('tor.write', {
+    instance: 'tor',
     torrc: { source: gateway.network.tor, pool: gateway.network.pool, onions: services.map(spec) },
   });
-const observe = () => gateway.helper.call('tor.observe', {}, AbortSignal.timeout(15_000));
-const load = () => gateway.helper.call('tor.load', {}, AbortSignal.timeout(30_000));
-const stop = () => gateway.helper.call('tor.stop', {}, AbortSignal.timeout(15_000));
+const observe = () => gateway.helper.call('tor.observe', { instance: 'tor' }, AbortSignal.timeout(15_000));
+const load = () => gateway.helper.call('tor.load', { instance: 'tor' }, AbortSignal.timeout(30_000));
+const stop = () => gateway.helper.call('tor.stop', { instance: 'tor' }, AbortSignal.timeout(15_000));
 const publish = async (...services: string[]): Promise<void> => {
-  for (const service of services) await gateway.call('tor.writeOnion', { onion: onion(service) });
+  for (const service of services)
+    await gateway.call('tor.writeOnion', { instance: 'tor', onion: onion(service) });
   await write(...services);
   await load();
 };
@@ -79,7 +81,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await stop();
-  for (const service of Object.keys(ADDRESSES)) await gateway.call('tor.removeOnion', { service });
+  for (const service of Object.keys(ADDRESSES))
+    await gateway.call('tor.removeOnion', { instance: 'tor', service });
   await ownLines('');
 });
 
@@ -102,7 +105,7 @@ it('starts tor as its own user with the onions that were asked for, and reports 
 it('derives the public key and the address that tor itself derives from a secret key', async () => {
   await publish('shop');
   await stop();
-  await gateway.call('tor.writeOnion', { onion: onion('shop') });
+  await gateway.call('tor.writeOnion', { instance: 'tor', onion: onion('shop') });
   // tor makes both files anew from the secret key alone.
   await rm(onionFile('shop', 'hs_ed25519_public_key'));
   await rm(onionFile('shop', 'hostname'));
@@ -151,7 +154,10 @@ it('gives tor the proof-of-work defence and the limit of streams, and takes the 
   );
   const off = { ...spec('shop'), proofOfWork: false };
   const { network } = gateway;
-  await gateway.call('tor.write', { torrc: { source: network.tor, pool: network.pool, onions: [off] } });
+  await gateway.call('tor.write', {
+    instance: 'tor',
+    torrc: { source: network.tor, pool: network.pool, onions: [off] },
+  });
   await load();
   expect(await options()).toContain('HiddenServiceEnableIntroDoSDefense=1');
   expect(await options()).not.toContain('HiddenServicePoWDefensesEnabled=1');
@@ -176,7 +182,7 @@ it('writes no option of a defence that the tor of this machine was built without
 
 it('says that what it wrote is not loaded yet, when it is cut short in between', async () => {
   await publish('shop');
-  await gateway.call('tor.writeOnion', { onion: onion('blog') });
+  await gateway.call('tor.writeOnion', { instance: 'tor', onion: onion('blog') });
   await write('shop', 'blog');
   const between = await observe();
   expect(between.loadedHash).not.toBe(between.torrcHash);
@@ -270,7 +276,7 @@ it('starts a tor that keeps ending less and less often, says so, and begins anew
   expect(await until(() => load().catch(() => undefined))).toMatchObject({ started: true });
   expect(Date.now() - killedAt).toBeGreaterThan(1500);
   expect(await gone()).toMatch(/3 times .* in 5 s/);
-  await gateway.call('tor.writeOnion', { onion: onion('blog') });
+  await gateway.call('tor.writeOnion', { instance: 'tor', onion: onion('blog') });
   await write('shop', 'blog');
   expect(await load()).toMatchObject({ started: true });
   expect(await observe()).toMatchObject({ running: true });
@@ -307,7 +313,7 @@ it('leaves an onion out whose key is whole but another one', async () => {
 
 it('removes the directory of an onion only when the torrc no longer names it', async () => {
   await publish('shop', 'blog');
-  await gateway.call('tor.removeOnion', { service: 'shop' });
+  await gateway.call('tor.removeOnion', { instance: 'tor', service: 'shop' });
   expect((await observe()).onions.map(({ service }) => service)).toEqual(['blog']);
   expect(await readFile(onionFile('shop', 'hostname'), 'utf8')).toContain('.onion');
   await write('blog');

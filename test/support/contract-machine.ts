@@ -2,12 +2,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Provider } from '../../src/core/contract.ts';
-import type { Ports } from '../../src/core/ports.ts';
+import type { Ports, TorPort } from '../../src/core/ports.ts';
+import type { TorInstance } from '../../src/core/tor-instance.ts';
 import { appliedOf } from '../../src/daemon/applied.ts';
 import { edgePart } from '../../src/parts/edge/index.ts';
 import { namespacesPart } from '../../src/parts/namespaces/index.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
-import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+import { directoriesIn, pathsOf, type Paths } from '../../src/system/directories.ts';
 import { createKeys, memoryRegistry } from '../../src/system/keys.ts';
 import { createTorPort } from '../../src/system/tor.ts';
 import { encodeBase32 } from '../../src/wire/onion.ts';
@@ -30,10 +31,7 @@ export async function contractMachine(options: ContractMachineOptions): Promise<
   const directory = await mkdtemp(join(tmpdir(), 'gwk-'));
   const paths = pathsOf(directoriesIn('/run/gw-root'));
   const keys = createKeys({ directory, registry: memoryRegistry(), crypto: nodeCrypto });
-  const tor = createTorPort({
-    controlSocket: machine.outside(paths.torControl),
-    socksSocket: machine.outside(paths.torSocks),
-  });
+  const tor = torPorts(machine, paths);
   const ports = unavailablePorts({ keys, crypto: nodeCrypto, helper: gateway.helper, tor });
   await options.prepare?.(ports);
   return {
@@ -44,12 +42,24 @@ export async function contractMachine(options: ContractMachineOptions): Promise<
     plantStranger: () => options.stranger(machine),
     secrets: () => secretsIn(directory),
     close: async () => {
-      await tor.close();
+      for (const port of Object.values(tor)) await port.close();
       gateway.helper.close();
       await machine.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Our tor processes inside, as the daemon would see them. */
+export function torPorts(machine: Machine, paths: Paths): Ports['tor'] {
+  const of = (instance: TorInstance): TorPort => {
+    const { torControl, torSocks } = paths.ofTor(instance);
+    return createTorPort({
+      controlSocket: machine.outside(torControl),
+      socksSocket: machine.outside(torSocks),
+    });
+  };
+  return { tor: of('tor'), 'tor-only': of('tor-only') };
 }
 
 /** Every long word of every key file: the secret is one of them, whatever the format. */

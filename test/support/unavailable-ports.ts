@@ -1,20 +1,21 @@
 import { GatewayError } from '../../src/core/errors.ts';
-import type { Ports } from '../../src/core/ports.ts';
+import type { Ports, TorPort } from '../../src/core/ports.ts';
 
 /** Ports that are given, and for the rest ones that fail as they would on a machine without them. */
 export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial<Ports>): Ports {
   const gone = (what: string) => (): never => {
     throw new GatewayError(`${what} is not here`, { code: 'NotSupported' });
   };
+  const tor: TorPort = {
+    command: gone('tor'),
+    uploaded: () => new Set(),
+    visit: gone('tor'),
+    close: () => Promise.resolve(),
+  };
   return {
     now: Date.now,
     helper: { call: gone('the helper') },
-    tor: {
-      command: gone('tor'),
-      uploaded: () => new Set(),
-      visit: gone('tor'),
-      close: () => Promise.resolve(),
-    },
+    tor: { tor, 'tor-only': tor },
     resolve: () => Promise.resolve(undefined),
     log: () => undefined,
     ...given,

@@ -83,6 +83,7 @@ describe('who is let in', () => {
       key: 'onion:shop',
       spec: {
         type: 'onion',
+        instance: 'tor',
         service: 'shop',
         virtualPort: 80,
         proofOfWork: true,
@@ -171,6 +172,7 @@ describe('what a device is handed', () => {
     key: 'onion:shop',
     spec: {
       type: 'onion',
+      instance: 'tor',
       service: 'shop',
       virtualPort: 80,
       proofOfWork: true,

@@ -13,7 +13,7 @@ import { pass } from '../../../src/engine/reconciler.ts';
 import { nodeCrypto } from '../../../src/system/crypto.ts';
 import { directoriesIn, pathsOf } from '../../../src/system/directories.ts';
 import { createKeys, memoryRegistry } from '../../../src/system/keys.ts';
-import { createTorPort } from '../../../src/system/tor.ts';
+import { torPorts } from '../../support/contract-machine.ts';
 import { type Gateway, startGateway } from '../../support/gateway-machine.ts';
 import { type Machine, startMachine } from '../../support/machine.ts';
 import { unavailablePorts } from '../../support/unavailable-ports.ts';
@@ -53,14 +53,13 @@ beforeAll(async () => {
   gateway = await startGateway(machine);
   directory = await mkdtemp(join(tmpdir(), 'gw-damage-'));
   const paths = pathsOf(directoriesIn('/run/gw-root'));
-  const port = createTorPort({
-    controlSocket: machine.outside(paths.torControl),
-    socksSocket: machine.outside(paths.torSocks),
-  });
-  close = () => port.close();
+  const ports = torPorts(machine, paths);
+  close = async () => {
+    for (const port of Object.values(ports)) await port.close();
+  };
   const keys = createKeys({ directory, registry: memoryRegistry(), crypto: nodeCrypto });
-  const ports = unavailablePorts({ keys, crypto: nodeCrypto, helper: gateway.helper, tor: port });
-  context = () => ({ signal: AbortSignal.timeout(30_000), network: NETWORK, ports });
+  const all = unavailablePorts({ keys, crypto: nodeCrypto, helper: gateway.helper, tor: ports });
+  context = () => ({ signal: AbortSignal.timeout(30_000), network: NETWORK, ports: all });
   await gateway.apply(appliedOf(desired));
   expect((await drive()).failed).toEqual([]);
   const { shop, blog } = await seen();

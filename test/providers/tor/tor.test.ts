@@ -4,6 +4,8 @@ import type { Options, Spec } from '../../../providers/tor/spec.ts';
 import { networkFor } from '../../../src/core/allocate.ts';
 import type { Context, Exposure, Fact, Observed } from '../../../src/core/contract.ts';
 import { GatewayError, type ErrorCode } from '../../../src/core/errors.ts';
+import { Secret } from '../../../src/core/secret.ts';
+import type { TorPort } from '../../../src/core/ports.ts';
 import type { Service } from '../../../src/core/service.ts';
 import { nodeCrypto } from '../../../src/system/crypto.ts';
 import { createKeys, memoryRegistry } from '../../../src/system/keys.ts';
@@ -41,12 +43,12 @@ const compile = (...exposures: Exposure<Options>[]) =>
 const target = { host: '10.64.1.2', port: 8080 };
 const onion = (facts: Record<string, Fact> = {}): Observed<Spec> => ({
   key: 'onion:shop',
-  spec: { type: 'onion', service: 'shop', virtualPort: 80, target, proofOfWork: true },
+  spec: { type: 'onion', instance: 'tor', service: 'shop', virtualPort: 80, target, proofOfWork: true },
   facts: { address: HOSTNAME, uploaded: false, ...facts },
 });
 const process = (facts: Record<string, Fact>): Observed<Spec> => ({
   key: 'process:tor',
-  spec: { type: 'process', torrc: undefined },
+  spec: { type: 'process', instance: 'tor', torrc: undefined },
   facts,
 });
 const RUNNING = { running: true, bootstrap: 100, summary: 'Done' };
@@ -81,6 +83,21 @@ describe('compile', () => {
     );
     expect(defended).toEqual([true, false]);
     expect(tor.options.parse({})).toEqual({ proofOfWork: 'on' });
+  });
+
+  it('gives services that are tor-only a process of their own, and nothing of them to the other', () => {
+    const { resources } = compile(exposed('shop'), exposed('diary', { privacy: 'tor-only' }));
+    expect(resources.map(({ key, neededBy }) => [key, neededBy])).toEqual([
+      ['onion:shop', ['shop']],
+      ['process:tor', ['shop']],
+      ['onion:tor-only/diary', ['diary']],
+      ['process:tor-only', ['diary']],
+    ]);
+    const open = resources.filter(({ spec }) => spec.instance === 'tor');
+    expect(JSON.stringify(open)).not.toContain('diary');
+    const seen: Observed<Spec>[] = [onion(), process(RUNNING)];
+    const diary = exposed('diary', { privacy: 'tor-only' });
+    expect(tor.published(diary, seen)).toMatchObject({ reason: 'TorNotRunning' });
   });
 
   it('asks the hub to let tor in only where the hub stands in between', () => {
@@ -152,13 +169,14 @@ describe('reach', () => {
     network: NETWORK,
     ports: {
       ...unavailablePorts({ crypto: nodeCrypto, keys: KEYS }),
-      tor: {
-        command: (line) => Promise.resolve([(commands.push(line), 'OK')[1] ?? '']),
-        uploaded: () => new Set(),
-        visit,
-        close: () => Promise.resolve(),
-      },
+      tor: { tor: port('tor', visit), 'tor-only': port('tor-only', visit) },
     },
+  });
+  const port = (name: string, visit: () => Promise<number>): TorPort => ({
+    command: (line) => Promise.resolve([(commands.push(`${name}: ${line}`), 'OK')[1] ?? '']),
+    uploaded: () => new Set(),
+    visit,
+    close: () => Promise.resolve(),
   });
   const failing = (code: ErrorCode) => () => Promise.reject(new GatewayError(`${code}!`, { code }));
 
@@ -186,7 +204,24 @@ describe('reach', () => {
   it('tells tor to ask again after a visit that found no descriptor', async () => {
     commands.length = 0;
     await tor.reach(exposed('shop'), [onion(), process(RUNNING)], context(failing('Unreachable')));
-    expect(commands).toEqual(['SIGNAL NEWNYM']);
+    expect(commands).toEqual(['tor: SIGNAL NEWNYM']);
+  });
+
+  it('shows its own key where one is asked for, and does not say no when it cannot', async () => {
+    commands.length = 0;
+    const asking = {
+      ...exposed('shop'),
+      options: { ...exposed('shop').options, authorization: 'required' },
+    } as const;
+    const secret = nodeCrypto.curve25519Secret();
+    const holding = context(() => Promise.resolve(300));
+    const keys = { ...KEYS, read: () => Promise.resolve(new Secret(secret)) };
+    const held = { ...holding, ports: { ...holding.ports, keys } };
+    expect((await tor.reach(asking, [onion(), process(RUNNING)], held)).reachable).toBe('yes');
+    const key = Buffer.from(secret).toString('base64');
+    expect(commands).toEqual([`tor: ONION_CLIENT_AUTH_ADD ${HOSTNAME.slice(0, 56)} x25519:${key}`]);
+    const without = await tor.reach(asking, [onion(), process(RUNNING)], holding);
+    expect(without).toMatchObject({ reachable: 'unknown', detail: expect.stringMatching(/asks for a key/) });
   });
 
   it('does not visit, and does not say no, while tor could not', async () => {

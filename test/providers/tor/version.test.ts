@@ -62,7 +62,11 @@ it('names the old tor where it does not get on, before anybody looks elsewhere',
     dial: { host: '10.64.1.2', port: 80 },
   };
   const facts = { running: true, bootstrap: 30, summary: 'Loading', notice: 'tor 0.4.7.16 is too old' };
-  const process = { key: 'process:tor', spec: { type: 'process', torrc: undefined }, facts } as const;
+  const process = {
+    key: 'process:tor',
+    spec: { type: 'process', instance: 'tor', torrc: undefined },
+    facts,
+  } as const;
   expect(tor.published({ service, options: { proofOfWork: 'on' } }, [process]).message).toMatch(
     /30 %.*tor 0\.4\.7\.16 is too old/,
   );
