@@ -1,16 +1,19 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { directoriesIn, pathsOf } from '../system/directories.ts';
 import { makeDirectories } from '../system/make-directories.ts';
-import { type Argv, detach } from '../system/run.ts';
+import { type Argv, detach, run } from '../system/run.ts';
 import { lookUpGroup, lookUpUser } from '../system/users.ts';
 import { type Client, createClient } from './client.ts';
 import type { Context } from './command.ts';
 import { isAnswered } from './find-socket.ts';
 
 const START_WAIT_MS = 20_000;
+/** TimeoutStartSec of our units, and a little. */
+const UNIT_TIMEOUT_MS = 320_000;
 /** Our users; see docs/reference/cli.md, `gateway up`. */
 export const USERADD: Readonly<Record<string, string>> = {
   'gateway-tor': 'useradd --system --user-group --no-create-home --shell /usr/sbin/nologin gateway-tor',
@@ -32,6 +35,7 @@ export async function startGateway(context: Context, root: string | undefined): 
       hint: 'sudo gateway up',
     });
   }
+  if (isInstalled(root)) return startUnits(context);
   await checkUsers();
   await makeDirectories(directories, await lookUpGroup('gateway'));
   await mkdir(paths.logs, { recursive: true, mode: 0o750 });
@@ -46,6 +50,21 @@ export async function startGateway(context: Context, root: string | undefined): 
   const pid = await spawnPart(['daemon', ...PATIENT], root, paths.logs, AS_GATEWAY);
   await waitUntilAnswered('daemon', paths.apiSocket, pid, paths.logs, context);
   return createClient(paths.apiSocket);
+}
+
+/** `gateway install` has been here, and systemd is process 1. */
+function isInstalled(root: string | undefined): boolean {
+  return (
+    root === undefined &&
+    existsSync('/run/systemd/system') &&
+    existsSync('/etc/systemd/system/gateway.service')
+  );
+}
+
+async function startUnits({ progress, signal }: Context): Promise<Client> {
+  progress('starting gateway.service');
+  await run(['systemctl', 'start', 'gateway.service'], { signal, timeoutMs: UNIT_TIMEOUT_MS });
+  return createClient(pathsOf(directoriesIn(undefined)).apiSocket);
 }
 
 /** This command asks for `up` or `down` at once; until then the daemon must not begin with what was applied before. */
@@ -139,6 +158,10 @@ function isAlive(pid: number): boolean {
 
 /** Ends the helper that `startGateway` started, if it is still that process. */
 export async function stopHelper(root: string | undefined, signal: AbortSignal): Promise<void> {
+  if (isInstalled(root)) {
+    await run(['systemctl', 'stop', 'gateway.service', 'gateway-helper.service'], { signal });
+    return;
+  }
   const pid = await readPid(pathsOf(directoriesIn(root)).helperPid);
   if (pid === undefined || !(await isHelper(pid))) return;
   process.kill(pid, 'SIGTERM');

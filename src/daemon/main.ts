@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from '../api/app.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import { pathsOf, type Directories, type Paths } from '../system/directories.ts';
+import { notifyReady } from '../system/notify.ts';
 import { openStore } from '../system/store/index.ts';
 import { appliedOf } from './applied.ts';
 import { compose } from './compose.ts';
@@ -58,11 +62,33 @@ async function serve(
   expiry.start();
   if (engine.desired !== undefined) watch.aim(appliedOf(engine.desired));
   log('info', 'daemon ready', { socket: paths.apiSocket });
+  announce(composed.engine, changes.trouble, log, ending).catch((error: unknown) => {
+    log('error', 'systemd was not told that the daemon is ready', { error: messageOf(error) });
+  });
   await ended(ending);
   await server.close();
   const rest = store.isDown() ? '' : '; every way in stays open';
   record('daemon.stopped', `the daemon stopped${rest}`);
   await composed.close();
+}
+
+const ANNOUNCE_POLL_MS = 100;
+
+/** Services of the machine may wait for us (`After=gateway.service`): ready means that their namespaces exist. */
+async function announce(
+  engine: Engine,
+  trouble: string | undefined,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (engine.desired !== undefined && engine.failed === undefined) {
+    if (signal.aborted) return;
+    await sleep(ANNOUNCE_POLL_MS);
+  }
+  const failed = engine.failed?.length ?? 0;
+  const said = trouble ?? (failed === 0 ? 'ready' : `ready; ${failed} changes failed and are tried again`);
+  await notifyReady(said, signal);
+  log('info', said);
 }
 
 function ended(signal: AbortSignal): Promise<void> {

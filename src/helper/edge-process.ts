@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { fileError } from '../system/files.ts';
-import { detach } from '../system/run.ts';
 import { edgeConfigFile, ensureEdgeRun, type EdgeDirectory } from './edge-directory.ts';
 import { askEdge } from './edge-socket.ts';
 import type { HelperEnvironment } from './environment.ts';
@@ -17,7 +16,8 @@ import {
   signalProcess,
   type Likeness,
 } from './outliving.ts';
-import { asUser, type Capability } from './run-as.ts';
+import type { Capability } from './run-as.ts';
+import { startOutliving } from './supervise.ts';
 
 /** Services keep their ports, 443 too. A sysctl that allows low ports would allow them to every user of the machine. */
 const CAPABILITIES: readonly Capability[] = ['net_bind_service'];
@@ -69,11 +69,19 @@ export async function startEdge(
   const logFile = join(directory.base, 'haproxy.log');
   await rotateLog(logFile);
   const from = await sizeOf(logFile);
-  const pid = await detach([...asUser(environment.edge, CAPABILITIES), ...edgeArguments(environment)], {
-    logFile,
-    cwd: '/',
-    env: { PATH: process.env['PATH'] ?? '' },
-  });
+  const { paths } = environment;
+  const pid = await startOutliving(
+    {
+      unit: 'gateway-edge',
+      argv: edgeArguments(environment),
+      user: environment.edge,
+      capabilities: CAPABILITIES,
+      writable: [paths.edgeState, paths.edgeRun],
+      logFile,
+      env: { PATH: process.env['PATH'] ?? '' },
+    },
+    signal,
+  );
   environment.log('info', 'haproxy started', { pid });
   const hasFailed = async (): Promise<boolean> => !(await isAlive(pid));
   await waitUntilLoaded({ what: 'start', hash, environment, logFile, from, hasFailed, signal });

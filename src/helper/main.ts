@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
 import { pathsOf, type Directories } from '../system/directories.ts';
 import { createLog } from '../system/log.ts';
+import { notifyReady } from '../system/notify.ts';
 import { makeDirectories } from '../system/make-directories.ts';
 import { lookUpGroup, lookUpUser } from '../system/users.ts';
 import { serveConnection } from './connection.ts';
@@ -61,6 +62,7 @@ export async function runHelper(options: HelperOptions): Promise<void> {
   adopted.resolve(undefined);
   log('info', 'the helper is ready', { socket: paths.helperSocket });
   options.onReady?.();
+  await notifyReady('ready', signal);
   if (!signal.aborted) await once(signal, 'abort');
   await closeServer(server, paths.helperSocket, sockets);
 }

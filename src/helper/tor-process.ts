@@ -2,13 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError, messageOf } from '../core/errors.ts';
-import { detach } from '../system/run.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { askTor } from './tor-control.ts';
 import { ensureRunDirectory, type TorDirectory } from './tor-directory.ts';
 import { logEnd, noteBirth, noteEnding } from './tor-life.ts';
 import { endProcesses, findProcesses, isAlive, rotateLog, type Likeness } from './outliving.ts';
-import { asUser } from './run-as.ts';
+import { startOutliving } from './supervise.ts';
 
 const POLL_MS = 50;
 const START_TIMEOUT_MS = 20_000;
@@ -48,13 +47,19 @@ export async function startTor(
   await ensureRunDirectory(environment);
   const logFile = join(directory.base, 'tor.log');
   await rotateLog(logFile);
-  const argv = torArguments(environment);
   const logOffset = await logEnd(logFile);
-  const pid = await detach([...asUser(environment.tor), ...argv], {
-    logFile,
-    cwd: '/',
-    env: { PATH: process.env['PATH'] ?? '' },
-  });
+  const { paths } = environment;
+  const pid = await startOutliving(
+    {
+      unit: 'gateway-tor',
+      argv: torArguments(environment),
+      user: environment.tor,
+      writable: [paths.torState, paths.torRun],
+      logFile,
+      env: { PATH: process.env['PATH'] ?? '' },
+    },
+    signal,
+  );
   environment.log('info', 'tor started', { pid });
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {

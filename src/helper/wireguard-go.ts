@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, readlink, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { fileError, readFileIfExists, removeFile } from '../system/files.ts';
-import { detach } from '../system/run.ts';
 import type { HelperEnvironment } from './environment.ts';
+import { startOutliving } from './supervise.ts';
 
 /** WireGuard in user space, one process for an interface; it outlives us. Only where the kernel has none. */
 
@@ -24,12 +24,22 @@ export async function startWireguardGo(
 ): Promise<void> {
   await stopWireguardGo(name, signal);
   const { logs } = environment.paths;
-  await mkdir(logs, { recursive: true }).catch((error: unknown) => {
-    throw fileError(`${logs} could not be made`, error);
-  });
+  for (const directory of [logs, dirname(socketOf(name))]) {
+    await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+      throw fileError(`${directory} could not be made`, error);
+    });
+  }
   const logFile = join(logs, `${name}.log`);
-  const env = { ...process.env, LOG_LEVEL: 'error' };
-  const pid = await detach([PROGRAM, '-f', name], { logFile, env });
+  const pid = await startOutliving(
+    {
+      unit: `gateway-wireguard@${name}`,
+      argv: [PROGRAM, '-f', name],
+      writable: [logs, dirname(socketOf(name))],
+      logFile,
+      env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'error' },
+    },
+    signal,
+  );
   environment.log('info', 'started wireguard-go', { interface: name, pid });
   const isReady = await within(START_TIMEOUT_MS, signal, async () => {
     if (await exists(socketOf(name))) return true;
