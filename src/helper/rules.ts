@@ -20,6 +20,12 @@ export const TOR_VIRTUAL_BLOCK = '198.18.0.0/15';
 /** Sets of the hub that hold who leaves. */
 export const LEAVING_SETS = { direct: 'leavingDirectly', tor: 'leavingByTor' } as const;
 
+/**
+ * Headers of UDP and DNS. A name query that ends before its own header makes tor end: libevent 2.1.12 follows a null pointer
+ * then (evdns.c, request_parse), and one service could take every onion away.
+ */
+const SHORTEST_QUERY = 8 + 12;
+
 /** What nobody reaches by leaving: this machine, LANs, services, metadata of clouds. */
 const CLOSED = {
   direct: NOT_PUBLIC.join(', '),
@@ -34,7 +40,7 @@ function leavingRule(by: 'tor' | 'direct', match: string): string {
 }
 
 /** As `listTable` tells them; anything else means that somebody changed the table. */
-export const HUB_CHAINS: readonly string[] = ['forward drop 2', 'input drop 2', 'permit accept 7'];
+export const HUB_CHAINS: readonly string[] = ['forward drop 2', 'input drop 2', 'permit accept 8'];
 
 /**
  * Deny by default, twice: `permit` marks what is allowed, `forward` drops what has no mark, and so does the routing
@@ -55,6 +61,7 @@ flush chain inet ${TABLE} permit
 flush chain inet ${TABLE} forward
 flush chain inet ${TABLE} input
 add rule inet ${TABLE} permit meta mark set 0
+add rule inet ${TABLE} permit iifname . ip saddr @${LEAVING_SETS.tor} udp dport 53 udp length < ${SHORTEST_QUERY} drop
 add rule inet ${TABLE} permit ct state established,related ct mark 0 meta mark set ${PERMITTED_MARK} accept
 add rule inet ${TABLE} permit ct state established,related meta mark set ct mark accept
 add rule inet ${TABLE} permit ct state new iifname . ip saddr . ip daddr . meta l4proto . th dport @allowed meta mark set ${PERMITTED_MARK}
