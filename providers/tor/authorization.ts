@@ -40,7 +40,9 @@ export interface Authorized {
 export function authorize(input: CompileInput<Options, Settings>): Authorized {
   const { services, exposures, devices, ledger } = input;
   const asking = exposures.filter(asksForKey).map(({ service }) => service.name);
-  const decided = asking.sort().map((service) => decide(service, devices, ledger));
+  const given = clientsByService(devices);
+  const remembered = entriesByFolder(ledger);
+  const decided = asking.sort().map((service) => decide(service, given.get(service) ?? [], remembered));
   const rounds = services.flatMap(({ name }): [string, string | number][] => {
     const round = ledger[`round/${name}`];
     return round === undefined ? [] : [[`round/${name}`, round]];
@@ -51,16 +53,14 @@ export function authorize(input: CompileInput<Options, Settings>): Authorized {
   };
 }
 
-function decide(service: string, devices: readonly Device[], ledger: Ledger) {
-  const clients = devices
-    .filter((device) => device.services.includes(service))
-    .flatMap(({ name, onionKey: key }): OnionClient[] => (key === undefined ? [] : [{ name, key }]))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+function decide(service: string, given: readonly OnionClient[], remembered: Folders) {
+  const clients = [...given].sort((a, b) => (a.name < b.name ? -1 : 1));
   const kept = new Set(clients.map(({ key }) => key));
-  const gone = [...under(ledger, `client/${service}/`).keys()].filter((key) => !kept.has(key));
-  const gently = under(ledger, `gently/${service}/`);
-  const before = Number(ledger[`round/${service}`] ?? 0);
-  const asked = ledger[`asks/${service}`] !== undefined;
+  const under = (folder: string): ReadonlyMap<string, string> => remembered.get(folder) ?? new Map();
+  const gone = [...under(`client/${service}`).keys()].filter((key) => !kept.has(key));
+  const gently = under(`gently/${service}`);
+  const before = Number(under('round').get(service) ?? 0);
+  const asked = under('asks').has(service);
   const isNewRound = !asked || gone.some((key) => !gently.has(key));
   const round = isNewRound ? before + 1 : before;
   return {
@@ -78,9 +78,30 @@ function decide(service: string, devices: readonly Device[], ledger: Ledger) {
   };
 }
 
-function under(ledger: Ledger, prefix: string): ReadonlyMap<string, string> {
-  const entries = Object.entries(ledger).filter(([key]) => key.startsWith(prefix));
-  return new Map(entries.map(([key, value]) => [key.slice(prefix.length), String(value)]));
+function clientsByService(devices: readonly Device[]): ReadonlyMap<string, OnionClient[]> {
+  const clients = new Map<string, OnionClient[]>();
+  for (const { name, onionKey: key, services } of devices) {
+    if (key === undefined) continue;
+    for (const service of services) {
+      const known = clients.get(service);
+      if (known === undefined) clients.set(service, [{ name, key }]);
+      else known.push({ name, key });
+    }
+  }
+  return clients;
+}
+
+/** `client/lnd/KEY` → KEY in folder `client/lnd`. Made once: with many services looking through the ledger adds up. */
+type Folders = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+function entriesByFolder(ledger: Ledger): Folders {
+  const folders = new Map<string, Map<string, string>>();
+  for (const [path, value] of Object.entries(ledger)) {
+    const end = path.lastIndexOf('/');
+    const folder = folders.get(path.slice(0, end)) ?? new Map<string, string>();
+    folders.set(path.slice(0, end), folder.set(path.slice(end + 1), String(value)));
+  }
+  return folders;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Handout } from '../core/contract.ts';
-import { GatewayError, messageOf } from '../core/errors.ts';
+import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 
 export interface OnionFiles {
   /** Writes each key file under its own name; resolves with the paths. */
@@ -19,7 +19,7 @@ export async function reserveOnionFiles(directory: string | undefined): Promise<
   }
   const trial = join(directory, '.gateway-trial');
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     await (await open(trial, 'w', 0o600)).close();
   } catch (error) {
     throw unwritable(directory, error);
@@ -33,6 +33,14 @@ export async function reserveOnionFiles(directory: string | undefined): Promise<
     },
     release: () => rm(trial, { force: true }),
   };
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
 }
 
 /** The old key of a device of this name works no more: its file may be replaced. */

@@ -35,14 +35,14 @@ export async function tellOnion(
   isPatient: boolean,
 ): Promise<void> {
   const { terminal, progress } = context;
-  const address = await waitFor(
-    client,
-    context,
-    10_000,
-    (status) => wayOf(status, service)?.address ?? undefined,
-  );
+  const address = await waitFor(client, context, 10_000, (status) => wayOf(status, service)?.addresses[0]);
   if (address === undefined) return;
-  terminal.print(`\nOnion address: ${address}`);
+  terminal.print(`\nOnion address: ${address.url}`);
+  const isLocked = address.clientNeeds.length > 1;
+  if (isLocked) {
+    terminal.print(`Visitors need ${address.clientNeeds.join(', and ')}.`);
+    terminal.print(`next: gateway device add NAME --service ${service}`);
+  }
   if (!isPatient) return;
   progress('waiting until Tor has published the address (Ctrl-C ends the waiting only)');
   const published = await waitFor(client, context, ONION_WAIT_MS, (status) =>
@@ -54,7 +54,7 @@ export async function tellOnion(
   );
   terminal.print(
     published === true
-      ? 'It is published: visitors with Tor can find it.'
+      ? `It is published: ${isLocked ? 'devices with a key' : 'visitors with Tor'} can find it.`
       : 'It is not published yet; see gateway status.',
   );
 }

@@ -1,6 +1,7 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Handout } from '../../src/core/contract.ts';
 import type { Control } from '../../src/core/control.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
@@ -325,6 +326,74 @@ describe('device add', () => {
     );
     expect(exitCode).toBe(3);
     expect(stderr).toContain('the device stays added');
+  });
+
+  const onionKey = 'K'.repeat(52);
+  const ONION_HANDOUTS: Handout[] = [
+    {
+      kind: 'link',
+      label: 'lnd over Tor',
+      file: 'lnd-onion.txt',
+      secret: false,
+      text: `tcp://${ONION.slice(7)}:80`,
+    },
+    { kind: 'onion-key', label: 'For Tor Browser', file: 'phone-lnd.txt', secret: true, text: onionKey },
+    {
+      kind: 'onion-key-file',
+      label: 'For a tor of your own',
+      file: 'phone-lnd.auth_private',
+      secret: true,
+      text: `${'a'.repeat(56)}:descriptor:x25519:${onionKey}\n`,
+    },
+  ];
+  const enrolled = {
+    addDevice: () =>
+      Promise.resolve({
+        device: device('phone', {
+          publicKey: null,
+          onionKey: 'P'.repeat(52),
+          expiresAt: '2027-01-01T00:00:00.000Z',
+        }),
+        handouts: ONION_HANDOUTS,
+        notices: [],
+      }),
+  };
+
+  test('shows the onion key with its code and in words, waits for no handshake, says when it ends', async () => {
+    const { run } = await gateway(enrolled);
+    const { exitCode, stdout } = await run('device', 'add', 'phone', '-s', 'lnd', '--expires', '30d');
+    expect(exitCode).toBe(0);
+    for (const { label } of ONION_HANDOUTS) expect(stdout).toContain(label);
+    expect(stdout).toContain(`\n  ${onionKey}`);
+    expect(stdout.split('▀').length).toBeGreaterThan(100);
+    expect(stdout).toContain('phone is revoked by itself at 2027-01-01');
+    expect(stdout).not.toContain('WireGuard app');
+  });
+
+  test('writes onion keys into a directory that a tor can use as it is, and shows them nowhere', async () => {
+    const { run, directory } = await gateway(enrolled);
+    const keys = join(directory, 'keys');
+    const { stdout } = await run('device', 'add', 'phone', '-s', 'lnd', '--onion-dir', keys);
+    expect(stdout).not.toContain(onionKey);
+    expect(stdout).toContain(join(keys, 'phone-lnd.auth_private'));
+    expect(await readdir(keys)).toEqual(['phone-lnd.auth_private']);
+    expect((await stat(keys)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(keys, 'phone-lnd.auth_private'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('makes no key when the directory cannot be written', async () => {
+    const { run, calls } = await gateway();
+    const { exitCode, stderr } = await run(
+      'device',
+      'add',
+      'phone',
+      '-s',
+      'lnd',
+      '--onion-dir',
+      '/proc/none',
+    );
+    expect([exitCode, calls]).toEqual([1, []]);
+    expect(stderr).toContain('/proc/none cannot be written');
   });
 
   test('a file that is there is never overwritten, and no key is made for it', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Enrolled } from '../../src/core/control.ts';
+import type { JournalEvent } from '../../src/core/events.ts';
 import type { Status } from '../../src/core/status.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { TorVisitor } from '../../src/lab/actors/visitor.ts';
@@ -91,6 +92,13 @@ const timeUntilOut = async (name: string, who: string): Promise<number> => {
   }
 };
 
+const OWN_KEY = 'lib/keys/onion-visitor/gateway.key';
+const filesWith = async (secret: string): Promise<string[]> => {
+  const argv = ['grep', '-rlF', '-D', 'skip', '--', secret, gateway.root] as const;
+  const { stdout } = await gateway.node.run([...argv], { signal, accept: [0, 1, 2] });
+  return stdout.split('\n').filter((path) => path !== '');
+};
+
 beforeAll(async () => {
   lab = await startLab(TOPOLOGY, { signal });
   gateway = await LabGateway.prepare(lab, 'home', CONFIG);
@@ -130,7 +138,9 @@ it('keeps private keys nowhere but in the file that was handed out', async () =>
   const [address, , , key = ''] = (await readFile(path, 'utf8')).trim().split(':');
   expect(`http://${address}.onion`).toBe(shop);
   expect(key).toMatch(/^[A-Z2-7]{52}$/);
-  await expect(gateway.node.run(['grep', '-rlF', key, gateway.root], { signal })).rejects.toThrow(/grep/);
+  expect(await filesWith(key)).toEqual([]);
+  const own = /secret (\S+)/.exec(await readFile(join(gateway.root, OWN_KEY), 'utf8'))?.[1] ?? '';
+  expect(await filesWith(own)).toEqual([join(gateway.root, OWN_KEY)]);
 });
 
 it('revokes one who is connected and holds the descriptor; the other is back within seconds', async () => {
@@ -147,6 +157,12 @@ it('revokes one who is connected and holds the descriptor; the other is back wit
   expect(alices).toEqual([false, false, false, false]);
   expect(bobMs).toBeLessThan(20_000);
   expect(wayOf(await gateway.status(signal))?.address).toBe(shop);
+  // Our own visitor finds the new introduction points too, and never calls the way closed meanwhile.
+  const events = await gateway.json<JournalEvent[]>(signal, 'events');
+  const judged = events.filter(
+    ({ type, message }) => type === 'condition.changed' && message.includes('shop/tor'),
+  );
+  expect(judged.map(({ data }) => data['status'])).not.toContain('no');
 }, 90_000);
 
 it('revokes gently: nobody is disturbed, the one may still get in, and status says so', async () => {
