@@ -1,4 +1,4 @@
-import { deviceBlock } from '../core/allocate.ts';
+import { deviceBlock, interfaceAddress } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
@@ -82,7 +82,8 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'wireguard.ensure': ({ network, name, listenPort, address }, { ports }) => {
     if (!isWireguardName(name, network)) return `WireGuard interface ${name}`;
     if (!ports.includes(listenPort)) return `WireGuard on UDP port ${listenPort}`;
-    return outside(network, [address]);
+    const isOwn = address === interfaceAddress(network.pool);
+    return isOwn ? undefined : `a WireGuard interface with the address ${address}`;
   },
   'wireguard.remove': ({ network, name }) => wireguardName(name, network),
   'wireguard.setPeers': ({ network, name, peers }, { devices }) => {

@@ -1,0 +1,281 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { networkFor } from '../../src/core/allocate.ts';
+import { Applied } from '../../src/core/applied.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import { OPERATIONS, type OperationArguments, type OperationName } from '../../src/core/operations.ts';
+import { checkPolicy } from '../../src/helper/policy.ts';
+
+/**
+ * Every value that an operation is called with must be one that the applied config justifies. Each operation is called
+ * with arguments that are justified, and then with one of its values replaced: by another service's, by one that is well
+ * formed, by anything. It must be refused, unless the value is named below as one that binds nothing.
+ */
+const RUNS = Number(process.env['GATEWAY_FUZZ_RUNS'] ?? 10_000);
+const NETWORK = networkFor('gw', '10.64.0.0/20');
+const KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const OTHER_KEY = 'BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const PHONE = { publicKey: KEY, address: '10.64.8.2' };
+const HOSTNAME = `${'a'.repeat(56)}.onion`;
+
+/** Different ports, so that no value of one service fits another by chance. */
+const APPLIED: Applied = Applied.parse({
+  network: NETWORK,
+  services: {
+    shop: {
+      address: '10.64.1.2',
+      port: 8080,
+      place: { type: 'namespace', name: 'shop-net' },
+      egress: 'tor',
+      upstreams: ['btcpay'],
+    },
+    btcpay: { address: '10.64.1.3', port: 23000, place: { type: 'namespace', name: 'btcpay' } },
+    nas: { address: '10.64.1.4', port: 9000, place: { type: 'host' } },
+    printer: { address: '10.64.1.5', port: 631, place: { type: 'target', host: '192.168.1.20' } },
+    lnd: { address: '10.64.1.6', port: 9735, place: { type: 'entered', by: 'container', value: 'lnd-1' } },
+  },
+  devices: [PHONE, { publicKey: OTHER_KEY, address: '10.64.8.3' }],
+  ports: [51820],
+});
+
+interface Case<Name extends OperationName> {
+  readonly input: OperationArguments<Name>;
+  /** Paths of values that bind nothing (`*`), or the other values that are justified there as well. */
+  readonly free?: Readonly<Record<string, '*' | readonly unknown[]>>;
+}
+
+const network = NETWORK;
+const upstream = { service: 'btcpay', address: '10.64.1.3', port: 23000 };
+const onion = {
+  service: 'shop',
+  virtualPort: 80,
+  proofOfWork: true,
+  target: { host: '10.64.1.2', port: 8080 },
+};
+const edgeRoute = {
+  service: 'printer',
+  address: '10.64.1.5',
+  port: 631,
+  to: { host: '192.168.1.20', port: 631 },
+};
+const ANY = '*' as const;
+const ONE_NAME = { service: ANY };
+const WIREGUARD_NAME = { name: ['gwwg1', 'gwwg9999'] };
+
+const CASES: { readonly [Name in OperationName]: Case<Name> } = {
+  observe: { input: { network } },
+  'hub.ensure': { input: { network } },
+  'hub.remove': { input: { network } },
+  'namespace.ensure': {
+    input: {
+      network,
+      service: 'shop',
+      spec: {
+        namespace: 'shop-net',
+        address: '10.64.1.2',
+        port: 8080,
+        egress: 'tor',
+        upstreams: [upstream],
+      },
+    },
+  },
+  'namespace.remove': { input: { network, service: 'shop' }, free: ONE_NAME },
+  'entered.ensure': {
+    input: { network, service: 'lnd', spec: { by: 'container', value: 'lnd-1', address: '10.64.1.6' } },
+  },
+  'entered.remove': { input: { network, service: 'lnd' }, free: ONE_NAME },
+  'entered.watch': {
+    input: { network, seen: [{ service: 'lnd', namespace: '4026532000 77' }] },
+    free: { 'seen.0.service': ANY, 'seen.0.namespace': ANY },
+  },
+  'hostService.ensure': { input: { network, service: 'nas', spec: { address: '10.64.1.4' } } },
+  'hostService.remove': { input: { network, service: 'nas' }, free: ONE_NAME },
+  'flows.replace': {
+    input: {
+      network,
+      flows: [
+        { via: 'host', source: NETWORK.tor, address: '10.64.1.2', protocol: 'tcp', port: 8080 },
+        { via: 'gwwg0', source: PHONE.address, address: '10.64.1.4', protocol: 'tcp', port: 9000 },
+        { via: 'service/shop', source: '10.64.1.2', address: '10.64.1.3', protocol: 'tcp', port: 23000 },
+      ],
+    },
+    free: {
+      'flows.0.source': [NETWORK.edge],
+      'flows.1.source': ['10.64.8.3'],
+      'flows.1.via': ['gwwg1', 'gwwg9999'],
+    },
+  },
+  'flows.cut': {
+    input: { network, source: PHONE.address, address: '10.64.1.2' },
+    // Ending connections opens nothing.
+    free: { source: ANY, address: ANY },
+  },
+  'namespace.listeners': {
+    input: { network, service: 'shop' },
+    free: { service: ['btcpay', 'nas', 'lnd'] },
+  },
+  'wireguard.ensure': {
+    input: {
+      network,
+      name: 'gwwg0',
+      listenPort: 51820,
+      privateKey: KEY,
+      address: '10.64.8.1',
+      endpoint: 'home.example.net:51820',
+    },
+    free: { ...WIREGUARD_NAME, privateKey: ANY, endpoint: ANY },
+  },
+  'wireguard.remove': { input: { network, name: 'gwwg0' }, free: WIREGUARD_NAME },
+  'wireguard.setPeers': {
+    input: { network, name: 'gwwg0', peers: [{ ...PHONE, presharedKey: KEY }] },
+    free: { ...WIREGUARD_NAME, 'peers.0.presharedKey': ANY },
+  },
+  'wireguard.removePeer': {
+    input: { network, name: 'gwwg0', publicKey: KEY },
+    free: { ...WIREGUARD_NAME, publicKey: ANY },
+  },
+  'tor.writeOnion': {
+    input: {
+      network,
+      instance: 'tor',
+      onion: { ...onion, secretKey: 'AAAA', publicKey: 'AAAA', hostname: HOSTNAME },
+    },
+    free: {
+      'onion.virtualPort': ANY,
+      'onion.proofOfWork': ANY,
+      'onion.secretKey': ANY,
+      'onion.publicKey': ANY,
+      'onion.hostname': ANY,
+    },
+  },
+  'tor.removeOnion': {
+    input: { network, instance: 'tor', service: 'shop' },
+    free: { ...ONE_NAME, instance: ANY },
+  },
+  'tor.write': {
+    input: {
+      network,
+      instance: 'tor',
+      torrc: { source: NETWORK.tor, pool: NETWORK.pool, onions: [onion], isWayOut: true },
+    },
+    free: { 'torrc.onions.0.virtualPort': ANY, 'torrc.onions.0.proofOfWork': ANY },
+  },
+  'tor.observe': { input: { instance: 'tor' }, free: { instance: ANY } },
+  'tor.load': { input: { instance: 'tor' }, free: { instance: ANY } },
+  'tor.stop': { input: { instance: 'tor' }, free: { instance: ANY } },
+  'edge.write': { input: { network, edge: { devices: '10.64.8.0/21', routes: [edgeRoute] } } },
+  'edge.observe': { input: {} },
+  'edge.load': { input: {} },
+  'edge.stop': { input: {} },
+  'egress.ensure': {
+    input: { network, egress: { services: [{ service: 'shop', address: '10.64.1.2', by: 'tor' }] } },
+  },
+  'egress.remove': { input: { network } },
+  'egress.observe': { input: { network } },
+  'egress.watch': { input: { network } },
+};
+
+type Path = readonly string[];
+
+function leavesOf(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([key, inner]) => leavesOf(inner, [...path, key]));
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((inner, key) => (inner as Record<string, unknown>)[key], value);
+}
+
+function replaced(value: unknown, [key, ...rest]: Path, by: unknown): unknown {
+  if (key === undefined) return by;
+  if (Array.isArray(value)) {
+    return value.map((inner: unknown, index) => (String(index) === key ? replaced(inner, rest, by) : inner));
+  }
+  const record = value as Record<string, unknown>;
+  return { ...record, [key]: replaced(record[key], rest, by) };
+}
+
+/** Values that stand somewhere in the applied config or in a justified call, where they do not belong. */
+const FAMILIAR = [
+  ...new Set(
+    [APPLIED, ...Object.values(CASES).map(({ input }) => input)].flatMap((each) =>
+      leavesOf(each).map((path) => valueAt(each, path)),
+    ),
+  ),
+];
+const Value = fc.oneof(
+  fc.constantFrom(...FAMILIAR),
+  fc.ipV4(),
+  fc.ipV4().map((address) => `${address}/20`),
+  fc.integer({ min: 1, max: 65_535 }),
+  fc.stringMatching(/^[a-z][a-z0-9-]{0,14}$/),
+  fc.stringMatching(/^service\/[a-z]{1,6}$/),
+  fc.constantFrom(
+    OTHER_KEY,
+    'gwwg1',
+    'gwwg9999',
+    'direct',
+    'tor-only',
+    'tor',
+    'udp',
+    'pid',
+    'unit',
+    '::1',
+    '127.0.0.1',
+  ),
+  fc.jsonValue(),
+);
+
+function outcome(name: OperationName, input: unknown): 'malformed' | 'refused' | 'accepted' {
+  const parsed = OPERATIONS[name].input.safeParse(input);
+  if (!parsed.success) return 'malformed';
+  try {
+    checkPolicy(name, parsed.data as never, APPLIED);
+    return 'accepted';
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'HelperRefused') return 'refused';
+    throw error;
+  }
+}
+
+const NAMES = Object.keys(OPERATIONS) as OperationName[];
+
+describe.each(NAMES)('%s', (name) => {
+  const { input, free = {} } = CASES[name];
+
+  it('is done as the config says', () => {
+    expect(outcome(name, input)).toBe('accepted');
+  });
+
+  const leaves = leavesOf(input).filter((path) => path.length > 0 && free[path.join('.')] !== ANY);
+  it.runIf(leaves.length > 0)('is refused with any other value', () => {
+    const property = fc.property(fc.constantFrom(...leaves), Value, (path, value) => {
+      const key = path.join('.');
+      const also: unknown = free[key] ?? [];
+      fc.pre(value !== valueAt(input, path) && !(Array.isArray(also) && also.includes(value)));
+      expect([key, value, outcome(name, replaced(input, path, value))]).not.toContain('accepted');
+    });
+    fc.assert(property, { numRuns: Math.ceil(RUNS / NAMES.length), maxSkipsPerRun: 1000 });
+  });
+
+  it('is refused with anything else', () => {
+    const property = fc.property(fc.oneof(fc.jsonValue(), fc.anything()), (anything) => {
+      fc.pre(JSON.stringify(anything) !== '{}');
+      expect(outcome(name, anything)).not.toBe('accepted');
+    });
+    fc.assert(property, { numRuns: Math.ceil(RUNS / NAMES.length / 10) });
+  });
+});
+
+it('is refused when nothing was applied, but for looking and removing', () => {
+  const done = NAMES.filter((name) => {
+    try {
+      checkPolicy(name, CASES[name].input as never, undefined);
+      return true;
+    } catch (error) {
+      if (error instanceof GatewayError) return false;
+      throw error;
+    }
+  });
+  expect(done.filter((name) => !/observe|remove|stop/i.test(name))).toEqual([]);
+});
