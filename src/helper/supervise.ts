@@ -59,10 +59,13 @@ const SANDBOX = [
   'Restart=no',
 ];
 
+/** What stops an earlier unit may wait for its processes (DefaultTimeoutStopSec). */
+const SYSTEMD_TIMEOUT_MS = 100_000;
+
 async function startUnit(job: Outliving, signal: AbortSignal): Promise<number> {
   const { unit, argv, env } = job;
   // What is left of an earlier one, its name above all.
-  await run(['systemctl', 'stop', unit], { signal, accept: [0, 5] });
+  await run(['systemctl', 'stop', unit], { signal, timeoutMs: SYSTEMD_TIMEOUT_MS, accept: [0, 5] });
   await run(['systemctl', 'reset-failed', unit], { signal, accept: [0, 1] });
   const properties = [...SANDBOX, ...(await propertiesOf(job))];
   await run(
@@ -78,7 +81,7 @@ async function startUnit(job: Outliving, signal: AbortSignal): Promise<number> {
       '--',
       ...argv,
     ],
-    { signal },
+    { signal, timeoutMs: SYSTEMD_TIMEOUT_MS },
   );
   const { stdout } = await run(['systemctl', 'show', '--property=MainPID', '--value', unit], { signal });
   return Number(stdout.trim());
