@@ -5,6 +5,8 @@ import { pathOutside } from './src/lab/places.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // In a virtual machine: npm run test:kernel
+    exclude: ['test/kernel/**'],
     pool: 'forks',
     maxWorkers: 3,
     testTimeout: 20_000,

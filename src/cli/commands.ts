@@ -7,6 +7,7 @@ import { expose, unexpose } from './commands/expose.ts';
 import { help, version } from './commands/help.ts';
 import { events, generations, rollback } from './commands/history.ts';
 import { daemon, down, helper, up } from './commands/lifecycle.ts';
+import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { qr } from './commands/qr.ts';
 import { serviceRun } from './commands/service-run.ts';
@@ -38,6 +39,9 @@ export const commands: readonly Command[] = [
   rollback,
   backup,
   restore,
+  install,
+  upgrade,
+  uninstall,
   labUp,
   labExec,
   labDown,

@@ -1,0 +1,26 @@
+# Second start of the machine: nobody types anything, everything is there again; then it is uninstalled.
+set -eu
+fact() { printf 'FACT %s=%s\n' "$1" "$2"; }
+lines() { tr '\n' ' ' | sed 's/ $//'; }
+# What this machine starts besides, and takes time.
+systemctl mask -q --runtime postgresql tor apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
+systemctl start --no-block multi-user.target
+for _ in $(seq 1 100); do
+  systemctl is-active -q shop && break
+  sleep 3
+done
+for unit in shop gateway gateway-tor; do fact "${unit#gateway-}" "$(systemctl is-active $unit)"; done
+sh /root/phone.sh
+fact opened "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors http://10.64.1.2/)"
+
+systemctl disable -q --now shop
+rm -rf /etc/systemd/system/shop.service /srv/shop
+gateway uninstall >/root/uninstall.log 2>&1 && fact uninstalled yes
+fact keys-kept "$(find /var/lib/gateway/keys -name '*.key' | wc -l)"
+fact users-kept "$(cut -d: -f1 /etc/passwd | grep -c '^gateway')"
+fact left "$(pgrep -fc /opt/gateway || true) $(ip netns list | grep -c gw- || true)"
+. "$1/test/kernel/inventory.sh"
+inventory after
+fact new-users "$(comm -13 /root/before.users /root/after.users | lines)"
+fact new-files "$(comm -13 /root/before.files /root/after.files | grep -v '^/etc/gateway/\|^/var/lib/gateway/' | lines)"
+fact lost-files "$(comm -23 /root/before.files /root/after.files | lines)"

@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+export interface Booted {
+  readonly exitCode: number | null;
+  readonly output: string;
+  /** What the script said with `fact NAME VALUE`. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** Runs a script of test/kernel in a virtual machine with systemd; what it wrote stays on `disk` for the next start. */
+export function boot(script: string, disk: string): Promise<Booted> {
+  const argv = ['--systemd', '--disk', disk, 'sh', join(ROOT, 'test/kernel', script), ROOT];
+  const { promise, resolve: done, reject } = Promise.withResolvers<Booted>();
+  const machine = spawn(join(ROOT, 'bin/kernel-vm'), argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [machine.stdout, machine.stderr]) {
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  }
+  machine.on('error', reject);
+  machine.on('close', (exitCode) => {
+    const facts = [...output.matchAll(/^FACT ([a-z-]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]);
+    done({ exitCode, output, facts: Object.fromEntries(facts) as Record<string, string> });
+  });
+  return promise;
+}
