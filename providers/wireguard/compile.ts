@@ -5,6 +5,7 @@ import type {
   CompileInput,
   Ledger,
   Problem,
+  ReachWant,
   Resource,
   Want,
 } from '../../src/core/contract.ts';
@@ -49,6 +50,9 @@ export function compile(all: Input): Compiled<Spec> {
     resources.push(peerFor(input, device, address));
     const from = { interface: interfaceName(input.network), address };
     wants.push(...granted.flatMap((service) => wantsFor(service, from)));
+    wants.push(
+      ...(device.reachedBy ?? []).map(({ service, port }) => reachOf(service, device, address, port)),
+    );
   }
   return { resources, wants, problems: [], ledger };
 }
@@ -57,6 +61,11 @@ export function compile(all: Input): Compiled<Spec> {
 function wantsFor({ name, place }: Service, from: Exclude<AllowWant['from'], string>): Want[] {
   const allow: Want = { part: 'namespaces', from, service: name };
   return place.type === 'target' ? [allow, { part: 'edge', service: name }] : [allow];
+}
+
+/** The shop that BTCPay tells of a payment. */
+function reachOf(service: string, { name }: Device, address: string, port: number): ReachWant {
+  return { part: 'namespaces', service, to: { name, address, port } };
 }
 
 /** A device keeps its address for life, whether or not something is exposed to it at the moment. */

@@ -97,6 +97,11 @@ export const DeviceDraft = z
       )
       .optional()
       .describe('Public key that the device made itself for WireGuard; then no private key is handed out.'),
+    reachedBy: z
+      .array(z.strictObject({ service: Name, port: Port }))
+      .readonly()
+      .optional()
+      .describe('Services that may begin connections to this port of it (webhooks).'),
   })
   .meta({ id: 'DeviceDraft' }) satisfies z.ZodType<control.DeviceDraft>;
 

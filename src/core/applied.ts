@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EnteredPlace } from './entered.ts';
+import { Upstream } from './namespace-spec.ts';
 import { NetworkSpec, OnionClient } from './operations.ts';
 import { PRIVACIES } from './service.ts';
 
@@ -15,6 +16,8 @@ export const AppliedService = z.object({
   port: z.int().min(1).max(65535),
   /** Other services that it may connect to, by name; absent: none. */
   upstreams: z.array(z.string()).optional(),
+  /** Devices that it may connect to; absent: none. */
+  sites: z.array(Upstream).optional(),
   /** Absent: `open`. */
   privacy: z.enum(PRIVACIES).optional(),
   /** How it leaves; absent: not at all. */

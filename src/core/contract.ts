@@ -74,6 +74,13 @@ export interface AllowWant {
   readonly service: string;
 }
 
+/** A service that may begin connections to a device; it finds it under its name. */
+export interface ReachWant {
+  readonly part: 'namespaces';
+  readonly service: string;
+  readonly to: { readonly name: string; readonly address: string; readonly port: number };
+}
+
 /** A service on another machine, to be carried on from its pool address on the host by the edge (HAProxy). */
 export interface RouteWant {
   readonly part: 'edge';
@@ -81,7 +88,7 @@ export interface RouteWant {
 }
 
 /** What a provider asks of a built-in part. Later parts (`ports`, `certificates`) add members. */
-export type Want = AllowWant | RouteWant;
+export type Want = AllowWant | ReachWant | RouteWant;
 
 export interface CompileInput<Options = unknown, Settings = unknown> {
   readonly network: Network;
@@ -126,7 +133,10 @@ export interface Part<Spec = unknown, Options = unknown, Settings = unknown> {
    * Resolves with what failed; a change that is not among it is as durable as after `apply`. Without it, or for a single
    * change, `apply` is called for each.
    */
-  applyAll?(changes: readonly Change<Spec>[], context: Context): Promise<ReadonlyMap<ResourceKey, GatewayError>>;
+  applyAll?(
+    changes: readonly Change<Spec>[],
+    context: Context,
+  ): Promise<ReadonlyMap<ResourceKey, GatewayError>>;
   /** One sentence for `gateway plan`: "publish an onion service for shop". Pure. */
   describe(change: Change<Spec>): string;
   /** Works even if nothing was ever opened; twice is fine. */

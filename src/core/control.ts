@@ -1,6 +1,7 @@
 import type { Handout } from './contract.ts';
 import type { JournalEvent } from './events.ts';
 import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
+import type { ReachedBy } from './service.ts';
 import type { DeviceStatus, Status } from './status.ts';
 
 /** What the API can ask of the running gateway. The daemon implements it; the API and CLI know nothing else of it. */
@@ -86,6 +87,8 @@ export interface DeviceDraft {
   readonly onionKey?: string | undefined;
   /** Public key that the device made itself for WireGuard, base64. */
   readonly publicKey?: string | undefined;
+  /** Services that may begin connections to it. */
+  readonly reachedBy?: readonly ReachedBy[] | undefined;
 }
 
 /** Shown once; the private keys inside `handouts` are not kept. */

@@ -64,6 +64,14 @@ export interface Device {
   readonly addedAt: string;
   /** ISO 8601; it is revoked then. Absent: it stays until somebody revokes it. */
   readonly expiresAt?: string | undefined;
+  /** Services that may begin connections to it, which only a server wants (webhooks). Absent: none. */
+  readonly reachedBy?: readonly ReachedBy[] | undefined;
+}
+
+export interface ReachedBy {
+  readonly service: string;
+  /** TCP port of the device. */
+  readonly port: number;
 }
 
 /** Names that the gateway gives to what it makes; `prefix` keeps several gateways on one machine apart. */

@@ -19,6 +19,10 @@ const DeviceSchema = z.strictObject({
   onionKey: z.string().optional(),
   addedAt: z.string(),
   expiresAt: z.string().optional(),
+  reachedBy: z
+    .array(z.strictObject({ service: z.string(), port: z.int() }))
+    .readonly()
+    .optional(),
 });
 
 const StoredGeneration = z.strictObject({

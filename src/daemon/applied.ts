@@ -1,5 +1,6 @@
 import type { Applied, AppliedService } from '../core/applied.ts';
 import type { Desired } from '../core/desired.ts';
+import { Upstream } from '../core/namespace-spec.ts';
 import { OnionClient, PeerSpec } from '../core/operations.ts';
 import type { Service } from '../core/service.ts';
 import { z } from 'zod';
@@ -11,6 +12,7 @@ const SpecOfOnion = z.looseObject({
   authorization: z.looseObject({ clients: z.array(OnionClient) }),
 });
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
+const SpecOfNamespace = z.looseObject({ upstreams: z.array(Upstream) });
 
 function serviceOf({ address, port, place, privacy, egress, upstreams }: Service): AppliedService {
   return {
@@ -32,9 +34,14 @@ export function appliedOf(desired: Desired): Applied {
     services: Object.fromEntries(
       desired.services.map((service) => {
         const onionClients = clients.get(service.name);
+        const sites = sitesOf(service.name, desired);
         return [
           service.name,
-          { ...serviceOf(service), ...(onionClients === undefined ? {} : { onionClients }) },
+          {
+            ...serviceOf(service),
+            ...(onionClients === undefined ? {} : { onionClients }),
+            ...(sites.length === 0 ? {} : { sites }),
+          },
         ];
       }),
     ),
@@ -47,6 +54,13 @@ export function appliedOf(desired: Desired): Applied {
       return found.success ? [found.data.listenPort] : [];
     }),
   };
+}
+
+/** Devices that it may connect to: what it is let through to and is no service. */
+function sitesOf(name: string, { resources, services }: Desired): Upstream[] {
+  const resource = (resources.get('namespaces') ?? []).find(({ key }) => key === `namespace:${name}`);
+  const { upstreams = [] } = SpecOfNamespace.safeParse(resource?.spec).data ?? {};
+  return upstreams.filter((upstream) => services.every((service) => service.name !== upstream.service));
 }
 
 function onionClientsOf(specs: readonly unknown[]): ReadonlyMap<string, OnionClient[]> {

@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { FailedChange, World } from '../engine/reconciler.ts';
 import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
+import { demandOwn, demandReachers } from './device-demands.ts';
 import { base64, keyOf, makeKeys, publicKeysOf, type FreshKeys } from './device-keys.ts';
 import { demandRoom, waysFor } from './device-ways.ts';
 import type { Recorder } from './journal.ts';
@@ -48,7 +49,10 @@ export class Devices {
     demandUsed(brought.onionKey, ways, services);
     demandOwn(brought.publicKey, ways, store.devices());
     const keys = ways.map((provider) => makeKeys(provider, brought, ports.crypto));
-    const enrolled = await this.#enrol({ name, services: [...services], expiresAt }, keys, progress, signal);
+    const { reachedBy } = draft;
+    demandReachers(name, reachedBy ?? [], engine.desired);
+    const plan = { name, services: [...services], expiresAt, reachedBy };
+    const enrolled = await this.#enrol(plan, keys, progress, signal);
     const until = expiresAt === undefined ? '' : `, until ${expiresAt}`;
     record('device.added', `device ${name} was added for ${services.join(', ')}${until}`, { device: name });
     return enrolled;
@@ -121,7 +125,7 @@ export class Devices {
   }
 
   async #enrol(
-    { name, services, expiresAt }: Pick<Device, 'name' | 'services' | 'expiresAt'>,
+    { name, services, expiresAt, reachedBy }: Pick<Device, 'name' | 'services' | 'expiresAt' | 'reachedBy'>,
     keys: readonly FreshKeys[],
     progress: Progress,
     signal: AbortSignal,
@@ -134,6 +138,7 @@ export class Devices {
       ...publicKeysOf(keys),
       addedAt: new Date(ports.now()).toISOString(),
       ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(reachedBy === undefined ? {} : { reachedBy }),
     };
     const put = async (): Promise<void> => {
       for (const { provider, publicKey, preshared } of keys) {
@@ -250,31 +255,6 @@ function demandUsed(
     retry: 'never',
     hint: 'leave the onion key out, or write into gateway.yaml: tor: { authorization: required }',
   });
-}
-
-/** WireGuard knows a device by its key alone: two with one key would take each other's place. */
-function demandOwn(
-  publicKey: string | undefined,
-  ways: readonly Provider[],
-  devices: readonly Device[],
-): void {
-  if (publicKey === undefined) return;
-  const holder = devices.find((device) => device.publicKey === publicKey);
-  const isUsed = ways.some(({ deviceKey }) => deviceKey === 'publicKey');
-  if (isUsed && holder === undefined) return;
-  throw new GatewayError(
-    holder === undefined
-      ? 'none of these services is reachable over WireGuard, so a WireGuard key is of no use'
-      : `this is the public key of ${holder.name} already`,
-    {
-      code: holder === undefined ? 'InvalidRequest' : 'AlreadyExists',
-      retry: 'never',
-      hint:
-        holder === undefined
-          ? 'leave the public key out, or expose one of them: gateway expose SERVICE --via wireguard'
-          : 'make another key on the new device: wg genkey',
-    },
-  );
 }
 
 /** What this device itself needs, or what all need; not what failed for another device, or for a way in of others. */

@@ -218,19 +218,23 @@ function isUpstream(
   { service, address, port }: Upstream,
   services: Readonly<Record<string, AppliedService>>,
 ): boolean {
+  const isSite = (site: Upstream): boolean =>
+    site.service === service && site.address === address && site.port === port;
+  if (services[name]?.sites?.some(isSite) === true) return true;
   const isDeclared = services[name]?.upstreams?.includes(service) === true;
   return isDeclared && services[service]?.address === address && services[service].port === port;
 }
 
 /** `via source > address:port` of every connection that one service may make to another. */
 function pairsOf(services: Readonly<Record<string, AppliedService>>): ReadonlySet<string> {
-  const pairs = Object.entries(services).flatMap(([name, { address: source, upstreams = [] }]) =>
-    upstreams.flatMap((upstream) => {
-      const to = services[upstream];
-      if (to === undefined || to.place.type === 'target') return [];
-      const { address, port } = to;
-      return [textOf({ via: `service/${name}`, source, address, port, protocol: 'tcp' })];
-    }),
+  const pairs = Object.entries(services).flatMap(
+    ([name, { address: source, upstreams = [], sites = [] }]) => {
+      const others = upstreams.flatMap((upstream) => services[upstream] ?? []);
+      const reached = [...others.filter(({ place }) => place.type !== 'target'), ...sites];
+      return reached.map(({ address, port }) =>
+        textOf({ via: `service/${name}`, source, address, port, protocol: 'tcp' }),
+      );
+    },
   );
   return new Set(pairs);
 }

@@ -73,6 +73,13 @@ it('takes the public key of the server, and then knows no private one', async ()
   expect(stdout).toContain('put it into /etc/wireguard/webshop.key');
 });
 
+it('names the services that may connect to it', async () => {
+  const { exitCode } = await site('webshop', '-s', 'btcpay', '--from-service', 'btcpay:8080');
+  expect(exitCode).toBe(0);
+  const reachedBy = [{ service: 'btcpay', port: 8080 }];
+  expect(drafts).toEqual([{ name: 'webshop', services: ['btcpay'], reachedBy }]);
+});
+
 it('adds nothing when a file is in the way, and leaves that as it is', async () => {
   await writeFile(join(directory, 'webshop.network'), 'mine');
   const { exitCode, stderr } = await site('webshop', '-s', 'lnd', '--format', 'networkd');
@@ -85,6 +92,7 @@ it('adds nothing when a file is in the way, and leaves that as it is', async () 
 it.each([
   [['webshop'], '--service is missing'],
   [['webshop', '-s', 'lnd', '--format', 'ini'], 'there is no format ini'],
+  [['webshop', '-s', 'lnd', '--from-service', 'btcpay'], 'is not SERVICE:PORT'],
   [['a-much-too-long-name', '-s', 'lnd'], 'longer than 15 characters'],
 ])('refuses %j', async (argv, message) => {
   const { exitCode, stderr } = await site(...argv);

@@ -1,9 +1,11 @@
 import type { Enrolled } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { ReachedBy } from '../../core/service.ts';
 import { parseConf } from '../../wire/wireguard.ts';
 import { renderSite, SITE_FORMATS, siteFileNames, type SiteFormat } from '../../wire/wireguard-site.ts';
 import { type Command, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
+import { wholeNumber } from '../parse.ts';
 import { reserveIn } from '../site-files.ts';
 import { show } from '../report.ts';
 import { plain } from '../terminal.ts';
@@ -22,7 +24,7 @@ export const siteAdd: Command = {
   name: 'site add',
   summary: 'Let a server of yours in, and write the files that it needs',
   details: [
-    'A site is a device that is a server: it reaches exactly the services that it was given, and nothing reaches it. List and revoke it like every device: gateway device list, gateway device revoke NAME.',
+    'A site is a device that is a server: it reaches exactly the services that it was given, and nothing reaches it but what --from-service names. List and revoke it like every device: gateway device list, gateway device revoke NAME.',
     'The files hold keys that are not kept: readable by you alone, they are written once. With --public-key the server keeps its private key to itself (wg genkey | tee NAME.key | wg pubkey).',
   ],
   arguments: [{ name: 'NAME', summary: 'Its name, and that of its interface: at most 15 characters' }],
@@ -40,6 +42,12 @@ export const siteAdd: Command = {
       value: 'FORMAT',
       completion: SITE_FORMATS,
       summary: 'wg-quick (default), networkd or nixos',
+    },
+    {
+      name: 'from-service',
+      value: 'SERVICE:PORT',
+      isRepeatable: true,
+      summary: 'A service that may connect to this port of it (webhooks), at http://NAME:PORT',
     },
     { name: 'public-key', value: 'KEY', summary: 'Public WireGuard key that the server made itself' },
     {
@@ -64,11 +72,17 @@ export const siteAdd: Command = {
     if (name.length > LONGEST_NAME) {
       throw new UsageError(`${name} is longer than ${LONGEST_NAME} characters`, 'choose a shorter name');
     }
+    const reachedBy = input.list('from-service').map(reacherOf);
     const names = siteFileNames(format, name, publicKey === undefined);
     const client = await context.client();
     const files = await reserveIn(input.text('dir') ?? '.', names);
     try {
-      const draft = { name, services, ...(publicKey === undefined ? {} : { publicKey }) };
+      const draft = {
+        name,
+        services,
+        ...(publicKey === undefined ? {} : { publicKey }),
+        ...(reachedBy.length === 0 ? {} : { reachedBy }),
+      };
       const enrolled = await client.send<Enrolled>(
         'POST',
         '/v1/devices',
@@ -97,6 +111,14 @@ function keyAdvice(format: SiteFormat, name: string): string {
     return 'Its private key is on the server: add it under [Interface], as PrivateKey = …';
   const directory = format === 'networkd' ? '/etc/systemd/network' : '/etc/wireguard';
   return `Its private key is on the server: put it into ${directory}/${name}.key`;
+}
+
+function reacherOf(text: string): ReachedBy {
+  const [, service, port] = /^([^:]+):([^:]+)$/.exec(text) ?? [];
+  if (service === undefined || port === undefined) {
+    throw new UsageError(`--from-service ${text} is not SERVICE:PORT`, 'write it like btcpay:8080');
+  }
+  return { service, port: wholeNumber(port, '--from-service', 1, 65_535) };
 }
 
 function formatOf(text: string): SiteFormat {

@@ -20,8 +20,8 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
   const rejected = new Set(problems.map((problem) => problem.service));
   const accepted = sorted.filter((service) => !rejected.has(service.name));
   const allowed = allowedOf(accepted, wants);
-  const flows = flowsOf(network, accepted, allowed);
-  const upstreams = new Map(accepted.map((service) => [service.name, upstreamsOf(service, accepted)]));
+  const flows = flowsOf(network, accepted, allowed, wants);
+  const upstreams = new Map(accepted.map((service) => [service.name, upstreamsOf(service, accepted, wants)]));
   const needed = new Set(allowed.map((want) => want.service));
   return {
     resources: [
@@ -45,17 +45,29 @@ function hubFor(network: Network, services: readonly Service[]): Resource<Spec>[
 function allowedOf(services: readonly Service[], wants: readonly Want[]): AllowWant[] {
   const places = new Map(services.map(({ name, place }) => [name, place.type]));
   return wants.filter((want): want is AllowWant => {
-    if (want.part !== 'namespaces') return false;
+    if (want.part !== 'namespaces' || 'to' in want) return false;
     const place = places.get(want.service);
     return place === 'target' ? typeof want.from === 'object' : place !== undefined;
   });
 }
 
-/** Where a service may connect to; one that cannot be placed is left out. */
-function upstreamsOf({ upstreams = [] }: Service, services: readonly Service[]): Upstream[] {
-  return services
+/** Where a service may connect to; one that cannot be placed is left out. A service goes before a device of its name. */
+function upstreamsOf(
+  { name: own, place, upstreams = [] }: Service,
+  services: readonly Service[],
+  wants: readonly Want[],
+): Upstream[] {
+  const others = services
     .filter(({ name }) => upstreams.includes(name))
     .map(({ name, address, port }) => ({ service: name, address, port }));
+  if (place.type !== 'namespace') return others;
+  const taken = new Set(services.map(({ name }) => name));
+  const sites = wants.flatMap((want) =>
+    'to' in want && want.service === own && !taken.has(want.to.name)
+      ? [{ service: want.to.name, address: want.to.address, port: want.to.port }]
+      : [],
+  );
+  return [...others, ...sites.sort((a, b) => (a.service < b.service ? -1 : 1) || a.port - b.port)];
 }
 
 function placeOf(
@@ -85,7 +97,12 @@ interface Flows {
   readonly neededBy: readonly string[];
 }
 
-function flowsOf(network: Network, services: readonly Service[], wants: readonly AllowWant[]): Flows {
+function flowsOf(
+  network: Network,
+  services: readonly Service[],
+  wants: readonly AllowWant[],
+  all: readonly Want[],
+): Flows {
   const byName = new Map(services.map((service) => [service.name, service]));
   const flows = wants.flatMap((want): Flow[] => {
     const service = byName.get(want.service);
@@ -94,18 +111,19 @@ function flowsOf(network: Network, services: readonly Service[], wants: readonly
       { ...sourceOf(want.from, network), address: service.address, protocol: 'tcp', port: service.port },
     ];
   });
-  const between = services.flatMap((service) => pairsOf(service, services));
+  const between = services.flatMap((service) => pairsOf(service, services, all));
   const named = new Set([
     ...wants.map((want) => want.service),
     ...services.filter(({ upstreams }) => upstreams !== undefined).map(({ name }) => name),
+    ...all.flatMap((want) => ('to' in want ? [want.service] : [])),
   ]);
   return { flows: sortFlows([...flows, ...between]), neededBy: [...named].sort() };
 }
 
 /** Only the one that asked may begin a connection. */
-function pairsOf(service: Service, services: readonly Service[]): Flow[] {
+function pairsOf(service: Service, services: readonly Service[], wants: readonly Want[]): Flow[] {
   const via = `service/${service.name}`;
-  return upstreamsOf(service, services).map(({ address, port }) => {
+  return upstreamsOf(service, services, wants).map(({ address, port }) => {
     return { via, source: service.address, address, protocol: 'tcp', port };
   });
 }
