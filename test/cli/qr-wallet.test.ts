@@ -7,6 +7,7 @@ import { run } from '../../src/system/run.ts';
 import { cliGateway } from '../support/cli-gateway.ts';
 import { ADMIN_MACAROON, makeMacaroon } from '../support/macaroons.ts';
 import { ONION, service, status } from '../support/recording-control.ts';
+import { zxing } from '../support/zxing.ts';
 
 const HOST = new URL(ONION).hostname;
 const link = (label: string, text: string) =>
@@ -46,7 +47,9 @@ async function code(...argv: string[]): Promise<string> {
   expect(exitCode).toBe(0);
   expect((await stat(png)).mode & 0o777).toBe(0o600);
   const options = { signal: AbortSignal.timeout(10_000), env: environmentOutside() };
-  return (await run(['zbarimg', '-q', '--raw', '--nodbus', png], options)).stdout.trimEnd();
+  const { stdout } = await run(['zbarimg', '-q', '--raw', '--nodbus', png], options);
+  expect(await zxing(await readFile(png))).toBe(stdout.trimEnd());
+  return stdout.trimEnd();
 }
 
 const WALLET = makeMacaroon({

@@ -6,6 +6,7 @@ import { pngQr, svgQr, terminalQr } from '../../src/cli/qr.ts';
 import { environmentOutside } from '../../src/lab/places.ts';
 import { run } from '../../src/system/run.ts';
 import { encodeKey, renderConf } from '../../src/wire/wireguard.ts';
+import { zxing } from '../support/zxing.ts';
 
 const key = (fill: number): string => encodeKey(new Uint8Array(32).fill(fill));
 /** As long as a device's configuration gets in practice. */
@@ -59,7 +60,9 @@ function photograph(drawn: string): Uint8Array {
 
 describe.each(TEXTS)('a code for %j', (text) => {
   it('is read from the picture, byte for byte', async () => {
-    expect(await scan(await pngQr(text), 'code.png')).toBe(text);
+    const picture = await pngQr(text);
+    expect(await scan(picture, 'code.png')).toBe(text);
+    expect(await zxing(picture)).toBe(text);
   });
 
   it('is read from the terminal, byte for byte', async () => {
