@@ -153,12 +153,13 @@ describe('when the process of the interface is killed', () => {
     await sleep(4000);
     const before = [one.longestSilence(), two.longestSilence()];
     await killInterface();
-    await sleep(2000);
+    await sleep(4000);
     const silences = [one.longestSilence(), two.longestSilence()];
     console.log(
       `silence after kill -9 of wireguard-go: ${silences.map(Math.round).join(' and ')} ms (before: ${before.map(Math.round).join(' and ')} ms)`,
     );
-    expect(Math.max(...silences)).toBeLessThan(1500);
+    // By itself a device waits 15 s; what it takes here depends on what else the machine does.
+    expect(Math.max(...silences)).toBeLessThan(3000);
     const counted = one.count();
     await sleep(300);
     expect(one.count()).toBeGreaterThan(counted);
