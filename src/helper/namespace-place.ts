@@ -21,6 +21,8 @@ interface Known {
 
 /** Another container may have taken the name while the old one runs on under another. */
 const MAX_AGE_MS = 5 * 60_000;
+/** A container engine that hangs must not keep other services waiting for long. */
+const ANSWER_MS = 4_000;
 const NSFS_MAGIC = 0x6e736673;
 
 /** By `enteredText`. One helper runs in a process, and what it learned is true for the whole machine. */
@@ -185,7 +187,7 @@ async function hasPodmanRun(): Promise<boolean> {
 /** A process id; `undefined` when the program is not here, or knows nothing of it. */
 async function asked(argv: Argv, signal: AbortSignal): Promise<number | undefined> {
   try {
-    const { stdout, exitCode } = await run(argv, { signal, timeoutMs: 10_000, accept: [0, 1, 125] });
+    const { stdout, exitCode } = await run(argv, { signal, timeoutMs: ANSWER_MS, accept: [0, 1, 125] });
     const said = stdout.trim();
     return exitCode === 0 && /^\d{1,7}$/.test(said) ? Number(said) : undefined;
   } catch (error) {

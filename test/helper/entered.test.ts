@@ -153,6 +153,29 @@ describe('a namespace with a name', () => {
   });
 });
 
+it('converges after a kill -9 at any moment of entering', async () => {
+  await machine.sh('ip', 'netns', 'add', 'cut');
+  const place = { by: 'name', value: 'cut' } as const;
+  await permit(place);
+  const before = await stateOf('/run/netns/cut');
+  for (let delayMs = 0; delayMs < 100; delayMs += 20) {
+    await gateway.call('hub.ensure', {});
+    const spec = { ...place, address: ADDRESS };
+    const cut = gateway.call('entered.ensure', { service: 'lnd', spec }).catch(() => 'cut');
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await gateway.kill();
+    await cut;
+    await gateway.restart();
+    if (delayMs % 40 === 0) {
+      await enter(place);
+      expect(await observed(), `killed after ${delayMs} ms`).toEqual([{ service: 'lnd', spec }]);
+    }
+    await gateway.call('entered.remove', { service: 'lnd' });
+    expect(await stateOf('/run/netns/cut'), `killed after ${delayMs} ms`).toBe(before);
+    expect(await observed()).toEqual([]);
+  }
+}, 60_000);
+
 describe('what is not taken', () => {
   it("the machine's own network", async () => {
     await expect(enter({ by: 'pid', value: '1' })).rejects.toMatchObject({
