@@ -39,7 +39,7 @@ it(
     expect(Number(facts['security-gateway'])).toBeLessThan(2.1);
     expect(Number(facts['security-gateway-tor'])).toBeLessThan(3);
   },
-  12 * MINUTES,
+  20 * MINUTES,
 );
 
 it(
@@ -52,6 +52,11 @@ it(
       gateway: 'active',
       tor: 'active',
       opened: 'The corner shop',
+      upgraded: 'active',
+      refused: '1',
+      'went-back': 'active',
+      'same-tor': 'yes',
+      'opened-after': 'The corner shop',
       uninstalled: 'yes',
       'keys-kept': expect.stringMatching(/^[1-9]/),
       'users-kept': '3',
@@ -60,5 +65,5 @@ it(
       'new-users': 'gateway gateway-edge gateway-tor',
     });
   },
-  12 * MINUTES,
+  20 * MINUTES,
 );

@@ -13,6 +13,21 @@ for unit in shop gateway gateway-tor; do fact "${unit#gateway-}" "$(systemctl is
 sh /root/phone.sh
 fact opened "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors http://10.64.1.2/)"
 
+# Another build takes over; one that does not start is put back. The ways in stay open.
+tor_pid() { systemctl show --property=MainPID --value gateway-tor; }
+tor=$(tor_pid)
+before=$(readlink /opt/gateway/current)
+cp -a "/opt/gateway/$before" /root/next
+echo '// another build' >>/root/next/dist/src/cli/main.js
+gateway upgrade /root/next >/root/upgrade.log 2>&1 || true
+after=$(readlink /opt/gateway/current)
+fact upgraded "$([ "$before" != "$after" ] && systemctl is-active gateway)"
+echo 'process.exit(1);' >/root/next/dist/src/daemon/main.js
+fact refused "$(gateway upgrade /root/next 2>&1 | grep -c 'did not get healthy' || true)"
+fact went-back "$([ "$after" = "$(readlink /opt/gateway/current)" ] && systemctl is-active gateway)"
+fact same-tor "$([ "$tor" = "$(tor_pid)" ] && echo yes)"
+fact opened-after "$(ip netns exec phone curl -sS --max-time 30 http://10.64.1.2/)"
+
 systemctl disable -q --now shop
 rm -rf /etc/systemd/system/shop.service /srv/shop
 gateway uninstall >/root/uninstall.log 2>&1 && fact uninstalled yes

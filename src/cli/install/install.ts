@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayError } from '../../core/errors.ts';
-import { directoriesIn } from '../../system/directories.ts';
+import { directoriesIn, pathsOf } from '../../system/directories.ts';
 import { writeFileAtomic } from '../../system/files.ts';
 import { makeDirectories } from '../../system/make-directories.ts';
 import { run } from '../../system/run.ts';
 import { lookUpGroup } from '../../system/users.ts';
 import type { Context } from '../command.ts';
+import { isAnswered } from '../find-socket.ts';
 import { completionScript, SHELLS } from '../completion.ts';
 import type { Layout } from './layout.ts';
 import { manualPage } from './manual.ts';
@@ -103,10 +104,22 @@ function systemdSteps({ isStarted }: InstallOptions): Step[] {
     say: 'start gateway.service',
     isDone: () => ask('is-active'),
     run: async (signal) => {
+      await refuseStartedByHand();
       await run(['systemctl', 'start', 'gateway.service'], { signal, timeoutMs: START_TIMEOUT_MS });
     },
   };
   return isStarted ? [enable, start] : [enable];
+}
+
+/** One that `gateway up` started before holds the sockets. */
+async function refuseStartedByHand(): Promise<void> {
+  const { apiSocket } = pathsOf(directoriesIn(undefined));
+  if (!(await isAnswered(apiSocket))) return;
+  throw new GatewayError(`a gateway that was started by hand runs already (it answers on ${apiSocket})`, {
+    code: 'AlreadyRunning',
+    retry: 'when-changed',
+    hint: 'end it with the program that started it: bin/gateway down; then: gateway install',
+  });
 }
 
 /** What earlier runs made is still ours. */
