@@ -34,9 +34,9 @@ export const Options = z.strictObject({
     ),
   proofOfWork: z
     .enum(['on', 'off'])
-    .default('on')
+    .default('off')
     .describe(
-      'Visitors solve puzzles while the service is flooded. `off`: a limit of new visitors a second instead.',
+      'on: visitors solve puzzles while the service is flooded, so that a flood has its price; see providers/tor/README.md for what it costs. off: a limit of new visitors a second instead.',
     ),
 });
 export type Options = z.infer<typeof Options>;

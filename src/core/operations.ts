@@ -68,7 +68,7 @@ export const OnionSpec = z.strictObject({
   /** Port that visitors use. */
   virtualPort: PortNumber,
   /** Visitors solve puzzles while many come at once, so that a flood of them has its price. */
-  proofOfWork: z.boolean().default(true),
+  proofOfWork: z.boolean().default(false),
   target: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
   /**
    * Only these clients are let in, and the gateway's own visitor; absent: everybody. Sorted by name. Another `round` has

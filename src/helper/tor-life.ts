@@ -19,7 +19,7 @@ interface Life {
   /** Lives in a row that ended soon after their start, by themselves. */
   shortLives: number;
   endedAtMs: number;
-  /** What it complained about before it ended. */
+  /** What it said of its end. */
   lastWords?: string;
   silence?: { readonly pid: number; readonly sinceMs: number; readonly missed: number };
 }
@@ -108,11 +108,8 @@ export interface Absence {
   readonly waitMs: number;
 }
 
-/** There is no process. `complaintIn` finds what a log says of its end. */
-export async function noteAbsence(
-  environment: HelperEnvironment,
-  complaintIn: (log: string) => string | undefined,
-): Promise<Absence> {
+/** There is no process. */
+export async function noteAbsence(environment: HelperEnvironment): Promise<Absence> {
   const life = lifeOf(environment);
   const { born } = life;
   if (born !== undefined) {
@@ -120,21 +117,30 @@ export async function noteAbsence(
     delete life.silence;
     life.endedAtMs = performance.now();
     life.shortLives = life.endedAtMs - born.atMs < GOOD_LIFE_MS ? life.shortLives + 1 : 0;
-    const words = complaintIn(await readFrom(born.logFile, born.logOffset));
+    const words = lastWordsIn(await readFrom(born.logFile, born.logOffset));
     if (words === undefined) delete life.lastWords;
     else life.lastWords = words;
   }
-  const restMs =
-    life.shortLives === 0 ? 0 : life.endedAtMs + retryAfterMs(life.shortLives) - performance.now();
+  // Once is bad luck, and costs visitors no second more than it must.
+  const waitsMs = life.shortLives < 2 ? 0 : retryAfterMs(life.shortLives - 1);
+  const restMs = life.endedAtMs + waitsMs - performance.now();
   return { trouble: troubleOf(life, restMs), waitMs: Math.max(0, Math.ceil(restMs)) };
+}
+
+/** What it merely warned of is no reason to end. */
+function lastWordsIn(log: string): string | undefined {
+  const words = log
+    .split('\n')
+    .flatMap((line) => /\[err\] (.*)$/.exec(line)?.[1] ?? /Tor \S+ died: .*$/.exec(line)?.[0] ?? []);
+  return words.slice(-2).join(' / ') || undefined;
 }
 
 function troubleOf({ shortLives, lastWords }: Life, restMs: number): string | undefined {
   const words = lastWords === undefined ? '' : `: ${lastWords}`;
   if (shortLives === 0) return lastWords === undefined ? undefined : `it ended by itself${words}`;
   const times = shortLives === 1 ? 'once' : `${shortLives} times in a row`;
-  const next = restMs > 0 ? `in ${seconds(restMs)}` : 'now';
-  return `it ended ${times} soon after its start${words}; it is started again ${next}`;
+  const next = restMs > 0 ? `; it is started again in ${seconds(restMs)}` : '';
+  return `it ended ${times} soon after its start${words}${next}`;
 }
 
 function seconds(milliseconds: number): string {

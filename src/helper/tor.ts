@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { removeFile } from '../system/files.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
@@ -13,7 +14,7 @@ import {
   type TorDirectory,
 } from './tor-directory.ts';
 import { noteAbsence, noteAnswer, noteMissed } from './tor-life.ts';
-import { complaintOf, endTor, findTor, startTor } from './tor-process.ts';
+import { endTor, findTor, startTor } from './tor-process.ts';
 import { prepareTorrc, readTorrc, readTorrcText } from './torrc-file.ts';
 import { currentProgram } from './tor-program.ts';
 import { renderTorrc, staleOnions, type Torrc } from './torrc.ts';
@@ -93,6 +94,7 @@ async function observeProcess(environment: HelperEnvironment, signal: AbortSigna
 /** Who only looks waits less than who would end it. */
 const LOOK_MS = 3000;
 const LOAD_MS = 6000;
+const SETTLE_MS = 1500;
 
 async function askProcess(
   environment: HelperEnvironment,
@@ -100,10 +102,7 @@ async function askProcess(
   patienceMs = LOOK_MS,
 ): Promise<AskedProcess> {
   const pid = await findTor(environment);
-  if (pid === undefined) {
-    const { trouble, waitMs } = await noteAbsence(environment, complaintOf);
-    return { running: false, waitMs, ...(trouble === undefined ? {} : { trouble }) };
-  }
+  if (pid === undefined) return absence(environment);
   const askedAt = performance.now();
   try {
     const { loadedHash, contact } = await askTor(environment, signal, patienceMs);
@@ -115,9 +114,16 @@ async function askProcess(
     if (['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error.cause) ?? '')) {
       return { running: false, isHung: true, trouble: `process ${pid}: ${error.message}` };
     }
+    // It ended while it was asked.
+    if ((await findTor(environment)) === undefined) return absence(environment);
     const { forMs, isHung, message } = noteMissed(environment, pid, performance.now() - askedAt);
     return { running: false, isHung, silentForMs: forMs, trouble: message };
   }
+}
+
+async function absence(environment: HelperEnvironment): Promise<AskedProcess> {
+  const { trouble, waitMs } = await noteAbsence(environment);
+  return { running: false, waitMs, ...(trouble === undefined ? {} : { trouble }) };
 }
 
 /**
@@ -179,12 +185,23 @@ async function tryGive(
   try {
     if (stale.length > 0) await giveWithout(torrc, stale, environment, signal);
     await giveTor(environment, (await readTorrcText(directory)) ?? '', signal);
+    await letSettle(torrc, signal);
     return true;
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
     environment.log('warn', 'tor is restarted to load its torrc', { why: messageOf(error) });
     return false;
   }
+}
+
+/**
+ * tor 0.4.9.11 makes the state of the proof-of-work defence anew after it was given a torrc, in a task that runs once a
+ * second, and crashes at a visitor who comes before (tried: signal 11 in hs_circ_handle_introduce2). Our own visits follow
+ * every change, so they wait.
+ */
+async function letSettle({ asked }: Torrc, signal: AbortSignal): Promise<void> {
+  const isDefended = asked.onions.some(({ proofOfWork }) => proofOfWork);
+  if (isDefended && currentProgram().hasProofOfWork) await sleep(SETTLE_MS, undefined, { signal });
 }
 
 /**

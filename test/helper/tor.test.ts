@@ -259,23 +259,35 @@ it('leaves a tor alone that was only slow', async () => {
   expect(await torPid()).toBe(before);
 }, 60_000);
 
+it('says how tor died, when tor says it', async () => {
+  await publish('shop');
+  await kill('SEGV', await torPid());
+  const { trouble } = await until(async () => {
+    const seen = await observe();
+    return seen.running ? undefined : seen;
+  });
+  expect(trouble).toMatch(/ended once soon after its start: Tor \S+ died: Caught signal 11/);
+});
+
 it('starts a tor that keeps ending less and less often, says so, and begins anew when its torrc changes', async () => {
   await publish('shop');
   const gone = async (): Promise<string> => {
     await kill('KILL', await torPid());
     return (await observe()).trouble ?? '';
   };
-  expect(await gone()).toMatch(/ended once soon after its start; it is started again in 1 s/);
+  expect(await gone()).toMatch(/ended once soon after its start$/);
+  expect(await load()).toMatchObject({ started: true });
+  expect(await gone()).toMatch(/ended 2 times in a row soon after its start; it is started again in 1 s/);
   await expect(load()).rejects.toMatchObject({
     code: 'TorUnavailable',
     message: expect.stringMatching(/does not stay up/),
   });
   expect(await until(() => load().catch(() => undefined))).toMatchObject({ started: true });
-  expect(await gone()).toMatch(/ended 2 times in a row soon after its start; it is started again in 2 s/);
+  expect(await gone()).toMatch(/3 times in a row soon after its start; it is started again in 2 s/);
   const killedAt = Date.now();
   expect(await until(() => load().catch(() => undefined))).toMatchObject({ started: true });
   expect(Date.now() - killedAt).toBeGreaterThan(1500);
-  expect(await gone()).toMatch(/3 times .* in 5 s/);
+  expect(await gone()).toMatch(/4 times .* in 5 s/);
   await gateway.call('tor.writeOnion', { instance: 'tor', onion: onion('blog') });
   await write('shop', 'blog');
   expect(await load()).toMatchObject({ started: true });

@@ -76,13 +76,13 @@ describe('compile', () => {
     expect(ports).toEqual([80, 8080, 22, 0]);
   });
 
-  it('defends every onion by proof of work, unless the owner says off', () => {
+  it('defends an onion by proof of work where the owner says so', () => {
     const off = { ...exposed('b'), options: { proofOfWork: 'off' } } as const;
     const defended = compile(exposed('a'), off).resources.flatMap(({ spec }) =>
       spec.type === 'onion' ? [spec.proofOfWork] : [],
     );
     expect(defended).toEqual([true, false]);
-    expect(tor.options.parse({})).toEqual({ proofOfWork: 'on' });
+    expect(tor.options.parse({})).toEqual({ proofOfWork: 'off' });
   });
 
   it('gives services that are tor-only a process of their own, and nothing of them to the other', () => {
