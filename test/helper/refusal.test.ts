@@ -16,6 +16,12 @@ beforeAll(async () => {
   await gateway.apply({
     services: {
       shop: { address: '10.64.1.2', port: 8080, place: { type: 'namespace', name: 'shop' } },
+      wiki: {
+        address: '10.64.1.5',
+        port: 80,
+        place: { type: 'namespace', name: 'wiki' },
+        egress: 'direct',
+      },
       nas: { address: '10.64.1.3', port: 9000, place: { type: 'host' } },
       lnd: {
         address: '10.64.1.5',
@@ -75,6 +81,9 @@ const edge = (change: object): object => {
   const routes = [{ service: 'printer', address: '10.64.1.4', port: 631, to, ...change }];
   return { edge: { devices: '10.64.8.0/21', routes } };
 };
+const leaving = (change: object): object => ({
+  egress: { services: [{ service: 'wiki', address: '10.64.1.5', by: 'direct', ...change }] },
+});
 const flow = (change: object): object => ({
   flows: [{ via: 'host', source: '10.64.0.3', address: '10.64.1.2', port: 8080, protocol: 'tcp', ...change }],
 });
@@ -180,6 +189,19 @@ describe('what the applied config does not justify', () => {
       },
     ],
     ['a flow from a service', 'flows.replace', flow({ via: 's-abc', source: '10.64.1.2' })],
+    ['letting out who reaches nothing', 'egress.ensure', leaving({ service: 'shop', address: '10.64.1.2' })],
+    ['letting out by another way', 'egress.ensure', leaving({ by: 'tor' })],
+    ["letting out another's address", 'egress.ensure', leaving({ address: '10.64.1.2' })],
+    ['letting out a service of the host', 'egress.ensure', leaving({ service: 'nas', address: '10.64.1.3' })],
+    ['letting out nobody we know', 'egress.ensure', leaving({ service: 'ghost' })],
+    [
+      'a wall with a door',
+      'namespace.ensure',
+      {
+        service: 'shop',
+        spec: { namespace: 'shop', address: '10.64.1.2', port: 8080, egress: 'tor' },
+      },
+    ],
     ['cutting everything', 'flows.cut', {}],
     ['sockets of a target', 'namespace.listeners', { service: 'printer' }],
     ['another interface name', 'wireguard.remove', { name: 'eth0' }],

@@ -67,6 +67,15 @@ it('defends by puzzles or by a limit, never by both, and only by what this tor w
   expect(has(renderTorrc(spec, [], [], { ...PLACE, hasProofOfWork: false }))).toEqual([false, true]);
 });
 
+it('takes what services send out only when some do, and keeps them apart', () => {
+  const text = renderTorrc({ ...asked('10.64.1.2'), isWayOut: true }, [], [], PLACE);
+  expect(text).toContain(
+    'TransPort 10.64.0.3:9040 IsolateClientAddr\nDNSPort 10.64.0.3:9053 IsolateClientAddr\n',
+  );
+  expect(parseTorrc(text)?.asked.isWayOut).toBe(true);
+  expect(renderTorrc(asked('10.64.1.2'), [], [], PLACE)).not.toMatch(/TransPort|DNSPort/);
+});
+
 it('gives the control port no comments, and brackets to IPv6', () => {
   const text = renderTorrc(asked('fd00::2'), [], [], PLACE);
   expect(text).toContain('HiddenServicePort 80 [fd00::2]:8080');
