@@ -106,11 +106,11 @@ async function refuseOwn(
   { namespace }: OpenNamespace,
 ): Promise<void> {
   const what = enteredText(spec);
-  if (namespace === (await numberOf('/proc/self/ns/net'))) {
+  if (namespace === numberOf('/proc/self/ns/net')) {
     throw taken(`${what} uses the machine's own network`, `write namespace: host for ${service} instead`);
   }
   for (const name of await ownNetns(network)) {
-    if (namespace !== (await numberOf(netnsPath(name)))) continue;
+    if (namespace !== numberOf(netnsPath(name))) continue;
     throw taken(
       `${what} is in namespace ${name}, which the gateway made`,
       `name that namespace without its prefix instead: namespace: ${name.slice(network.prefix.length + 1)}`,

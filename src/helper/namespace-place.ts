@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { open, readFile, stat, statfs } from 'node:fs/promises';
+import { constants, readFileSync, statSync } from 'node:fs';
+import { open, statfs } from 'node:fs/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import type { EnteredPlace } from '../core/entered.ts';
 import { enteredText } from '../core/service.ts';
@@ -62,11 +62,11 @@ export interface Current {
 /** Starts no program unless nobody ever asked. */
 export async function currentNamespace(place: EnteredPlace, signal: AbortSignal): Promise<Current> {
   if (place.by === 'name') {
-    const { ino, ctimeNs } = (await statOf(netnsPath(place.value))) ?? NOTHING;
+    const { ino, ctimeNs } = statOf(netnsPath(place.value)) ?? NOTHING;
     return { namespace: ino, identity: `${ino} ${ctimeNs}`.trim() };
   }
   const known = processes.get(enteredText(place)) ?? (await ask(place, signal));
-  const namespace = (await lives(known)) ? await numberOf(`/proc/${known.pid}/ns/net`) : '';
+  const namespace = lives(known) ? numberOf(`/proc/${known.pid}/ns/net`) : '';
   return { namespace, identity: namespace === '' ? '' : `${namespace} ${known.startedAt}` };
 }
 
@@ -74,7 +74,7 @@ export async function currentNamespace(place: EnteredPlace, signal: AbortSignal)
 export async function ask(place: EnteredPlace, signal: AbortSignal): Promise<Known> {
   const before = processes.get(enteredText(place));
   const pid = await ASK[place.by as keyof typeof ASK](place.value, signal);
-  const startedAt = (await startOf(pid)) ?? '';
+  const startedAt = startOf(pid) ?? '';
   const isReused = place.by === 'pid' && (before?.startedAt ?? startedAt) !== startedAt;
   const known =
     startedAt === '' || isReused
@@ -86,21 +86,24 @@ export async function ask(place: EnteredPlace, signal: AbortSignal): Promise<Kno
 
 async function processPath(place: EnteredPlace, signal: AbortSignal): Promise<string> {
   const kept = processes.get(enteredText(place));
-  const isFresh = kept !== undefined && Date.now() - kept.askedAt < MAX_AGE_MS && (await lives(kept));
+  const isFresh = kept !== undefined && Date.now() - kept.askedAt < MAX_AGE_MS && lives(kept);
   const { pid } = isFresh ? kept : await ask(place, signal);
   if (pid === 0) throw missing(place);
   return `/proc/${pid}/ns/net`;
 }
 
-async function lives({ pid, startedAt }: Known): Promise<boolean> {
-  return pid !== 0 && (await startOf(pid)) === startedAt;
+function lives({ pid, startedAt }: Known): boolean {
+  return pid !== 0 && startOf(pid) === startedAt;
 }
 
-/** Field 22 of proc_pid_stat(5); `undefined` when it has ended. The name before it may hold anything. */
-async function startOf(pid: number): Promise<string | undefined> {
+/**
+ * Field 22 of proc_pid_stat(5); `undefined` when it has ended. The name before it may hold anything.
+ * The kernel answers at once; going through the thread pool, five times a second, would cost ten times as much.
+ */
+function startOf(pid: number): string | undefined {
   if (pid === 0) return undefined;
   try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
   } catch (error) {
@@ -109,15 +112,15 @@ async function startOf(pid: number): Promise<string | undefined> {
   }
 }
 
-export async function numberOf(path: string): Promise<string> {
-  return ((await statOf(path)) ?? NOTHING).ino;
+export function numberOf(path: string): string {
+  return (statOf(path) ?? NOTHING).ino;
 }
 
 const NOTHING = { ino: '', ctimeNs: '' };
 
-async function statOf(path: string): Promise<typeof NOTHING | undefined> {
+function statOf(path: string): typeof NOTHING | undefined {
   try {
-    const { ino, ctimeNs } = await stat(path, { bigint: true });
+    const { ino, ctimeNs } = statSync(path, { bigint: true });
     return { ino: String(ino), ctimeNs: String(ctimeNs) };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
@@ -161,7 +164,7 @@ const ASK = {
 async function askRuntimes(name: string, signal: AbortSignal): Promise<number> {
   const inspect = ['inspect', '--type', 'container', '--format', '{{.State.Pid}}', name] as const;
   const answers = [
-    (await hasPodmanRun()) ? await asked(['podman', ...inspect], signal) : undefined,
+    hasPodmanRun() ? await asked(['podman', ...inspect], signal) : undefined,
     await asked(['docker', ...inspect], signal),
   ].filter((pid) => pid !== undefined);
   const running = answers.filter((pid) => pid > 0);
@@ -179,9 +182,8 @@ async function askRuntimes(name: string, signal: AbortSignal): Promise<number> {
 }
 
 /** Asked for the first time, podman makes itself a store; where it never ran, it has no containers either. */
-async function hasPodmanRun(): Promise<boolean> {
-  const found = await Promise.all(['/run/libpod', '/run/containers'].map(numberOf));
-  return found.some((number) => number !== '');
+function hasPodmanRun(): boolean {
+  return ['/run/libpod', '/run/containers'].some((path) => numberOf(path) !== '');
 }
 
 /** A process id; `undefined` when the program is not here, or knows nothing of it. */

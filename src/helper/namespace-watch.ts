@@ -1,4 +1,4 @@
-import { readdir, readlink } from 'node:fs/promises';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../core/errors.ts';
 import type { EnteredPlace, SeenNamespace } from '../core/entered.ts';
@@ -50,7 +50,7 @@ async function lookAt(places: readonly Watched[], signal: AbortSignal): Promise<
   );
   const missing = places.filter((_, index) => seen[index]?.namespace === '');
   const wanted = missing.filter(({ place }) => place.by === 'container' || place.by === 'unit');
-  if (wanted.length > 0 && (await somebodyEntered())) await askAbout(wanted, signal);
+  if (wanted.length > 0 && somebodyEntered()) await askAbout(wanted, signal);
   return seen;
 }
 
@@ -73,25 +73,25 @@ async function pause(signal: AbortSignal): Promise<void> {
  * Has a young process another network namespace than ours? Then what we miss may have been started, and whoever knows is
  * asked; as long as nothing of the kind happens, nobody is.
  */
-async function somebodyEntered(): Promise<boolean> {
+function somebodyEntered(): boolean {
   const now = Date.now();
-  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const ours = await readlink('/proc/self/ns/net');
+  const names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const ours = readlinkSync('/proc/self/ns/net');
   const isFirstLook = born.size === 0;
   const alive = new Set(names);
   for (const name of born.keys()) if (!alive.has(name)) born.delete(name);
   for (const name of names) if (!born.has(name)) born.set(name, isFirstLook ? 0 : now);
   const young = [...born].filter(([, at]) => now - at < YOUNG_MS).map(([name]) => name);
-  const namespaces = await Promise.all(young.map(namespaceOf));
+  const namespaces = young.map(namespaceOf);
   return namespaces.some((namespace) => namespace !== undefined && namespace !== ours);
 }
 
 /** When each process was first seen; of those that were there before us: never. */
 const born = new Map<string, number>();
 
-async function namespaceOf(pid: string): Promise<string | undefined> {
+function namespaceOf(pid: string): string | undefined {
   try {
-    return await readlink(`/proc/${pid}/ns/net`);
+    return readlinkSync(`/proc/${pid}/ns/net`);
   } catch (error) {
     // It has ended (or is a zombie); or belongs to a user that even root may not look at, in a lab without root.
     if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
