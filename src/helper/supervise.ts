@@ -54,6 +54,7 @@ const SANDBOX = [
   'KeyringMode=private',
   'SystemCallArchitectures=native',
   'SystemCallFilter=@system-service',
+  'SystemCallErrorNumber=EPERM',
   'LimitNOFILE=65536',
   // A process that was ended is started again by the next pass, which first checks what it will read.
   'Restart=no',
