@@ -1,6 +1,5 @@
 import type { OnionImport, OnionImported } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
-import { readOnionKey } from '../system/onion-key.ts';
 import type { Client } from './client.ts';
 import type { Context, Option } from './command.ts';
 import { segment } from './report.ts';
@@ -25,6 +24,7 @@ export async function sendOnionKey(
   client: Client,
   { progress, signal }: Context,
 ): Promise<void> {
+  const { readOnionKey } = await import('../system/onion-key.ts');
   const { secret, hostname } = await readOnionKey(path);
   const body: OnionImport = { secretKey: Buffer.from(secret.reveal()).toString('base64'), hostname };
   const url = `/v1/services/${segment(service)}/onion-key`;

@@ -1,5 +1,5 @@
 import type { PlaceReport } from '../core/control.ts';
-import { RESOLVING_SOCKETS } from './private-mounts.ts';
+import { RESOLVING_SOCKETS } from './resolving-sockets.ts';
 
 function enteredPlaceText({ service, address, port }: PlaceReport, entered: string): string {
   return [

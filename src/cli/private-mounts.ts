@@ -3,18 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { detach, run, type Argv } from '../system/run.ts';
 
-/**
- * Unix sockets do not care for network namespaces: whoever listens here (systemd-resolved, nscd, D-Bus, Avahi, sssd)
- * resolves names for anybody, from the machine's own network.
- */
-export const RESOLVING_SOCKETS: readonly string[] = [
-  '/run/avahi-daemon',
-  '/run/dbus',
-  '/run/nscd',
-  '/run/systemd/resolve',
-  '/var/lib/sss/pipes',
-];
-
 export interface PrivateMounts {
   /** What stands before a command that runs inside. */
   readonly enter: readonly string[];

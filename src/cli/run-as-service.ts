@@ -8,7 +8,8 @@ import { FIRST_UID, LAST_UID } from '../core/service-user.ts';
 import { directoriesIn, pathsOf } from '../system/directories.ts';
 import { type Argv, attach } from '../system/run.ts';
 import type { Context } from './command.ts';
-import { privateMounts, RESOLVING_SOCKETS } from './private-mounts.ts';
+import { privateMounts } from './private-mounts.ts';
+import { RESOLVING_SOCKETS } from './resolving-sockets.ts';
 
 /**
  * This runs as root on the word of a daemon that has no privileges, so nothing that it says is followed blindly: the

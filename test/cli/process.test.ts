@@ -34,16 +34,18 @@ test('the exit code and both streams are as they should be in a pipe, without co
 });
 
 test('Ctrl-C ends the waiting, not the work, and says so', async () => {
+  const begun = Promise.withResolvers<void>();
   const applied = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   gateway.control.up = async (progress) => {
     progress('begun');
+    begun.resolve();
     await release.promise;
     applied.resolve();
     return { changes: [], problems: [], generation: 1, failed: [], notices: [] };
   };
   const { child, ended } = start(['--socket', gateway.socket, 'up']);
-  await new Promise((resolve) => setTimeout(resolve, 700));
+  await begun.promise;
   child.kill('SIGINT');
   const { exitCode, stderr } = await ended;
   expect(exitCode).toBe(130);
