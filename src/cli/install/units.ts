@@ -45,6 +45,8 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
+# ip gives up what capabilities it has at its start, and ends when it may not.
+SystemCallFilter=capset
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictNamespaces=yes
 ProtectSystem=strict
