@@ -120,6 +120,11 @@ describe('changing a service', () => {
   it('replaces the value and keeps the spacing and the comment', () => {
     expect(setService(FILE, 'shop', { port: 80 })).toBe(FILE.replace('port:   8080 ', 'port:   80 '));
     expect(setService(FILE, 'lnd', { privacy: 'open' })).toBe(FILE.replace('tor-only', 'open'));
+    const leaving = setService(FILE, 'lnd', { egress: 'tor' });
+    expect(leaving).toContain('egress: tor');
+    expect(setService(leaving, 'lnd', { egress: 'none' })).toBe(
+      leaving.replace('egress: tor', 'egress: none'),
+    );
   });
 
   it('isolation is one line more or less', () => {
