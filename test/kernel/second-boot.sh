@@ -2,8 +2,8 @@
 set -eu
 fact() { printf 'FACT %s=%s\n' "$1" "$2"; }
 lines() { tr '\n' ' ' | sed 's/ $//'; }
-# What this machine starts besides, and takes time.
-systemctl mask -q --runtime postgresql tor apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
+# What this machine starts besides: what would take over the console, and what takes time.
+systemctl mask -q --runtime console-getty serial-getty@ttyS0 postgresql tor apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
 systemctl start --no-block multi-user.target
 for _ in $(seq 1 100); do
   systemctl is-active -q shop && break
