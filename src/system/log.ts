@@ -7,9 +7,14 @@ const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
  * `GATEWAY_LOG` sets the lowest level that is written; default info.
  */
 export function createLog(component: string, lowest: string | undefined): Log {
-  const floor = Math.max(LEVELS.findIndex((level) => level === (lowest ?? 'info')), 0);
+  const floor = Math.max(
+    LEVELS.findIndex((level) => level === (lowest ?? 'info')),
+    0,
+  );
   return (level, message, data = {}) => {
     if (LEVELS.indexOf(level) < floor) return;
-    process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, component, message, ...data })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ at: new Date().toISOString(), level, component, message, ...data })}\n`,
+    );
   };
 }
