@@ -13,15 +13,7 @@ export async function showEnrolment(
   const files = [...written.conf, ...written.onions];
   if (files.length > 0) terminal.print(`Written, readable by you alone: ${files.join(', ')}`);
   const conf = handouts.find(({ kind }) => kind === 'wireguard-config');
-  const isWhole = conf?.text.includes('PrivateKey') ?? false;
-  if (conf !== undefined && written.conf.length === 0) {
-    terminal.print(isWhole ? await drawn(conf.text) : conf.text);
-  }
-  if (conf !== undefined && !isWhole) {
-    terminal.print('The private key is on the device: add it under [Interface], as PrivateKey = …');
-  } else if (conf !== undefined) {
-    terminal.print('Switch the phone to mobile data and scan the code with the WireGuard app.');
-  }
+  if (conf !== undefined) await showConf(conf.text, written.conf.length > 0, terminal);
   for (const handout of handouts) {
     const isWritten = handout.secret && written.onions.length > 0;
     if (handout !== conf && !isWritten) terminal.print(await inWords(handout));
@@ -47,4 +39,14 @@ async function drawn(text: string): Promise<string> {
     if (!(error instanceof GatewayError)) throw error;
     return `${error.message}; this is what it says:\n\n${text}`;
   }
+}
+
+async function showConf(text: string, isWritten: boolean, terminal: Terminal): Promise<void> {
+  const isWhole = text.includes('PrivateKey');
+  if (!isWritten) terminal.print(isWhole ? await drawn(text) : text);
+  terminal.print(
+    isWhole
+      ? 'Switch the phone to mobile data and scan the code with the WireGuard app.'
+      : 'The private key is on the device: add it under [Interface], as PrivateKey = …',
+  );
 }

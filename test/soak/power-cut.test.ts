@@ -48,8 +48,8 @@ async function cutWhileWriting(image: string, copy: string): Promise<number> {
   const [program, ...rest] = onImage(image, 'write');
   const writer = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   let acknowledged = 0;
-  createInterface({ input: writer.stdout }).on('line', (line) => (acknowledged = Number(line)));
-  while (acknowledged === 0) await sleep(5);
+  const lines = createInterface({ input: writer.stdout }).on('line', (line) => (acknowledged = Number(line)));
+  await once(lines, 'line');
   await sleep(Math.random() * 400);
   writer.kill('SIGSTOP');
   await sleep(20);
