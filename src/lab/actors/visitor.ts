@@ -69,8 +69,9 @@ export class TorVisitor {
     return ['curl', '-sS', '--fail', '--max-time', '60', ...proxy, ...more, url];
   }
 
-  async open(url: string, signal: AbortSignal, who = 'visitor'): Promise<string> {
-    const { stdout } = await this.node.run(this.curl(url, who), { signal, timeoutMs: 70_000 });
+  async open(url: string, signal: AbortSignal, who = 'visitor', timeoutSeconds = 60): Promise<string> {
+    const argv = this.curl(url, who, '--max-time', String(timeoutSeconds));
+    const { stdout } = await this.node.run(argv, { signal, timeoutMs: 70_000 });
     return stdout;
   }
 }
