@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Helper, Log } from '../core/ports.ts';
 import type { Network } from '../core/service.ts';
+import { pause, tryToAsk } from './long-poll.ts';
 
 export interface EgressWatchOptions {
   readonly helper: Helper;
@@ -46,23 +45,10 @@ export class EgressWatch {
     }
   }
 
-  /** `undefined` when it could not be told. */
-  async #ask(network: Network, signal: AbortSignal): Promise<boolean | undefined> {
-    try {
-      return (await this.#options.helper.call('egress.watch', { network }, signal)).changed;
-    } catch (error) {
-      const level = error instanceof GatewayError ? 'debug' : 'error';
-      if (!signal.aborted)
-        this.#options.log(level, "the host's firewall is not watched", { error: messageOf(error) });
-      return undefined;
-    }
-  }
-}
-
-async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(waitMs, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
+  #ask(network: Network, signal: AbortSignal): Promise<boolean | undefined> {
+    const { helper, log } = this.#options;
+    const ask = async (): Promise<boolean> =>
+      (await helper.call('egress.watch', { network }, signal)).changed;
+    return tryToAsk({ log, signal, failed: "the host's firewall is not watched", ask });
   }
 }

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Applied } from '../core/applied.ts';
 import type { SeenNamespace } from '../core/entered.ts';
-import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Helper, Log } from '../core/ports.ts';
+import { pause, tryToAsk } from './long-poll.ts';
 
 export interface NamespaceWatchOptions {
   readonly helper: Helper;
@@ -56,28 +55,15 @@ export class NamespaceWatch {
     }
   }
 
-  /** `undefined` when it could not be told. */
-  async #ask(
+  #ask(
     { network }: Applied,
     seen: readonly SeenNamespace[],
     signal: AbortSignal,
   ): Promise<readonly SeenNamespace[] | undefined> {
-    try {
-      const input = { network, seen: [...seen] };
-      return (await this.#options.helper.call('entered.watch', input, signal)).seen;
-    } catch (error) {
-      const level = error instanceof GatewayError ? 'debug' : 'error';
-      if (!signal.aborted)
-        this.#options.log(level, 'namespaces are not watched', { error: messageOf(error) });
-      return undefined;
-    }
-  }
-}
-
-async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(waitMs, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
+    const { helper, log } = this.#options;
+    const input = { network, seen: [...seen] };
+    const ask = async (): Promise<readonly SeenNamespace[]> =>
+      (await helper.call('entered.watch', input, signal)).seen;
+    return tryToAsk({ log, signal, failed: 'namespaces are not watched', ask });
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EdgeSpec, type EdgeRoute } from '../core/operations.ts';
+import { jsonAfter, leftOutOf } from './own-comments.ts';
 
 export interface LeftRoute {
   readonly service: string;
@@ -80,7 +81,7 @@ export function parseEdgeConfig(text: string): EdgeConfig | undefined {
   const description = lines.find((line) => line.startsWith(DESCRIPTION)) ?? '';
   return {
     asked: asked.data,
-    left: leftOf(jsonAfter(lines, LEFT)),
+    left: leftOutOf(jsonAfter(lines, LEFT)),
     hash: description.slice(DESCRIPTION.length),
   };
 }
@@ -93,24 +94,4 @@ export function hashOfDescription(value: string): string | undefined {
 
 function quote(path: string): string {
   return `"${path.replaceAll(/["\\$]/g, '\\$&')}"`;
-}
-
-function jsonAfter(lines: readonly string[], prefix: string): unknown {
-  const line = lines.find((candidate) => candidate.startsWith(prefix));
-  if (line === undefined) return undefined;
-  try {
-    return JSON.parse(line.slice(prefix.length));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function leftOf(value: unknown): LeftRoute[] {
-  const list = Array.isArray(value) ? (value as readonly unknown[]) : [];
-  return list.flatMap((item) =>
-    typeof item === 'object' && item !== null && 'service' in item && 'reason' in item
-      ? [{ service: String(item.service), reason: String(item.reason) }]
-      : [],
-  );
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isInCidr } from '../core/inet.ts';
 import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
+import { jsonAfter, leftOutOf } from './own-comments.ts';
 import { TOR_VIRTUAL_BLOCK } from './rules.ts';
 
 /** Ports of tor's that services leave through, on its address on the link to the hub. */
@@ -106,7 +107,7 @@ export function parseTorrc(text: string): Torrc | undefined {
   const asked = TorrcSpec.safeParse(jsonAfter(lines, ASKED));
   if (!asked.success) return undefined;
   const hash = hashOf((lines[0] ?? '').slice(CONTACT.length));
-  return { asked: asked.data, left: leftOf(jsonAfter(lines, LEFT)), hash };
+  return { asked: asked.data, left: leftOutOf(jsonAfter(lines, LEFT)), hash };
 }
 
 /** The hash inside the value that `GETCONF ContactInfo` gives. */
@@ -167,24 +168,4 @@ function quote(path: string): string {
 
 function socket(path: string): string {
   return /^[\w./-]+$/.test(path) ? `unix:${path}` : `unix:${quote(path)}`;
-}
-
-function jsonAfter(lines: readonly string[], prefix: string): unknown {
-  const line = lines.find((candidate) => candidate.startsWith(prefix));
-  if (line === undefined) return undefined;
-  try {
-    return JSON.parse(line.slice(prefix.length));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-function leftOf(value: unknown): Left[] {
-  const list = Array.isArray(value) ? (value as readonly unknown[]) : [];
-  return list.flatMap((item) =>
-    typeof item === 'object' && item !== null && 'service' in item && 'reason' in item
-      ? [{ service: String(item.service), reason: String(item.reason) }]
-      : [],
-  );
 }
