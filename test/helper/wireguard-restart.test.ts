@@ -132,14 +132,14 @@ async function download(device: TestDevice): Promise<Download> {
 }
 
 async function pidOf(): Promise<string> {
-  return machine.sh('pgrep', '-f', `^wireguard-go -f ${NAME}$`);
+  return machine.sh('pgrep', '-f', `^([^ ]*/)?wireguard-go -f ${NAME}$`);
 }
 
 async function killInterface(): Promise<void> {
   const pid = await pidOf();
   await machine.sh('kill', '-9', pid);
   await until(async () =>
-    (await machine.sh('pgrep', '-f', `^wireguard-go -f ${NAME}$`, '-c').catch(() => '0')) === '1' &&
+    (await machine.sh('pgrep', '-f', `^([^ ]*/)?wireguard-go -f ${NAME}$`, '-c').catch(() => '0')) === '1' &&
     (await pidOf()) !== pid
       ? true
       : undefined,

@@ -116,7 +116,7 @@ async function sessionOf(device: TestDevice): Promise<unknown> {
 }
 
 function pidOfWireguardGo(): Promise<string | undefined> {
-  return attempt(machine.sh('pgrep', '-f', `^wireguard-go -f ${NAME}$`));
+  return attempt(machine.sh('pgrep', '-f', `^([^ ]*/)?wireguard-go -f ${NAME}$`));
 }
 
 /** Another program takes a UDP port; returns what makes it give the port back. */

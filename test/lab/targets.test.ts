@@ -101,7 +101,7 @@ async function pidsOf(pattern: string): Promise<string[]> {
   const { stdout } = await gateway.node.run(['pgrep', '-f', pattern], { signal, accept: [0, 1] });
   return stdout.split('\n').filter((line) => line !== '');
 }
-const processesOf = async () => ({ edge: await pidsOf('haproxy -W'), tor: await pidsOf('^tor ') });
+const processesOf = async () => ({ edge: await pidsOf('haproxy -W'), tor: await pidsOf('^([^ ]*/)?tor ') });
 
 it('lets a phone reach another machine of the LAN, which sees the gateway’s machine', async () => {
   const { printer } = await pagesOf('wireguard');
