@@ -61,7 +61,7 @@ it('gives the daemon no privilege, tor a user of its own, and other people nothi
   const users = await owner.home('ps', '-e', '-o', 'user:20=,args=');
   expect(users).toMatch(/^gateway +.*main\.js daemon/m);
   expect(users).toMatch(/^root +.*main\.js helper/m);
-  expect(users).toMatch(/^gateway-tor +tor /m);
+  expect(users).toMatch(/^gateway-tor +(\S*\/)?tor /m);
   const stranger = ['setpriv', '--reuid=60000', '--regid=60000', '--clear-groups'] as const;
   for (const path of ['run/api.sock', 'run/helper.sock'])
     expect(
