@@ -156,17 +156,25 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Ends the helper that `startGateway` started, if it is still that process. */
-export async function stopHelper(root: string | undefined, signal: AbortSignal): Promise<void> {
+/** Waits for the daemon to end, which it does by itself after `down`, and ends the helper that `startGateway` started. */
+export async function stopParts(root: string | undefined, signal: AbortSignal): Promise<void> {
   if (isInstalled(root)) {
     await run(['systemctl', 'stop', 'gateway.service', 'gateway-helper.service'], { signal });
     return;
   }
-  const pid = await readPid(pathsOf(directoriesIn(root)).helperPid);
-  if (pid === undefined || !(await isHelper(pid))) return;
+  const { daemonPid, helperPid } = pathsOf(directoriesIn(root));
+  // It ends by itself once it has answered; a second later it would still hold its lock against the next `up`.
+  await untilGone('daemon', await readPid(daemonPid), signal);
+  const pid = await readPid(helperPid);
+  if (pid === undefined || !(await isPart('helper', pid))) return;
   process.kill(pid, 'SIGTERM');
+  await untilGone('helper', pid, signal);
+}
+
+async function untilGone(part: string, pid: number | undefined, signal: AbortSignal): Promise<void> {
+  if (pid === undefined) return;
   const until = Date.now() + 5000;
-  while ((await isHelper(pid)) && Date.now() < until) await sleep(20, undefined, { signal });
+  while ((await isPart(part, pid)) && Date.now() < until) await sleep(20, undefined, { signal });
 }
 
 async function readPid(file: string): Promise<number | undefined> {
@@ -174,9 +182,9 @@ async function readPid(file: string): Promise<number | undefined> {
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-/** Process ids come back; only a process that is a helper is ours to end. One that has ended has no command line. */
-async function isHelper(pid: number): Promise<boolean> {
-  return (await readIfThere(`/proc/${pid}/cmdline`)).split('\0').includes('helper');
+/** Process ids come back; only a process that is that part is ours. One that has ended has no command line. */
+async function isPart(part: string, pid: number): Promise<boolean> {
+  return (await readIfThere(`/proc/${pid}/cmdline`)).split('\0').includes(part);
 }
 
 async function readIfThere(file: string): Promise<string> {

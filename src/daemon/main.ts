@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import { pathsOf, type Directories, type Paths } from '../system/directories.ts';
 import { notifyReady } from '../system/notify.ts';
+import { writeFileAtomic } from '../system/files.ts';
 import { openStore } from '../system/store/index.ts';
 import { appliedOf } from './applied.ts';
 import { compose } from './compose.ts';
@@ -32,6 +33,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const paths = pathsOf(options.directories);
   const lock = takeLock(paths.daemonLock);
   try {
+    await writeFileAtomic(paths.daemonPid, `${process.pid}\n`, { mode: 0o644 });
     const store = openStore({ database: paths.database, snapshot: paths.snapshot });
     try {
       await serve(paths, store, options);

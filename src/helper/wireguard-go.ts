@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { fileError, readFileIfExists, removeFile } from '../system/files.ts';
 import type { HelperEnvironment } from './environment.ts';
+import { isAlive } from './outliving.ts';
 import { startOutliving } from './supervise.ts';
 
 /** WireGuard in user space, one process for an interface; it outlives us. Only where the kernel has none. */
@@ -43,7 +44,8 @@ export async function startWireguardGo(
   environment.log('info', 'started wireguard-go', { interface: name, pid });
   const isReady = await within(START_TIMEOUT_MS, signal, async () => {
     if (await exists(socketOf(name))) return true;
-    if ((await findWireguardGo(name)).includes(pid)) return false;
+    // Not by its command line: for a moment it is the sh that starts an unpacked program.
+    if (await isAlive(pid)) return false;
     throw await startFailed(name, 'it ended at once', logFile);
   });
   if (!isReady) throw await startFailed(name, `it was not ready after ${START_TIMEOUT_MS} ms`, logFile);

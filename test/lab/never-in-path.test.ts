@@ -42,7 +42,10 @@ it('lets downloads finish and new visitors in while daemon and helper are dead, 
   const code = join(lab.directory, 'laptop.png');
   await gateway.command(signal, 'device', 'add', 'laptop', '--service', 'shop', '--no-wait', '--png', code);
   const [overWireguard, overTor] = [addressOf('wireguard'), addressOf('tor')];
-  const dataPath = async () => ({ tor: await pidsOf('^([^ ]*/)?tor '), wireguard: await pidsOf('^([^ ]*/)?wireguard-go ') });
+  const dataPath = async () => ({
+    tor: await pidsOf('^([^ ]*/)?tor '),
+    wireguard: await pidsOf('^([^ ]*/)?wireguard-go '),
+  });
   const before = await dataPath();
   expect(before.tor).toHaveLength(1);
 

@@ -41,8 +41,8 @@ export const down: Command = {
     const client = isFresh ? await context.client() : await running(context);
     await client.send<null>('POST', '/v1/down', undefined, progress, signal);
     if (process.geteuid?.() === 0 && socket === undefined) {
-      const { stopHelper } = await import('../start.ts');
-      await stopHelper(root, signal);
+      const { stopParts } = await import('../start.ts');
+      await stopParts(root, signal);
     }
     show(context, null, () => 'The gateway is down; keys and state are kept.');
     return EXIT.ok;
