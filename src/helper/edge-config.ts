@@ -1,15 +1,10 @@
 import { createHash } from 'node:crypto';
 import { EdgeSpec, type EdgeRoute } from '../core/operations.ts';
-import { jsonAfter, leftOutOf } from './own-comments.ts';
-
-export interface LeftRoute {
-  readonly service: string;
-  readonly reason: string;
-}
+import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
 
 export interface EdgeConfig {
   readonly asked: EdgeSpec;
-  readonly left: readonly LeftRoute[];
+  readonly left: readonly LeftOut[];
   /** Of everything below its own line; HAProxy gives it back as its description: so it says what it has loaded. */
   readonly hash: string;
 }
@@ -21,7 +16,7 @@ const DESCRIPTION = '    description gateway-';
 const CONNECTIONS_PER_ROUTE = 2000;
 
 /** HAProxy's configuration as text. Pure: the same input gives the same bytes. */
-export function renderEdgeConfig(asked: EdgeSpec, left: readonly LeftRoute[], socketPath: string): string {
+export function renderEdgeConfig(asked: EdgeSpec, left: readonly LeftOut[], socketPath: string): string {
   const leftOut = new Set(left.map(({ service }) => service));
   const body = [
     `    stats socket ${quote(socketPath)} mode 600 level admin expose-fd listeners`,

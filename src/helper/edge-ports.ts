@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { EdgeRoute, EdgeSpec } from '../core/operations.ts';
 import { ipShow } from '../system/netns.ts';
 import { run } from '../system/run.ts';
-import type { LeftRoute } from './edge-config.ts';
+import type { LeftOut } from './own-comments.ts';
 import { parseListeners } from './listeners.ts';
 
 /**
@@ -14,7 +14,7 @@ export async function unbindable(
   { routes }: EdgeSpec,
   own: readonly number[],
   signal: AbortSignal,
-): Promise<LeftRoute[]> {
+): Promise<LeftOut[]> {
   if (routes.length === 0) return [];
   const [holders, addresses] = await Promise.all([listHolders(signal), hostAddresses(signal)]);
   return routes.flatMap((route) => {

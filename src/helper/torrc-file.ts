@@ -13,7 +13,8 @@ import { asUser } from './run-as.ts';
 import { torrcPlace, type TorDirectory } from './tor-directory.ts';
 import { forgiveShortLives } from './tor-life.ts';
 import { complaintOf, torArguments } from './tor-process.ts';
-import { parseTorrc, renderTorrc, type Left, type Torrc } from './torrc.ts';
+import type { LeftOut } from './own-comments.ts';
+import { parseTorrc, renderTorrc, type Torrc } from './torrc.ts';
 
 /** Renders, verifies and puts in place; does nothing when that torrc is there already. */
 export async function prepareTorrc(
@@ -49,7 +50,7 @@ function refuseReserved(own: readonly OwnLine[]): void {
 }
 
 /** Onions that were asked for and that tor could not use, or not as asked. */
-async function unusable(asked: TorrcSpec, directory: TorDirectory): Promise<Left[]> {
+async function unusable(asked: TorrcSpec, directory: TorDirectory): Promise<LeftOut[]> {
   const onDisk = new Map((await readOnions(directory)).map((onion) => [onion.service, onion]));
   return asked.onions.flatMap(({ service }) => {
     const onion = onDisk.get(service);

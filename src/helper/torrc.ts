@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isInCidr } from '../core/inet.ts';
 import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
-import { jsonAfter, leftOutOf } from './own-comments.ts';
+import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
 import { TOR_VIRTUAL_BLOCK } from './rules.ts';
 
 /** Ports of tor's that services leave through, on its address on the link to the hub. */
@@ -19,14 +19,9 @@ export interface TorrcPlace {
   readonly hasProofOfWork: boolean;
 }
 
-export interface Left {
-  readonly service: string;
-  readonly reason: string;
-}
-
 export interface Torrc {
   readonly asked: TorrcSpec;
-  readonly left: readonly Left[];
+  readonly left: readonly LeftOut[];
   /** Of everything below its own line; tor gives it back as `ContactInfo`: so the process says what it has loaded. */
   readonly hash: string;
 }
@@ -47,7 +42,7 @@ const RATE_LIMIT = 'HiddenServiceEnableIntroDoSDefense 1';
 /** The torrc as text. Pure: the same input gives the same bytes. */
 export function renderTorrc(
   asked: TorrcSpec,
-  left: readonly Left[],
+  left: readonly LeftOut[],
   own: readonly string[],
   place: TorrcPlace,
 ): string {

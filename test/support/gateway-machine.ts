@@ -68,6 +68,7 @@ async function startHelper(machine: Machine, root: string): Promise<{ process: C
     throw new Error('the helper ended before it was ready');
   });
   const [said] = (await Promise.race([once(started.stdout ?? started, 'data'), ended])) as [Buffer];
-  ended.catch(() => {});
+  // From here on it may end whenever the test wants; the race above has lost its meaning.
+  ended.catch(() => undefined);
   return { process: started, pid: said.toString().trim() };
 }
