@@ -8,7 +8,8 @@ export default defineConfig({
     // In a virtual machine: npm run test:kernel
     exclude: ['test/kernel/**'],
     pool: 'forks',
-    maxWorkers: 3,
+    // One for each core of the smallest machine: labs with Tor in them starve each other, and then time out.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     restoreMocks: true,
