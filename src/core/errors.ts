@@ -29,6 +29,7 @@ export const ERROR_CODES = {
   KeyCorrupt: 'A key on disk is damaged. It is never replaced by a fresh one.',
   KeyMissing: 'A key that was in use is gone from disk. It is never replaced by a fresh one.',
   LabFailed: 'The lab could not be built.',
+  MappingFailed: 'The router did not open a port, or does not answer.',
   NotSupported: 'This machine or provider cannot do that.',
   NamespaceMissing: 'The network namespace of a service is not there: its container or unit is not running.',
   NamespaceTaken:
