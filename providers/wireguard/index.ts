@@ -4,6 +4,7 @@ import { compile } from './compile.ts';
 import { enrol } from './enrol.ts';
 import { observe } from './observe.ts';
 import { reach } from './reach.ts';
+import { visitorsOf } from './visitors.ts';
 import { Options, presharedKeyName, Settings, type Options as OptionsType, type Spec } from './spec.ts';
 
 /** The stock WireGuard app on a phone or laptop, enrolled by scanning one code. */
@@ -44,12 +45,7 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
       };
     }
     const { address, port, name } = exposure.service;
-    const isGranted = observed.some(({ facts }) =>
-      String(facts['grants'] ?? '')
-        .split(' ')
-        .includes(`${address}:${port}`),
-    );
-    return isGranted
+    return visitorsOf(observed, `${address}:${port}`).length > 0
       ? {
           status: 'yes',
           reason: 'DeviceConfigured',
@@ -61,7 +57,7 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
           message: `no device was given ${name} yet: gateway device add PHONE --service ${name}`,
         };
   },
-  reach: (exposure, _observed, context) => reach(exposure, context),
+  reach,
   handouts: (exposure, observed) =>
     addresses(exposure, observed).map(({ url }) => ({
       kind: 'link',

@@ -1,30 +1,35 @@
-import type { Context, Exposure, Reach, Vantage } from '../../src/core/contract.ts';
+import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core/contract.ts';
 import { isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
-import type { Peer, WireguardInterface } from '../../src/core/operations.ts';
-import { grantsBySource } from './observe.ts';
-import { interfaceName } from './spec.ts';
+import { interfaceName, type InterfaceSpec, type Spec } from './spec.ts';
+import { visitorsOf, type Visitor } from './visitors.ts';
 
 /** WireGuard drops a session this long after its handshake (protocol: REJECT_AFTER_TIME): an older one proves nothing now. */
 const PROOF_SECONDS = 180;
 
 const ADVICE = 'switch a device to mobile data (Wi-Fi off) and turn its tunnel on';
 
-/** Asks the interface itself, not the last observation: a handshake may be a second old. */
-export async function reach(exposure: Exposure, context: Context): Promise<Reach> {
-  const { network, ports, signal } = context;
-  const { wireguard, hub } = await ports.helper.call('observe', { network }, signal);
-  const own = wireguard.find((found) => found.name === interfaceName(network));
-  if (own === undefined) return unknown('none', 'the WireGuard interface does not exist yet');
+/** By handshakes: whoever completed one from outside came all the way. */
+export async function reach(
+  exposure: Exposure,
+  observed: readonly Observed<Spec>[],
+  context: Context,
+): Promise<Reach> {
+  const key = `interface:${interfaceName(context.network)}`;
+  const own = observed.find((each) => each.key === key)?.spec;
+  if (own?.type !== 'interface') return unknown('none', 'the WireGuard interface does not exist yet');
   const { name, address, port } = exposure.service;
-  const grants = grantsBySource(own.name, hub?.flows ?? []);
-  const peers = own.peers.filter((peer) => grants.get(peer.address)?.includes(`${address}:${port}`) === true);
-  if (peers.length === 0)
+  const visitors = visitorsOf(observed, `${address}:${port}`);
+  if (visitors.length === 0)
     return unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`);
-  return judge(peers, await ownAddresses(own, context), ports.now() / 1000);
+  return judge(visitors, await ownAddresses(own, context), context.ports.now() / 1000);
 }
 
 /** A visit from a public address that is not our own comes from outside. Every other one proves nothing. */
-export function judge(peers: readonly Peer[], own: readonly string[] | undefined, nowSeconds: number): Reach {
+export function judge(
+  peers: readonly Visitor[],
+  own: readonly string[] | undefined,
+  nowSeconds: number,
+): Reach {
   const newest = [...peers].sort((a, b) => b.latestHandshake - a.latestHandshake);
   const recent = newest.filter((peer) => nowSeconds - peer.latestHandshake < PROOF_SECONDS);
   const verdicts = recent.map((peer) => judgeVisit(peer, own));
@@ -39,7 +44,7 @@ export function judge(peers: readonly Peer[], own: readonly string[] | undefined
   );
 }
 
-function judgeVisit(peer: Peer, own: readonly string[] | undefined): Reach {
+function judgeVisit(peer: Visitor, own: readonly string[] | undefined): Reach {
   const source = parseEndpoint(peer.endpoint ?? '')?.host;
   if (source === undefined) return unknown('none', 'a device connected, but from where is not known');
   if (source.includes(':')) {
@@ -71,7 +76,7 @@ function unknown(vantage: Vantage, detail: string): Reach {
  * answer with an address of the home itself, which would let a visit through our own router look like one from outside.
  */
 async function ownAddresses(
-  own: WireguardInterface,
+  own: InterfaceSpec,
   { ports, signal }: Context,
 ): Promise<readonly string[] | undefined> {
   const endpoint = parseEndpoint(own.endpoint);

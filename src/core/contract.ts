@@ -238,7 +238,10 @@ export interface Provider<Spec = unknown, Options = unknown, Settings = unknown>
   /** Only from what was observed; empty before it was applied. Pure. */
   addresses(exposure: Exposure<Options>, observed: readonly Observed<Spec>[]): readonly Address[];
   published(exposure: Exposure<Options>, observed: readonly Observed<Spec>[]): Published;
-  /** As a visitor would, not as we would. `unknown`, not `no`, when it could not check. Throws only when aborted. */
+  /**
+   * As a visitor would, not as we would. `unknown`, not `no`, when it could not check. Throws only when aborted.
+   * `observed` is at most a second old and shared by the visits of one round: it is not observed again for each.
+   */
   reach(exposure: Exposure<Options>, observed: readonly Observed<Spec>[], context: Context): Promise<Reach>;
   /** What a person holds to use this way. Pure. */
   handouts(exposure: Exposure<Options>, observed: readonly Observed<Spec>[]): readonly Handout[];

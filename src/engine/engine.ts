@@ -5,6 +5,7 @@ import type { EventType } from '../core/events.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Network } from '../core/service.ts';
 import { Health } from './health.ts';
+import { Looks } from './looks.ts';
 import {
   observeAll,
   pass,
@@ -31,6 +32,7 @@ export interface EngineOptions {
 /** The world is looked at again this often although nothing happened. */
 const INTERVAL_MS = 30_000;
 const PASS_TIMEOUT_MS = 300_000;
+const LOOK_TIMEOUT_MS = 60_000;
 
 /**
  * Drives the world towards what is desired, pass after pass, and visits every exposure. It holds no truth: kill it, and
@@ -43,6 +45,7 @@ export class Engine {
   readonly #turn = new Turn();
   readonly #scheduler: Scheduler;
   readonly #abort = new AbortController();
+  readonly #looks: Looks;
   #desired: Desired | undefined;
   #failed: readonly FailedChange[] | undefined;
 
@@ -50,6 +53,7 @@ export class Engine {
     this.#options = options;
     this.#all = [...options.parts, ...options.providers];
     this.#scheduler = new Scheduler(() => this.#background(), INTERVAL_MS);
+    this.#looks = new Looks(options.ports.now);
     this.health = new Health(options.ports.now, (key, reach) =>
       options.record('condition.changed', `${key}: reachable ${reach.reachable}: ${reach.detail}`, {
         exposure: key,
@@ -162,13 +166,19 @@ export class Engine {
     const desired = this.#desired;
     if (desired === undefined) return;
     const accepted = desired.exposures.filter((exposure) => exposure.problem === undefined);
+    const contextOfLook = (): Context =>
+      this.#context(
+        desired.network,
+        AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]),
+      );
+    if (report.changes.length > 0) this.#looks.forget();
     this.health.setTargets(
       accepted.flatMap((exposure) => {
         const provider = this.#options.providers.find((candidate) => candidate.id === exposure.provider);
         if (provider === undefined) return [];
         const visit = async (signal: AbortSignal) => {
-          const context = this.#context(desired.network, signal);
-          return provider.reach(exposure, await provider.observe(context), context);
+          const observed = await this.#looks.of(provider, contextOfLook);
+          return provider.reach(exposure, observed, this.#context(desired.network, signal));
         };
         return [{ key: `${exposure.service.name}/${provider.id}`, visit }];
       }),

@@ -101,6 +101,7 @@ export class Health {
     probe.misses = reach.reachable === 'yes' ? 0 : probe.misses + 1;
     probe.dueAtMs = this.#now() + waitMs(probe.misses);
     if (before !== reach.reachable) this.#changed(probe.target.key, reach);
+    this.#tick();
   }
 }
 

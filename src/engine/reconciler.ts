@@ -1,6 +1,7 @@
 import type { Change, Context, Observed, Part, Resource } from '../core/contract.ts';
 import { GatewayError } from '../core/errors.ts';
 import { kindOf, plan, SPEC_DIFFERS } from '../core/plan.ts';
+import { askedOnce } from './looks.ts';
 
 /** What should be, by part id. A part that is not named should have nothing. */
 export type Wanted = ReadonlyMap<string, readonly Resource[]>;
@@ -31,7 +32,9 @@ export interface PassWatcher {
 }
 
 export async function observeAll(parts: readonly Part[], context: Context): Promise<World> {
-  const seen = await Promise.all(parts.map(async (part) => [part.id, await part.observe(context)] as const));
+  const ports = { ...context.ports, helper: askedOnce(context.ports.helper) };
+  const look = (part: Part): Promise<readonly Observed[]> => part.observe({ ...context, ports });
+  const seen = await Promise.all(parts.map(async (part) => [part.id, await look(part)] as const));
   return new Map(seen);
 }
 

@@ -1,18 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { Peer } from '../../../src/core/operations.ts';
 import { judge } from '../../../providers/wireguard/reach.ts';
+import type { Visitor } from '../../../providers/wireguard/visitors.ts';
 
 const NOW = 1_763_600_000;
 const OWN = ['11.2.0.2'];
 
-const peer = (endpoint: string | undefined, secondsAgo: number): Peer => ({
-  publicKey: '',
-  address: '10.64.8.2',
-  presharedKeyHash: '',
+const peer = (endpoint: string | undefined, secondsAgo: number): Visitor => ({
   ...(endpoint === undefined ? {} : { endpoint }),
   latestHandshake: NOW - secondsAgo,
-  received: 0,
-  sent: 0,
 });
 
 describe('a handshake', () => {
