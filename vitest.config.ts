@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { pathOutside } from './src/lab/places.ts';
+import { CountsReporter } from './test/support/counts-reporter.ts';
+import { temporaryFolder } from './test/support/temporary.ts';
 
 // `pool: forks`: lab tests spawn real processes and must not share a process with another file.
 export default defineConfig({
@@ -14,6 +16,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     restoreMocks: true,
     // The programs that bin/setup unpacked, for tests that call them from outside a lab.
-    env: { PATH: pathOutside() },
+    env: { PATH: pathOutside(), TMPDIR: temporaryFolder() },
+    reporters: ['default', new CountsReporter()],
   },
 });

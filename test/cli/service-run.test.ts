@@ -16,7 +16,7 @@ const ROOT = '/run/t';
 const canChangeUser = process.getuid?.() === 0;
 
 describe.skipIf(!canChangeUser)(
-  'service run, as root (skipped: only root has more than one user id here)',
+  'service run, as somebody else (needs root: others have one user id only)',
   () => {
     let machine: Machine;
     let server: { close(): Promise<void> };

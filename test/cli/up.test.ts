@@ -46,7 +46,7 @@ describe('gateway up', () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    'up starts everything, keeps what the owner wrote, and down leaves nothing (skipped: without root there is one user id)',
+    'up starts everything, keeps what the owner wrote, and down leaves nothing (needs root: others have one user id only)',
     async () => {
       await machine.sh('mkdir', '-p', '/run/t/etc/torrc.d');
       await writeFile(
