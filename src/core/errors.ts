@@ -31,6 +31,8 @@ export const ERROR_CODES = {
   LabFailed: 'The lab could not be built.',
   MappingFailed: 'The router did not open a port, or does not answer.',
   NotSupported: 'This machine or provider cannot do that.',
+  NameNotChanged: 'The host of a public name could not change it now; it is tried again.',
+  NameRefused: 'The host of a public name refused a change; it is not asked again before something changes.',
   NamespaceMissing: 'The network namespace of a service is not there: its container or unit is not running.',
   NamespaceTaken:
     'A network namespace, or what is needed in it, is used by another service or belongs to somebody else.',
