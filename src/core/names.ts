@@ -23,18 +23,7 @@ export interface DnsHost {
   replace(sets: readonly RecordSet[], signal: AbortSignal): Promise<void>;
 }
 
-/** Is `name` the zone itself or below it? Both in lower case. */
-export function isInZone(name: string, zone: string): boolean {
-  return name === zone || name.endsWith(`.${zone}`);
-}
-
 /** `home` of `home.example.net` in `example.net`; empty for the zone itself. */
 export function withoutZone(name: string, zone: string): string {
   return name === zone ? '' : name.slice(0, -zone.length - 1);
-}
-
-/** The longest zone that holds the name. */
-export function zoneOf(name: string, zones: Iterable<string>): string | undefined {
-  const holding = [...zones].filter((zone) => isInZone(name, zone));
-  return holding.sort((a, b) => b.length - a.length)[0];
 }
