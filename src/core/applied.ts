@@ -35,7 +35,14 @@ export const Applied = z.object({
   network: NetworkSpec,
   /** By name. */
   services: z.record(z.string(), AppliedService),
-  devices: z.array(z.object({ publicKey: z.string(), address: z.ipv4() })),
+  devices: z.array(
+    z.object({
+      publicKey: z.string(),
+      address: z.ipv4(),
+      /** The services that it was given and that are open to it, by name. A file of an earlier version gives none. */
+      services: z.array(z.string()).default([]),
+    }),
+  ),
   /** UDP ports that a WireGuard interface may listen on. */
   ports: z.array(z.int().min(1).max(65535)),
 });

@@ -45,15 +45,29 @@ export function appliedOf(desired: Desired): Applied {
         ];
       }),
     ),
-    devices: specs.flatMap((spec) => {
-      const peer = SpecOfPeer.safeParse(spec);
-      return peer.success ? [{ publicKey: peer.data.publicKey, address: peer.data.address }] : [];
-    }),
+    devices: devicesOf(desired),
     ports: specs.flatMap((spec) => {
       const found = SpecOfInterface.safeParse(spec);
       return found.success ? [found.data.listenPort] : [];
     }),
   };
+}
+
+/** A peer is needed by the services that it was given; those that are not open by its own way are left out. */
+function devicesOf({ resources, exposures }: Desired): Applied['devices'] {
+  return [...resources].flatMap(([id, mine]) => {
+    const open = new Set(
+      exposures
+        .filter(({ provider, problem }) => provider === id && problem === undefined)
+        .map(({ service }) => service.name),
+    );
+    return mine.flatMap(({ spec, neededBy }) => {
+      const peer = SpecOfPeer.safeParse(spec).data;
+      if (peer === undefined) return [];
+      const services = neededBy.filter((name) => open.has(name));
+      return [{ publicKey: peer.publicKey, address: peer.address, services }];
+    });
+  });
 }
 
 /** Devices that it may connect to: what it is let through to and is no service. */

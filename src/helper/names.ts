@@ -56,3 +56,8 @@ export function serviceLink(service: string): string {
 export function ownerOf(environment: Pick<HelperEnvironment, 'directories'>): string {
   return createHash('sha256').update(environment.directories.state).digest('hex').slice(0, 8);
 }
+
+/** One of this gateway's WireGuard interfaces: `gwwg0`. */
+export function isWireguardName(name: string, { prefix }: Network): boolean {
+  return name.startsWith(`${prefix}wg`) && /^[0-9]{1,4}$/.test(name.slice(prefix.length + 2));
+}

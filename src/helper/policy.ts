@@ -5,14 +5,15 @@ import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
 import type {
   EdgeRoute,
-  Flow,
   OnionSpec,
   OperationArguments,
   OperationName,
-  Upstream,
+  PeerSpec,
 } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
 import { torInstanceOf, type TorInstance } from '../core/tor-instance.ts';
+import { isWireguardName } from './names.ts';
+import { flowJudge, isUpstream } from './policy-flows.ts';
 
 /**
  * What the helper refuses although it is well formed: everything that would open more than the applied config opens.
@@ -87,7 +88,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   },
   'wireguard.remove': ({ network, name }) => wireguardName(name, network),
   'wireguard.setPeers': ({ network, name, peers }, { devices }) => {
-    const textOfPeer = (peer: Applied['devices'][number]): string => `${peer.publicKey} with ${peer.address}`;
+    const textOfPeer = (peer: PeerSpec): string => `${peer.publicKey} with ${peer.address}`;
     const known = new Set(devices.map(textOfPeer));
     const stray = peers.find((peer) => !known.has(textOfPeer(peer)));
     if (stray !== undefined) return `peer ${textOfPeer(stray)}`;
@@ -186,61 +187,8 @@ function outside(network: Network, addresses: readonly string[]): string | undef
   return stray === undefined ? undefined : `${stray}, which is outside the pool ${network.pool}`;
 }
 
-function isWireguardName(name: string, { prefix }: Network): boolean {
-  return name.startsWith(`${prefix}wg`) && /^[0-9]{1,4}$/.test(name.slice(prefix.length + 2));
-}
-
 function wireguardName(name: string, network: Network): string | undefined {
   return isWireguardName(name, network) ? undefined : `touching interface ${name}`;
-}
-
-/** Judges each of many flows in constant time. */
-function flowJudge({ network, services, devices }: Applied): (flow: Flow) => boolean {
-  const all = Object.values(services);
-  const destinations = new Set(all.map(textOfAddress));
-  const behindHub = new Set(all.filter(({ place }) => place.type !== 'target').map(textOfAddress));
-  const deviceAddresses = new Set(devices.map(({ address }) => address));
-  const pairs = pairsOf(services);
-  return (flow) => {
-    const { via, source, address, protocol, port } = flow;
-    if (via.startsWith('service/')) return pairs.has(textOf(flow));
-    const destination = textOfAddress({ address, port });
-    if (protocol !== 'tcp' || !destinations.has(destination)) return false;
-    if (via === 'host') {
-      return behindHub.has(destination) && (source === network.edge || source === network.tor);
-    }
-    return isWireguardName(via, network) && deviceAddresses.has(source);
-  };
-}
-
-function isUpstream(
-  name: string,
-  { service, address, port }: Upstream,
-  services: Readonly<Record<string, AppliedService>>,
-): boolean {
-  const isSite = (site: Upstream): boolean =>
-    site.service === service && site.address === address && site.port === port;
-  if (services[name]?.sites?.some(isSite) === true) return true;
-  const isDeclared = services[name]?.upstreams?.includes(service) === true;
-  return isDeclared && services[service]?.address === address && services[service].port === port;
-}
-
-/** `via source > address:port` of every connection that one service may make to another. */
-function pairsOf(services: Readonly<Record<string, AppliedService>>): ReadonlySet<string> {
-  const pairs = Object.entries(services).flatMap(
-    ([name, { address: source, upstreams = [], sites = [] }]) => {
-      const others = upstreams.flatMap((upstream) => services[upstream] ?? []);
-      const reached = [...others.filter(({ place }) => place.type !== 'target'), ...sites];
-      return reached.map(({ address, port }) =>
-        textOf({ via: `service/${name}`, source, address, port, protocol: 'tcp' }),
-      );
-    },
-  );
-  return new Set(pairs);
-}
-
-function textOfAddress({ address, port }: Pick<AppliedService, 'address' | 'port'>): string {
-  return `${address}:${port}`;
 }
 
 /** A route leads from a service's own address to the machine that the config names, and nowhere else. */

@@ -83,7 +83,7 @@ beforeAll(async () => {
   ]);
   await gateway.apply({
     services: Object.fromEntries(services) as Record<string, never>,
-    devices: [{ publicKey: 'unused', address: DEVICE }],
+    devices: [{ publicKey: 'unused', address: DEVICE, services: ROUTES.map(({ service }) => service) }],
   });
   await ip(
     'netns add lan',

@@ -21,7 +21,7 @@ beforeAll(async () => {
       evil: { address: EVIL.address, port: EVIL.port, place: { type: 'namespace', name: 'evil' } },
       nas: { ...NAS, place: { type: 'host' } },
     },
-    devices: [{ publicKey: 'unused', address: PHONE }],
+    devices: [{ publicKey: 'unused', address: PHONE, services: ['shop', 'nas'] }],
   });
   await gateway.call('hub.ensure', {});
   await gateway.call('namespace.ensure', { service: 'shop', spec: SHOP });

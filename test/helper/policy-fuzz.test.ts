@@ -16,6 +16,8 @@ const NETWORK = networkFor('gw', '10.64.0.0/20');
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const OTHER_KEY = 'BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const PHONE = { publicKey: KEY, address: '10.64.8.2' };
+/** What the phone and the other device were given. */
+const [GIVEN, GIVEN_OTHER] = [['nas', 'printer'], ['shop']];
 const HOSTNAME = `${'a'.repeat(56)}.onion`;
 
 /** Different ports, so that no value of one service fits another by chance. */
@@ -34,7 +36,10 @@ const APPLIED: Applied = Applied.parse({
     printer: { address: '10.64.1.5', port: 631, place: { type: 'target', host: '192.168.1.20' } },
     lnd: { address: '10.64.1.6', port: 9735, place: { type: 'entered', by: 'container', value: 'lnd-1' } },
   },
-  devices: [PHONE, { publicKey: OTHER_KEY, address: '10.64.8.3' }],
+  devices: [
+    { ...PHONE, services: GIVEN },
+    { publicKey: OTHER_KEY, address: '10.64.8.3', services: GIVEN_OTHER },
+  ],
   ports: [51820],
 });
 
@@ -101,7 +106,6 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
     },
     free: {
       'flows.0.source': [NETWORK.edge],
-      'flows.1.source': ['10.64.8.3'],
       'flows.1.via': ['gwwg1', 'gwwg9999'],
     },
   },

@@ -31,7 +31,7 @@ beforeAll(async () => {
       },
       printer: { address: '10.64.1.4', port: 631, place: { type: 'target', host: '192.168.1.20' } },
     },
-    devices: [{ publicKey: KEY, address: '10.64.8.2' }],
+    devices: [{ publicKey: KEY, address: '10.64.8.2', services: ['nas'] }],
     ports: [51820],
   });
 });
@@ -159,6 +159,11 @@ describe('what the applied config does not justify', () => {
     ['a flow to the internet', 'flows.replace', flow({ address: '1.1.1.1', port: 443 })],
     ['a flow over UDP', 'flows.replace', flow({ protocol: 'udp' })],
     ['a flow from an unknown device', 'flows.replace', flow({ via: 'gwwg0', source: '10.64.8.3' })],
+    [
+      'a flow from a device to a service that it was not given',
+      'flows.replace',
+      flow({ via: 'gwwg0', source: '10.64.8.2' }),
+    ],
     ['a way between services', 'flows.replace', flow({ via: 'service/nas', source: '10.64.1.3' })],
     [
       "a way between services with another's address",

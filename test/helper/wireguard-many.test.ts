@@ -40,7 +40,7 @@ function makePeers(count: number) {
 /** What a start after a power cut asks for: the interface is new, and every device comes at once. */
 it.each([1000, 10_000])('lets %i devices in at once, in seconds', { timeout: 60_000 }, async (count) => {
   const peers = makePeers(count);
-  const devices = peers.map(({ publicKey, address }) => ({ publicKey, address }));
+  const devices = peers.map(({ publicKey, address }) => ({ publicKey, address, services: [] }));
   await gateway.apply({ devices, ports: [51820] });
   await gateway.call('hub.ensure', {});
   await gateway.call('wireguard.remove', { name: NAME });

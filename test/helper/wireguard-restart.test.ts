@@ -54,7 +54,7 @@ http.createServer((request, response) => {
 async function allow(devices: readonly TestDevice[]): Promise<void> {
   await gateway.apply({
     services: { shop: { address: SHOP, port: 80, place: { type: 'namespace', name: 'shop' } } },
-    devices: devices.map(({ publicKey: key, address }) => ({ publicKey: key, address })),
+    devices: devices.map(({ publicKey: key, address }) => ({ publicKey: key, address, services: ['shop'] })),
     ports: [51820],
   });
 }

@@ -85,7 +85,7 @@ describe('with a real helper', () => {
     const applied = SERVICES.map(({ name, address, port, place }) => [name, { address, port, place }]);
     await gateway.apply({
       services: Object.fromEntries(applied) as Record<string, never>,
-      devices: [{ publicKey: 'unused', address: PHONE.address }],
+      devices: [{ publicKey: 'unused', address: PHONE.address, services: SERVICES.map(({ name }) => name) }],
     });
   });
   afterAll(async () => {

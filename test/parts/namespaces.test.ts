@@ -99,7 +99,7 @@ describe('with a real helper', () => {
     );
     await gateway.apply({
       services: Object.fromEntries(applied),
-      devices: [{ publicKey: 'unused', address: PHONE.address }],
+      devices: [{ publicKey: 'unused', address: PHONE.address, services: services.map(({ name }) => name) }],
     });
     return settle(namespacesPart.compile(input(services, wants)).resources);
   }
