@@ -133,6 +133,16 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.renewDevice(name, progress, signal));
   });
+  app.openapi(WRITES.grantDevice, (c) => {
+    const { name } = c.req.valid('param');
+    const grant = c.req.valid('json');
+    return answerJob(c, log, (progress) => control.grantDevice(name, grant, progress, signal));
+  });
+  app.openapi(WRITES.ungrantDevice, (c) => {
+    const { name } = c.req.valid('param');
+    const grant = c.req.valid('json');
+    return answerJob(c, log, (progress) => control.ungrantDevice(name, grant, progress, signal));
+  });
   app.openapi(WRITES.revokeDevice, (c) => {
     const { name } = c.req.valid('param');
     const isGentle = c.req.valid('query').gently === 'true';

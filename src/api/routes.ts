@@ -13,6 +13,7 @@ import {
   ExposurePath,
   FollowQuery,
   Generations,
+  Grant,
   Handouts,
   jobLine,
   NoQuery,
@@ -27,6 +28,7 @@ import {
   ServicePath,
   StatusBody,
   UnexposeQuery,
+  Ungrant,
   UpReport,
 } from './schema.ts';
 
@@ -196,6 +198,23 @@ export const WRITES = {
     summary: 'Add a device and hand out its credentials, once',
     request: { query: NoQuery, body: json(DeviceDraft) },
     responses: reports(Enrolled, 'Private keys in `handouts` are not kept.'),
+  }),
+  grantDevice: createRoute({
+    method: 'post',
+    path: '/v1/devices/{name}/grant',
+    summary: 'Give a device more services; what it has goes on as it is',
+    request: { params: DevicePath, query: NoQuery, body: json(Grant) },
+    responses: reports(
+      Enrolled,
+      '`handouts` is what is new for it; empty when its tunnel leads there already.',
+    ),
+  }),
+  ungrantDevice: createRoute({
+    method: 'post',
+    path: '/v1/devices/{name}/ungrant',
+    summary: 'Take services away from a device and cut what it has open with them',
+    request: { params: DevicePath, query: NoQuery, body: json(Ungrant) },
+    responses: reports(Nothing, 'The result is null.'),
   }),
   renewDevice: createRoute({
     method: 'post',

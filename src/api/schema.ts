@@ -77,6 +77,28 @@ export const ExposeRequest = z
   })
   .meta({ id: 'ExposeRequest' });
 
+const ReachedBy = z.array(z.strictObject({ service: Name, port: Port })).readonly();
+const grant = {
+  services: z.array(Name).describe('Services that it may reach.'),
+  reachedBy: ReachedBy.optional().describe(
+    'Services that may begin connections to this port of it (webhooks).',
+  ),
+};
+const isSomething = ({ services, reachedBy = [] }: control.Grant): boolean =>
+  services.length + reachedBy.length > 0;
+const NOTHING = 'name a service';
+export const Grant = z
+  .strictObject(grant)
+  .refine(isSomething, NOTHING)
+  .meta({ id: 'Grant' }) satisfies z.ZodType<control.Grant>;
+export const Ungrant = z
+  .strictObject({
+    ...grant,
+    gently: z.boolean().optional().describe('Disturb no other device of an onion service.'),
+  })
+  .refine(isSomething, NOTHING)
+  .meta({ id: 'Ungrant' });
+
 export const DeviceDraft = z
   .strictObject({
     name: Name,
@@ -97,11 +119,7 @@ export const DeviceDraft = z
       )
       .optional()
       .describe('Public key that the device made itself for WireGuard; then no private key is handed out.'),
-    reachedBy: z
-      .array(z.strictObject({ service: Name, port: Port }))
-      .readonly()
-      .optional()
-      .describe('Services that may begin connections to this port of it (webhooks).'),
+    reachedBy: grant.reachedBy,
   })
   .meta({ id: 'DeviceDraft' }) satisfies z.ZodType<control.DeviceDraft>;
 

@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { backup, restore } from './commands/backup.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
+import { deviceGrant, deviceUngrant } from './commands/device-grant.ts';
 import { deviceAdd, deviceList, deviceRenew, deviceRevoke } from './commands/device.ts';
 import { expose, unexpose } from './commands/expose.ts';
 import { help, version } from './commands/help.ts';
@@ -29,6 +30,8 @@ export const commands: readonly Command[] = [
   expose,
   unexpose,
   deviceAdd,
+  deviceGrant,
+  deviceUngrant,
   deviceRenew,
   deviceList,
   deviceRevoke,

@@ -2,6 +2,14 @@ import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Handout } from '../core/contract.ts';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
+import type { Option } from './command.ts';
+
+export const ONION_DIR: Option = {
+  name: 'onion-dir',
+  value: 'DIR',
+  completion: 'file',
+  summary: 'Write the onion keys as NAME-SERVICE.auth_private, for a tor with ClientOnionAuthDir DIR',
+};
 
 export interface OnionFiles {
   /** Writes each key file under its own name; resolves with the paths. */

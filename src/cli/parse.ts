@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { ReachedBy } from '../core/service.ts';
 import { suggest } from '../core/suggest.ts';
 import type { Command, Input, Option } from './command.ts';
 import { UsageError } from './failure.ts';
@@ -214,4 +215,13 @@ export function oneOf<Word extends string>(text: string, what: string, words: re
     `${what} is "${text}", expected one of ${words.join(', ')}`,
     meant === undefined ? undefined : `did you mean ${meant}?`,
   );
+}
+
+/** `btcpay:8080`: a service, and the port of a device that it may connect to. */
+export function reacherOf(text: string): ReachedBy {
+  const [, service, port] = /^([^:]+):([^:]+)$/.exec(text) ?? [];
+  if (service === undefined || port === undefined) {
+    throw new UsageError(`--from-service ${text} is not SERVICE:PORT`, 'write it like btcpay:8080');
+  }
+  return { service, port: wholeNumber(port, '--from-service', 1, 65_535) };
 }

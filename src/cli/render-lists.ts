@@ -2,7 +2,7 @@ import type { Generation, PlanReport, UpReport } from '../core/control.ts';
 import type { JournalEvent } from '../core/events.ts';
 import type { DeviceStatus, ServiceStatus } from '../core/status.ts';
 import { EXIT } from './command.ts';
-import { NO_SERVICES } from './render.ts';
+import { NO_SERVICES, reachersOf } from './render.ts';
 import { table } from './table.ts';
 import { plain } from './terminal.ts';
 import { timeOf } from './time.ts';
@@ -27,10 +27,11 @@ export function renderServices(services: readonly ServiceStatus[]): string {
 export function renderDevices(devices: readonly DeviceStatus[], now: number): string {
   if (devices.length === 0) return 'No devices yet.\nnext: gateway device add NAME --service SERVICE';
   return table(
-    ['DEVICE', 'SERVICES', 'KEYS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
+    ['DEVICE', 'REACHES', 'REACHED BY', 'KEYS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
     devices.map((device) => [
       device.name,
-      device.services.join(', '),
+      device.services.join(', ') || '–',
+      reachersOf(device) || '–',
       keysOf(device),
       device.address ?? '–',
       handshakeOf(device, now),

@@ -98,13 +98,27 @@ function reasonsOf(way: Way): string[] {
   return worst === undefined ? [] : [plain(worst.message)];
 }
 
+/** A person reads so many; where there are more they are counted. */
+const LISTED_DEVICES = 8;
+
 function deviceLines(devices: readonly DeviceStatus[]): string[] {
   if (devices.length === 0) return [];
   const seen = devices.filter(({ latestHandshake }) => latestHandshake !== null).length;
+  const listed = devices.length > LISTED_DEVICES ? [] : devices;
   return [
     '',
     `${devices.length} ${devices.length === 1 ? 'device' : 'devices'}, ${seen} seen; see gateway device list`,
+    ...listed.map((device) => {
+      const reachers = reachersOf(device);
+      const back = reachers === '' ? '' : `; reached by ${reachers}`;
+      return `  ${device.name} reaches ${device.services.join(', ') || 'nothing'}${back}`;
+    }),
   ];
+}
+
+/** 'btcpay:8080' */
+export function reachersOf({ reachedBy }: DeviceStatus): string {
+  return reachedBy.map(({ service, port }) => `${service}:${port}`).join(', ');
 }
 
 function noticesOf(status: Status, { paint }: View): string[] {

@@ -37,6 +37,15 @@ export interface Control {
   addDevice(draft: DeviceDraft, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
   /** New keys, same address; the old keys stop working at once. */
   renewDevice(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
+  /** More services for a device, and services that may connect to it; `handouts` is only what is new for it. */
+  grantDevice(name: string, grant: Grant, progress: Progress, signal: AbortSignal): Promise<Enrolled>;
+  /** Takes services away from a device and cuts what it has open with them. */
+  ungrantDevice(
+    name: string,
+    grant: Grant & { readonly gently?: boolean | undefined },
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** `gently`: nobody else is disturbed; what the device can still do then is said in the status. */
   revokeDevice(name: string, gently: boolean, progress: Progress, signal: AbortSignal): Promise<void>;
   /** Keeps the key of an onion address that another tor has served; `AlreadyExists` when the service has one. */
@@ -87,6 +96,14 @@ export interface DeviceDraft {
   readonly onionKey?: string | undefined;
   /** Public key that the device made itself for WireGuard, base64. */
   readonly publicKey?: string | undefined;
+  /** Services that may begin connections to it. */
+  readonly reachedBy?: readonly ReachedBy[] | undefined;
+}
+
+/** What a device is given, or what is taken away from it. */
+export interface Grant {
+  /** Services that it may reach. */
+  readonly services: readonly string[];
   /** Services that may begin connections to it. */
   readonly reachedBy?: readonly ReachedBy[] | undefined;
 }

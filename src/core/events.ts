@@ -16,6 +16,8 @@ export const EVENT_TYPES = {
   'config.rolledBack': 'The file was set back to an earlier generation.',
   'gateway.down': 'Everything of ours was removed from the machine; keys, devices and addresses are kept.',
   'device.added': 'A device was added.',
+  'device.granted': 'A device was given services.',
+  'device.ungranted': 'Services were taken away from a device and its connections with them cut.',
   'device.renewed': 'A device was given new keys; the old ones are revoked.',
   'device.expired': 'The time of a device was over; it was revoked.',
   'device.revoked': 'A device was revoked and its session cut.',

@@ -57,7 +57,10 @@ export type ServiceStatus = z.infer<typeof ServiceStatus>;
 
 export const DeviceStatus = z.object({
   name: z.string(),
+  /** What it may reach. */
   services: z.array(z.string()),
+  /** Services that may begin connections to this port of it. */
+  reachedBy: z.array(z.object({ service: z.string(), port: z.number() })),
   address: z.string().nullable(),
   /** Of WireGuard; `null` when it needs none. */
   publicKey: z.string().nullable(),

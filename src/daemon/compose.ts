@@ -26,6 +26,7 @@ import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
 import { Devices } from './devices.ts';
 import { Expiry } from './expiry.ts';
+import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
@@ -134,7 +135,8 @@ function createOwnersControl(pieces: Pieces & { readonly changes: Changes; reado
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
-  const devices = new Devices({ ...pieces, providers, report: (name) => reporter.device(name) });
+  const enrolment = new Enrolment({ ...pieces, providers, report: (name) => reporter.device(name) });
+  const devices = new Devices({ ...pieces, providers, enrolment });
   return { control: createControl({ ...pieces, devices, providers, reporter }), devices };
 }
 

@@ -19,7 +19,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import type { Paths } from '../system/directories.ts';
 import type { Changes } from './change.ts';
-import { closedFlows } from './closed-flows.ts';
+import { closedFlows, cutFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { importOnionKey } from './onion-import.ts';
@@ -63,6 +63,9 @@ export function createControl(options: ControlOptions): Control {
     unexposeAll: (now, progress, signal) => unexposeAll(options, now, progress, signal),
     addDevice: (draft, progress, signal) => devices.add(draft, progress, signal),
     renewDevice: (name, progress, signal) => devices.renew(name, progress, signal),
+    grantDevice: (name, grant, progress, signal) => devices.grant(name, grant, progress, signal),
+    ungrantDevice: (name, { gently = false, ...grant }, progress, signal) =>
+      devices.ungrant(name, grant, gently, progress, signal),
     revokeDevice: (name, gently, progress, signal) => devices.revoke(name, { gently }, progress, signal),
     importOnionKey: (service, key) => importOnionKey(options.ports, options.record, service, key),
     handouts: (service) => handouts(options, service),
@@ -148,11 +151,7 @@ async function cutClosed(
 ): Promise<void> {
   const after = engine.desired;
   if (before === undefined || after === undefined) return;
-  const { network } = before;
-  for (const { source, address } of closedFlows(before, after)) {
-    progress(`ending what ${source} has open with ${address}`);
-    await ports.helper.call('flows.cut', { network, source, address }, signal);
-  }
+  await cutFlows(ports.helper, before, closedFlows(before, after), progress, signal);
 }
 
 async function rollback(

@@ -36,6 +36,11 @@ export function publicKeysOf(keys: readonly FreshKeys[]): Pick<Device, DeviceKey
   return Object.fromEntries(keys.map(({ provider, publicKey }) => [fieldOf(provider), publicKey]));
 }
 
+/** The same device, to be given other keys. */
+export function withoutKeys({ publicKey: _publicKey, onionKey: _onionKey, ...device }: Device): Device {
+  return device;
+}
+
 export function keyOf(device: Device, provider: Provider): string | undefined {
   return provider.deviceKey === undefined ? undefined : device[provider.deviceKey];
 }

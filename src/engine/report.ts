@@ -117,6 +117,7 @@ function reportDevice(device: Device, world: World): DeviceStatus {
   return {
     name: device.name,
     services: [...device.services],
+    reachedBy: (device.reachedBy ?? []).map((one) => ({ ...one })),
     address: typeof address === 'string' ? address : null,
     publicKey: device.publicKey ?? null,
     onionKey: device.onionKey ?? null,

@@ -96,6 +96,18 @@ describe('writes', () => {
       { name: 'phone', services: ['shop'] },
       ['addDevice', { name: 'phone', services: ['shop'] }],
     ],
+    [
+      'POST',
+      '/v1/devices/phone/grant',
+      { services: ['lnd'] },
+      ['grantDevice', 'phone', { services: ['lnd'] }],
+    ],
+    [
+      'POST',
+      '/v1/devices/phone/ungrant',
+      { services: [], reachedBy: [{ service: 'btcpay', port: 8080 }] },
+      ['ungrantDevice', 'phone', { services: [], reachedBy: [{ service: 'btcpay', port: 8080 }] }],
+    ],
     ['POST', '/v1/devices/phone/renew', undefined, ['renewDevice', 'phone']],
     ['DELETE', '/v1/devices/phone', undefined, ['revokeDevice', 'phone', false]],
     ['DELETE', '/v1/devices/phone?gently=true', undefined, ['revokeDevice', 'phone', true]],
@@ -211,6 +223,7 @@ describe('strictness: a request that is refused never reaches the gateway', () =
     ],
     ['a missing field', 'POST', '/v1/devices', { name: 'phone' }, {}, 400],
     ['no services', 'POST', '/v1/devices', { name: 'phone', services: [] }, {}, 400],
+    ['nothing to grant', 'POST', '/v1/devices/phone/grant', { services: [] }, {}, 400],
     ['a name with a slash', 'POST', '/v1/services', { ...DRAFT, name: '../etc' }, {}, 400],
     ['a path name with a slash', 'DELETE', '/v1/services/..%2Fetc', undefined, {}, 400],
     ['an option as name', 'DELETE', '/v1/devices/-rf', undefined, {}, 400],
@@ -245,6 +258,6 @@ test('the OpenAPI document names every path, and every failure has the same shap
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { responses }]) => ({ call: `${method} ${path}`, responses })),
   );
-  expect(operations.length).toBe(20);
+  expect(operations.length).toBe(22);
   for (const { responses } of operations) expect(responses).toHaveProperty('default');
 });

@@ -63,6 +63,19 @@ describe('what is typed arrives at the gateway', () => {
       'device add phone -s shop --service lnd --json',
       ['addDevice', { name: 'phone', services: ['shop', 'lnd'] }],
     ],
+    [
+      'device grant phone -s lnd --from-service btcpay:8080 --json',
+      ['grantDevice', 'phone', { services: ['lnd'], reachedBy: [{ service: 'btcpay', port: 8080 }] }],
+    ],
+    ['device ungrant phone --service lnd', ['ungrantDevice', 'phone', { services: ['lnd'] }]],
+    [
+      'device ungrant phone --from-service btcpay:8080 --gently',
+      [
+        'ungrantDevice',
+        'phone',
+        { services: [], reachedBy: [{ service: 'btcpay', port: 8080 }], gently: true },
+      ],
+    ],
     ['device renew phone --json', ['renewDevice', 'phone']],
     ['device revoke phone', ['revokeDevice', 'phone', false]],
     ['device revoke phone --gently', ['revokeDevice', 'phone', true]],
@@ -280,6 +293,12 @@ describe('failures', () => {
     ['service set shop', 'nothing to change', 'use --port'],
     ['service run shop', 'COMMAND is missing', 'usage: gateway service run'],
     ['device add phone', '--service is missing', 'name each service'],
+    ['device grant phone', '--service is missing', 'name each service'],
+    [
+      'device ungrant phone --from-service btcpay',
+      '--from-service btcpay is not SERVICE:PORT',
+      'btcpay:8080',
+    ],
     ['status --json=yes', '--json takes no value', ''],
     ['--root', '--root needs a value', 'write --root DIR'],
   ])('gateway %s is a usage error that says what to type', async (line, message, hint) => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { renderStatus } from '../../src/cli/render.ts';
 import { painter } from '../../src/cli/table.ts';
-import { condition, service, status, way } from '../support/recording-control.ts';
+import { renderDevices } from '../../src/cli/render-lists.ts';
+import { condition, device, service, status, way } from '../support/recording-control.ts';
 
 const view = { columns: 80, paint: painter(false), now: Date.parse('2026-01-02T04:00:00Z') };
 const wireguard = way({
@@ -59,6 +60,20 @@ describe('status', () => {
   test('no line is wider than 80 columns with an onion address', () => {
     const lines = renderStatus(status(), view).split('\n');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  test('devices say what they reach and what reaches them', () => {
+    const site = device('webshop', {
+      services: ['btcpay', 'lnd'],
+      reachedBy: [{ service: 'btcpay', port: 8080 }],
+    });
+    const text = renderStatus(status({ devices: [site, device('phone')] }), view);
+    expect(text).toContain('  webshop reaches btcpay, lnd; reached by btcpay:8080\n  phone reaches shop');
+    const many = Array.from({ length: 9 }, (_, index) => device(`phone${index}`));
+    expect(renderStatus(status({ devices: many }), view)).not.toContain('phone3');
+    expect(renderDevices([site], view.now)).toMatch(
+      /^DEVICE +REACHES +REACHED BY .*\nwebshop +btcpay, lnd +btcpay:8080 /,
+    );
   });
 
   test('colours say the same as the words', () => {

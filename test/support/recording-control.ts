@@ -43,6 +43,7 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
   return {
     name,
     services: ['shop'],
+    reachedBy: [],
     address: '10.64.8.1',
     publicKey: 'pub',
     onionKey: null,
@@ -112,6 +113,8 @@ export function recordingControl(replace: Partial<Control> = {}) {
     unexposeAll: (now) => report('unexposeAll', now),
     addDevice: (draft) => report('addDevice', draft).then(() => ENROLLED),
     renewDevice: (name) => report('renewDevice', name).then(() => ENROLLED),
+    grantDevice: (name, grant) => report('grantDevice', name, grant).then(() => ENROLLED),
+    ungrantDevice: (name, grant) => report('ungrantDevice', name, grant).then(() => undefined),
     revokeDevice: (name, gently) => report('revokeDevice', name, gently).then(() => undefined),
     importOnionKey: (name, { hostname }) =>
       report('importOnionKey', name, hostname).then(() => ({ service: name, hostname })),

@@ -6,7 +6,7 @@ import { showEnrolment } from '../enrolment.ts';
 import { parseExpiry } from '../expiry.ts';
 import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
-import { reserveOnionFiles } from '../onion-files.ts';
+import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
 import { wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
 import { segment, show } from '../report.ts';
@@ -23,12 +23,6 @@ const SHOWN_ONCE =
   'The code holds a private key that is not kept: it is shown once. Without --png, --svg or --conf it is drawn in the terminal.';
 const ONION_KEYS =
   'For services whose onion asks for a key (authorization: required) the address and the key are shown too, for Tor Browser, Orbot and a tor of your own; --onion-dir writes the key files instead.';
-const ONION_DIR: Option = {
-  name: 'onion-dir',
-  value: 'DIR',
-  completion: 'file',
-  summary: 'Write the onion keys as NAME-SERVICE.auth_private, for a tor with ClientOnionAuthDir DIR',
-};
 const WAIT_DETAILS =
   'Then the command waits for the first handshake of the device. Ctrl-C ends the waiting; the device stays. Exit code 3: no handshake was seen.';
 

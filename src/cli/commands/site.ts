@@ -1,11 +1,10 @@
 import type { Enrolled } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { ReachedBy } from '../../core/service.ts';
 import { parseConf } from '../../wire/wireguard.ts';
 import { renderSite, SITE_FORMATS, siteFileNames, type SiteFormat } from '../../wire/wireguard-site.ts';
 import { type Command, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { wholeNumber } from '../parse.ts';
+import { reacherOf } from '../parse.ts';
 import { reserveIn } from '../site-files.ts';
 import { show } from '../report.ts';
 import { plain } from '../terminal.ts';
@@ -111,14 +110,6 @@ function keyAdvice(format: SiteFormat, name: string): string {
     return 'Its private key is on the server: add it under [Interface], as PrivateKey = …';
   const directory = format === 'networkd' ? '/etc/systemd/network' : '/etc/wireguard';
   return `Its private key is on the server: put it into ${directory}/${name}.key`;
-}
-
-function reacherOf(text: string): ReachedBy {
-  const [, service, port] = /^([^:]+):([^:]+)$/.exec(text) ?? [];
-  if (service === undefined || port === undefined) {
-    throw new UsageError(`--from-service ${text} is not SERVICE:PORT`, 'write it like btcpay:8080');
-  }
-  return { service, port: wholeNumber(port, '--from-service', 1, 65_535) };
 }
 
 function formatOf(text: string): SiteFormat {

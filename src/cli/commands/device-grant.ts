@@ -1,0 +1,114 @@
+import type { Enrolled, Grant } from '../../core/control.ts';
+import { type Command, EXIT, type Input, type Option } from '../command.ts';
+import { showEnrolment } from '../enrolment.ts';
+import { UsageError } from '../failure.ts';
+import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
+import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
+import { reacherOf } from '../parse.ts';
+import { segment, show } from '../report.ts';
+
+const DEVICE = { name: 'NAME', completion: 'devices', summary: 'Name of the device' } as const;
+
+function grantOptions(service: string, fromService: string): Option[] {
+  return [
+    {
+      name: 'service',
+      short: 's',
+      value: 'SERVICE',
+      isRepeatable: true,
+      completion: 'services',
+      summary: service,
+    },
+    { name: 'from-service', value: 'SERVICE:PORT', isRepeatable: true, summary: fromService },
+  ];
+}
+
+export const deviceGrant: Command = {
+  name: 'device grant',
+  summary: 'Give a device more services',
+  details: [
+    'Its WireGuard code leads to every service already, so it needs no new one: it may reach them at once. For an onion service that asks for a key the address is shown; the key that the device has opens that one too. Only where it had no key at all for a way in, one is made and shown, once.',
+  ],
+  arguments: [DEVICE],
+  options: [
+    ...grantOptions(
+      'A service that it may reach; may be repeated',
+      'A service that may connect to this port of it (webhooks); may be repeated',
+    ),
+    ONION_DIR,
+    ...FILE_OPTIONS,
+  ],
+  examples: ['gateway device grant alice-phone --service lnd'],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const grant = grantOf(input);
+    const client = await context.client();
+    const files = await reserveFiles(input);
+    const onionFiles = await reserveOnionFiles(input.text('onion-dir'));
+    try {
+      const path = `/v1/devices/${segment(name)}/grant`;
+      const enrolled = await client.send<Enrolled>('POST', path, grant, context.progress, context.signal);
+      const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
+      const written = {
+        conf: conf === undefined ? [] : await files.fill(conf.text),
+        onions: await onionFiles.fill(enrolled.handouts),
+      };
+      if (context.isJson) {
+        show(context, enrolled, () => '');
+        return EXIT.ok;
+      }
+      context.terminal.print(reachOf(enrolled));
+      await showEnrolment(enrolled, written, context.terminal);
+      return EXIT.ok;
+    } finally {
+      await files.release();
+      await onionFiles.release();
+    }
+  },
+};
+
+export const deviceUngrant: Command = {
+  name: 'device ungrant',
+  summary: 'Take services away from a device: what it has open with them ends at once',
+  details: [
+    'Its other services go on undisturbed. An onion service that asks for a key takes new introduction points under the same address, so that the device cannot use what it still knows; other visitors of it reconnect within seconds. With --gently nobody else is disturbed, and gateway status says until when the device may still get in.',
+  ],
+  arguments: [DEVICE],
+  options: [
+    ...grantOptions(
+      'A service that it shall not reach any more; may be repeated',
+      'A service that shall not connect to this port of it any more; may be repeated',
+    ),
+    { name: 'gently', summary: 'Disturb no other device; this one may still get in over Tor for a while' },
+  ],
+  examples: ['gateway device ungrant alice-phone --service lnd'],
+  run: async (input, context) => {
+    const name = input.argument('NAME');
+    const grant = { ...grantOf(input), ...(input.has('gently') ? { gently: true } : {}) };
+    const client = await context.client();
+    const path = `/v1/devices/${segment(name)}/ungrant`;
+    const done = await client.send<null>('POST', path, grant, context.progress, context.signal);
+    show(context, done, () => {
+      const taken = [
+        ...grant.services,
+        ...(grant.reachedBy ?? []).map(({ service }) => `${service}’s way to it`),
+      ];
+      return `Taken away from ${name}: ${taken.join(', ')}.`;
+    });
+    return EXIT.ok;
+  },
+};
+
+function grantOf(input: Input): Grant {
+  const services = input.list('service');
+  const reachedBy = input.list('from-service').map(reacherOf);
+  if (services.length + reachedBy.length === 0) {
+    throw new UsageError('--service is missing', 'name each service: --service shop');
+  }
+  return { services, ...(reachedBy.length === 0 ? {} : { reachedBy }) };
+}
+
+function reachOf({ device, handouts }: Enrolled): string {
+  const code = handouts.some(({ secret }) => secret) ? '' : ' It needs no new code.';
+  return `${device.name} may reach ${device.services.join(', ')}.${code}`;
+}
