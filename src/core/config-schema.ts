@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PART_SECTIONS } from './config-sections.ts';
 import { NAME } from './name.ts';
 import {
   EGRESSES,
@@ -42,7 +43,7 @@ export interface Config {
   readonly pool: string | undefined;
   /** In the order of the file. */
   readonly services: readonly ConfigService[];
-  /** By provider id; absent for a provider that needs settings, has none, and is not used. */
+  /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
@@ -111,6 +112,7 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
   const settings = Object.fromEntries(
     providers.map((provider): [string, z.ZodType] => [provider.id, provider.settings.optional()]),
   );
+  const ofParts = PART_SECTIONS.map(({ id, settings }): [string, z.ZodType] => [id, settings.optional()]);
   return z.strictObject({
     instance: z
       .string()
@@ -126,6 +128,7 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
       .default({})
       .describe('What is to be reached, by name.'),
     ...settings,
+    ...Object.fromEntries(ofParts),
   });
 }
 

@@ -17,6 +17,7 @@ import {
   type ProviderSchema,
 } from './config-schema.ts';
 import { placed, schemaProblems } from './config-problems.ts';
+import { PART_SECTIONS } from './config-sections.ts';
 import { readConfigText, type ConfigProblem, type ConfigText } from './config-text.ts';
 
 export { configJsonSchema, type Config, type ConfigService, type ProviderSchema } from './config-schema.ts';
@@ -134,7 +135,7 @@ function readSettings(
 ): { values: Record<string, unknown>; problems: ConfigProblem[] } {
   const values: Record<string, unknown> = {};
   const problems: ConfigProblem[] = [];
-  for (const { id, settings } of providers) {
+  for (const { id, settings } of [...providers, ...PART_SECTIONS]) {
     const parsed =
       sections[id] === undefined
         ? settings.safeParse({}, { reportInput: true })

@@ -81,7 +81,7 @@ export function compileDesired(input: DesiredInput): Desired {
   const byPart = new Map(
     byId(input.parts).map((part) => {
       const mine = wants.filter((want) => want.part === part.id);
-      return [part.id, compile(part, [], mine, {})] as const;
+      return [part.id, compile(part, [], mine, input.config.settings[part.id] ?? {})] as const;
     }),
   );
   return assemble(input, placed, requested, byProvider, byPart);

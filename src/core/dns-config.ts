@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isHostName, parseIpv4 } from './inet.ts';
+import { zoneOf } from './names.ts';
 
 /** RFC 8945 6; older ones are broken or dying. */
 export const TSIG_ALGORITHMS = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const;
@@ -64,6 +65,32 @@ export const DnsAccess = z.discriminatedUnion('host', [
   }),
 ]);
 export type DnsAccess = z.infer<typeof DnsAccess>;
+
+const Name = z
+  .string()
+  .refine((text) => isHostName(text) && text.includes('.') && text === text.toLowerCase(), {
+    error: 'must be a whole DNS name in lower case, like home.example.net',
+  });
+
+export const DnsSettings = z
+  .strictObject({
+    home: Name.optional().describe(
+      "Name that is kept at the home's public address; its zone must be in `zones`.",
+    ),
+    wildcard: z
+      .boolean()
+      .default(false)
+      .describe('Keep every name below `home` (shop.home.example.net) at the same address too.'),
+    zones: z
+      .record(Name, DnsAccess)
+      .default({})
+      .describe('Zones in which records may be changed, and who is asked to change them.'),
+  })
+  .refine(({ home, zones }) => home === undefined || zoneOf(home, Object.keys(zones)) !== undefined, {
+    path: ['home'],
+    error: 'must be in one of `zones`, which says who is asked to change it',
+  });
+export type DnsSettings = z.infer<typeof DnsSettings>;
 
 /** `ns1.example.net`, `11.4.0.53` or either with `:5353`. */
 export function parseDnsServer(text: string): { host: string; port: number } | undefined {

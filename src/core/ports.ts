@@ -1,4 +1,6 @@
 import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
+import type { HomeAddress } from './home.ts';
+import type { HomeName, KeptName, NameAddresses } from './names.ts';
 import type { Secret } from './secret.ts';
 import type { TorInstance } from './tor-instance.ts';
 
@@ -15,7 +17,23 @@ export interface Ports {
   readonly tor: Readonly<Record<TorInstance, TorPort>>;
   /** Addresses behind a public name, asked of the machine's resolver; `undefined` when it cannot be told. */
   readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[] | undefined>;
+  readonly home: Home;
+  readonly names: NamesPort;
   readonly log: Log;
+}
+
+/** Where the home is on the internet, as far as anybody told us. */
+export interface Home {
+  addresses(): readonly HomeAddress[];
+}
+
+/** Public names that we keep at the home's address. */
+export interface NamesPort {
+  kept(): Promise<readonly KeptName[]>;
+  /** Without an address the name is only taken note of. `NameRefused`, `NameNotChanged`; remembered as its trouble. */
+  publish(name: HomeName, addresses: NameAddresses, signal: AbortSignal): Promise<void>;
+  /** Takes its addresses away, where its host knows how to. */
+  withdraw(name: HomeName, signal: AbortSignal): Promise<void>;
 }
 
 export interface Helper {

@@ -10,12 +10,15 @@ import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import { edgePart } from '../parts/edge/index.ts';
+import { dnsPart } from '../parts/dns/index.ts';
 import { egressPart } from '../parts/egress/index.ts';
 import { namespacesPart } from '../parts/namespaces/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
 import type { Paths } from '../system/directories.ts';
+import { Names } from '../system/dns/names.ts';
 import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
+import { interfaceAddresses } from '../system/home-addresses.ts';
 import { createKeys } from '../system/keys.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hostRoutes } from '../system/routes.ts';
@@ -33,7 +36,7 @@ import { NamespaceWatch } from './namespace-watch.ts';
 import { StatusReporter } from './status-reporter.ts';
 
 /** Foundations first: a part may use what those before it made. */
-const PARTS = [namespacesPart, egressPart, edgePart];
+const PARTS = [namespacesPart, egressPart, edgePart, dnsPart];
 
 export interface Composed {
   readonly engine: Engine;
@@ -64,7 +67,18 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   };
   const tor = { tor: torOf('tor'), 'tor-only': torOf('tor-only') };
   const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
-  const ports: Ports = { now: Date.now, helper, keys, crypto: nodeCrypto, tor, resolve: resolveHost, log };
+  const names = new Names({ path: paths.names, now: Date.now, log });
+  const ports: Ports = {
+    now: Date.now,
+    helper,
+    keys,
+    crypto: nodeCrypto,
+    tor,
+    resolve: resolveHost,
+    home: { addresses: interfaceAddresses },
+    names,
+    log,
+  };
   const record = createJournal(store, ports.now, log);
   // Not waited for: the pass is done, and the next one says it again.
   const programmed = (desired: Parameters<Changes['programmed']>[0]): void => {
@@ -74,8 +88,17 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   };
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
   const watch = new NamespaceWatch({ helper, log, changed: () => engine.wake() });
-  const changes = createChanges({ paths, store, ports, engine, record, watch });
-  const { control, devices } = createOwnersControl({ paths, store, ports, engine, record, changes, leave });
+  const changes = createChanges({ paths, store, ports, names, engine, record, watch });
+  const { control, devices } = createOwnersControl({
+    paths,
+    store,
+    ports,
+    names,
+    engine,
+    record,
+    changes,
+    leave,
+  });
   const expiry = new Expiry(devices, log);
   const egressWatch = new EgressWatch({
     helper,
@@ -98,6 +121,7 @@ interface Pieces {
   readonly paths: Paths;
   readonly store: Store;
   readonly ports: Ports;
+  readonly names: Names;
   readonly engine: Engine;
   readonly record: Recorder;
 }
@@ -106,6 +130,7 @@ function createChanges({
   paths,
   store,
   ports,
+  names,
   engine,
   record,
   watch,
@@ -113,6 +138,8 @@ function createChanges({
   const file = new ConfigFile(paths.configFile, providers);
   const compiler = new Compiler({ store, parts: PARTS, providers, hostRoutes });
   const permit = async (applied: Applied): Promise<void> => {
+    // Whatever the owner did may have mended what a host of names refused.
+    await names.forgetTroubles();
     await writeFileAtomic(paths.applied, JSON.stringify(applied), { mode: 0o640 });
     watch.aim(applied);
   };
@@ -132,6 +159,7 @@ function createOwnersControl(pieces: Pieces & { readonly changes: Changes; reado
     ...providers.flatMap(
       (provider) => provider.remarks?.(store.ledger()[provider.id] ?? {}, ports.now()) ?? [],
     ),
+    ...pieces.names.troubles(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });

@@ -28,6 +28,8 @@ export function pathsOf(directories: Directories) {
     snapshot: join(state, 'snapshot.json'),
     /** What the helper may do, written by the daemon at each applied generation. */
     applied: join(state, 'applied.json'),
+    /** What the hosts of public names said yes to. */
+    names: join(state, 'names.json'),
     /** Private directory of a program started by `gateway service run`. */
     serviceDirectory: (service: string): string => join(state, 'services', service),
     ...torPaths(directories, 'tor'),

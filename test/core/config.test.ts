@@ -29,7 +29,7 @@ describe('a valid file', () => {
     expect(config).toEqual({
       prefix: 'gw',
       pool: undefined,
-      settings: { tor: {}, wireguard: { port: 4500 } },
+      settings: { tor: {}, wireguard: { port: 4500 }, dns: { wildcard: false, zones: {} } },
       services: [
         {
           name: 'shop',

@@ -17,6 +17,12 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
     helper: { call: gone('the helper') },
     tor: { tor, 'tor-only': tor },
     resolve: () => Promise.resolve(undefined),
+    home: { addresses: () => [] },
+    names: {
+      kept: () => Promise.resolve([]),
+      publish: gone('a host of names'),
+      withdraw: gone('a host of names'),
+    },
     log: () => undefined,
     ...given,
   };

@@ -1,0 +1,24 @@
+import { isPublicUnicast } from './inet.ts';
+import type { NameAddresses } from './names.ts';
+
+/** Who told us an address of the home: one of its own interfaces, its router, a STUN server, a relay of ours. */
+export const ADDRESS_SOURCES = ['relay', 'stun', 'router', 'interface'] as const;
+export type AddressSource = (typeof ADDRESS_SOURCES)[number];
+
+export interface HomeAddress {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly source: AddressSource;
+}
+
+/**
+ * The address of each family that the world most probably finds the home at. Who sees us from farther outside is believed
+ * first: a router behind another router tells an address that nobody can reach. IPv6 is left out until a visit over IPv6
+ * proved that something comes in by it.
+ */
+export function believedAddresses(seen: readonly HomeAddress[]): NameAddresses {
+  const ipv4 = ADDRESS_SOURCES.flatMap((source) => seen.filter((found) => found.source === source)).find(
+    ({ family, address }) => family === 4 && isPublicUnicast(address),
+  );
+  return ipv4 === undefined ? {} : { ipv4: ipv4.address };
+}

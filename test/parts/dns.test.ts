@@ -1,0 +1,185 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { networkFor } from '../../src/core/allocate.ts';
+import { parseConfig } from '../../src/core/config.ts';
+import type { Context, Part } from '../../src/core/contract.ts';
+import { compileDesired } from '../../src/core/desired.ts';
+import type { HomeAddress } from '../../src/core/home.ts';
+import { pass, type PassReport } from '../../src/engine/reconciler.ts';
+import { dnsPart } from '../../src/parts/dns/index.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
+import { Names } from '../../src/system/dns/names.ts';
+import { createKeys, memoryRegistry } from '../../src/system/keys.ts';
+import { unavailablePorts } from '../support/unavailable-ports.ts';
+
+/** The host of the name is a program that writes down what it is told, and says what its file says. */
+const NETWORK = networkFor('gw', '10.64.0.0/20');
+const part = dnsPart as Part;
+let directory: string;
+let names: Names;
+let nowMs: number;
+let seen: HomeAddress[];
+
+const at = (address: string, source: HomeAddress['source'] = 'stun'): HomeAddress[] => [
+  { family: 4, address, source },
+];
+const config = (more = ''): string =>
+  `dns: { home: home.example.net, ${more} zones: { example.net: { host: command, command: ${directory}/host } } }`;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'gw-names-'));
+  nowMs = Date.parse('2026-11-20T00:00:00Z');
+  seen = at('11.2.0.2');
+  await writeFile(join(directory, 'answer'), 'exit 0');
+  await writeFile(join(directory, 'host'), `#!/bin/sh\ncat >> ${directory}/told\n. ${directory}/answer\n`);
+  await chmod(join(directory, 'host'), 0o755);
+  restart();
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+function restart(): void {
+  names = new Names({ path: join(directory, 'names.json'), now: () => nowMs, log: () => undefined });
+}
+
+async function up(text = config()): Promise<PassReport> {
+  const { config: parsed, problems } = parseConfig(text, []);
+  if (parsed === undefined) throw new Error(JSON.stringify(problems));
+  const desired = compileDesired({
+    config: parsed,
+    devices: [],
+    ledger: {},
+    parts: [part],
+    providers: [],
+    network: NETWORK,
+  });
+  const keys = createKeys({ directory, registry: memoryRegistry(), crypto: nodeCrypto });
+  const ports = unavailablePorts({
+    keys,
+    crypto: nodeCrypto,
+    now: () => nowMs,
+    home: { addresses: () => seen },
+    names,
+  });
+  const context: Context = { network: NETWORK, ports, signal: AbortSignal.timeout(10_000) };
+  const watcher = { applying: () => undefined, applied: () => undefined, failed: () => undefined };
+  return pass([part], desired.resources, context, watcher);
+}
+
+/** Addresses that the host was told, in order; empty ones are names taken away. */
+async function told(name = 'home.example.net'): Promise<string[]> {
+  const text = await readFile(join(directory, 'told'), 'utf8').catch(() => '');
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.flatMap((line) => {
+    const { sets } = JSON.parse(line) as { sets: { name: string; type: string; values: string[] }[] };
+    return sets.filter((set) => set.name === name && set.type === 'A').map(({ values }) => values.join());
+  });
+}
+
+describe('a name that follows the home', () => {
+  it('is pointed at the address once, also after a restart, and moved when that changes', async () => {
+    await up();
+    await up();
+    restart();
+    expect((await up()).changes).toEqual([]);
+    expect(await told()).toEqual(['11.2.0.2']);
+    seen = at('11.2.0.99');
+    const { changes } = await up();
+    expect(changes.map(({ change }) => change.op === 'update' && change.why)).toEqual([
+      'the public address is 11.2.0.99',
+    ]);
+    expect(await told()).toEqual(['11.2.0.2', '11.2.0.99']);
+  });
+
+  it('is left as it is while no address is known, or only one that nobody outside can reach', async () => {
+    seen = [];
+    await up();
+    seen = at('100.64.7.7', 'router');
+    await up();
+    expect(await told()).toEqual([]);
+    seen = at('11.2.0.2', 'relay');
+    await up();
+    seen = [];
+    await up();
+    expect(await told()).toEqual(['11.2.0.2']);
+  });
+
+  it('believes who sees the home from farther outside', async () => {
+    seen = [...at('11.2.0.7', 'router'), ...at('11.2.0.2', 'relay')];
+    await up();
+    expect(await told()).toEqual(['11.2.0.2']);
+  });
+
+  it('takes every name below it along, where that is asked for', async () => {
+    await up(config('wildcard: true,'));
+    expect(await told('*.home.example.net')).toEqual(['11.2.0.2']);
+  });
+
+  it('is taken away when it leaves the file', async () => {
+    await up();
+    await up('dns: {}');
+    expect(await told()).toEqual(['11.2.0.2', '']);
+    expect((await up('dns: {}')).changes).toEqual([]);
+  });
+});
+
+describe('a host that says no', () => {
+  it('is not asked again before something changes, and what it said is told', async () => {
+    await writeFile(join(directory, 'answer'), 'echo "wrong password" >&2; exit 1');
+    expect((await up()).failed.map(({ error }) => error.code)).toEqual(['NameRefused']);
+    nowMs += 86_400_000;
+    restart();
+    expect((await up()).changes).toEqual([]);
+    expect(await told()).toEqual(['11.2.0.2']);
+    expect(names.troubles()).toEqual([expect.stringContaining('wrong password') as string]);
+  });
+
+  it('is asked again when the owner did something, and for another address', async () => {
+    await writeFile(join(directory, 'answer'), 'exit 1');
+    await up();
+    await names.forgetTroubles();
+    await up();
+    expect(await told()).toEqual(['11.2.0.2', '11.2.0.2']);
+    seen = at('11.2.0.99');
+    await writeFile(join(directory, 'answer'), 'exit 0');
+    expect((await up()).failed).toEqual([]);
+    expect(names.troubles()).toEqual([]);
+  });
+
+  it('is asked again after five minutes when it said: later', async () => {
+    await writeFile(join(directory, 'answer'), 'exit 75');
+    expect((await up()).failed.map(({ error }) => error.code)).toEqual(['NameNotChanged']);
+    nowMs += 299_000;
+    expect((await up()).changes).toEqual([]);
+    nowMs += 2000;
+    await writeFile(join(directory, 'answer'), 'exit 0');
+    expect((await up()).failed).toEqual([]);
+    expect(await told()).toEqual(['11.2.0.2', '11.2.0.2']);
+  });
+});
+
+it('a damaged memory is told, and the name is published again', async () => {
+  await up();
+  await writeFile(join(directory, 'names.json'), '{"names":[{"na');
+  restart();
+  await up();
+  expect(await told()).toEqual(['11.2.0.2', '11.2.0.2']);
+});
+
+describe('gateway.yaml', () => {
+  it.each([
+    ['dns: { home: home.example.net }', 'dns.home must be in one of `zones`'],
+    ['dns: { home: "home" }', 'whole DNS name'],
+    ['dns: { zones: { example.net: { host: desec } } }', 'credential'],
+    ['dns: { zones: { example.net: { host: duckdns, credential: token } } }', 'absolute path'],
+    ['dns: { zones: { example.net: { host: godaddy, credential: /x } } }', 'host'],
+    [
+      'dns: { zones: { example.net: { host: desec, credential: /x, server: "http://desec.io" } } }',
+      'https://',
+    ],
+  ])('%s is refused', (text, said) => {
+    const { problems } = parseConfig(text, []);
+    expect(problems?.map(({ path, message }) => `${path} ${message}`).join()).toContain(said);
+  });
+});
