@@ -67,15 +67,32 @@ export class Owner {
       ['ip', 'rule', 'show'],
       ['nft', 'list', 'ruleset'],
       ['ss', '-Hlntu'],
-      ['ps', '-e', '-o', 'user=,args='],
     ];
     const seen: string[] = [];
     for (const argv of looks) seen.push(...(await this.home(...argv)).split('\n'));
-    // What is only there because somebody looks; a program that has just ended stands in brackets.
-    const isTheLook = (line: string): boolean =>
-      line === '' || line.includes('setpriv --pdeathsig') || /^\S+ +(\[|ps )/.test(line);
-    return seen.filter((line) => !isTheLook(line)).sort();
+    seen.push(...lastingProcesses(await this.home('ps', '-e', '-o', 'pid=,ppid=,sess=,user=,args=')));
+    return seen.filter((line) => line !== '').sort();
   }
+}
+
+/** `user args` of what stays: without what is only there because somebody looks, and what we run for a moment. */
+function lastingProcesses(said: string): string[] {
+  const all = said.split('\n').flatMap((line) => {
+    const [, pid, parent, session, user = '', args = ''] =
+      /^ *(\d+) +(\d+) +(\d+) +(\S+) +(.*)$/.exec(line) ?? [];
+    return pid === undefined ? [] : [{ pid, parent, session, user, args }];
+  });
+  const ours = new Map(
+    all.filter(({ args }) => /main\.js .*(helper|daemon)$/.test(args)).map((each) => [each.pid, each]),
+  );
+  // What outlives helper and daemon leads a session of its own; the rest are programs that they wait for.
+  const isOfTheMoment = ({ parent, session }: (typeof all)[number]): boolean =>
+    ours.get(parent ?? '')?.session === session;
+  // A program that has just ended stands in brackets.
+  const isTheLook = (args: string): boolean => /^(\[|ps |setpriv --pdeathsig)/.test(args);
+  return all
+    .filter((each) => !isOfTheMoment(each) && !isTheLook(each.args))
+    .map(({ user, args }) => `${user} ${args}`);
 }
 
 export function wayOf(status: Status, service: string, provider: string): Way | undefined {
