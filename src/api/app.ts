@@ -50,6 +50,7 @@ export function createApp(control: Control, log: Log, options: AppOptions = {}):
   });
   addReads(app, control, log, signal);
   addServiceWrites(app, control, log, signal);
+  addNameWrites(app, control, log, signal);
   addOtherWrites(app, control, log, signal);
   app.get('/v1/openapi.json', (c) => c.json(openApiDocument(app)));
   return app;
@@ -79,6 +80,7 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   });
   app.openapi(READS.generations, async (c) => c.json(await control.generations(), 200));
   app.openapi(READS.handouts, async (c) => c.json(await control.handouts(c.req.valid('param').name), 200));
+  app.openapi(READS.names, async (c) => c.json(await control.names(), 200));
   app.openapi(READS.place, async (c) => c.json(await control.place(c.req.valid('param').name), 200));
 }
 
@@ -119,6 +121,18 @@ function addServiceWrites(app: OpenAPIHono, control: Control, log: Log, signal: 
   app.openapi(WRITES.unexposeAll, (c) => {
     const isNow = c.req.valid('query').now === 'true';
     return answerJob(c, log, (progress) => control.unexposeAll(isNow, progress, signal));
+  });
+}
+
+function addNameWrites(app: OpenAPIHono, control: Control, log: Log, signal: AbortSignal): void {
+  app.openapi(WRITES.setName, (c) => {
+    const draft = c.req.valid('json');
+    refuseOther('name', c.req.valid('param').name, draft.name);
+    return answerJob(c, log, (progress) => control.setName(draft, progress, signal));
+  });
+  app.openapi(WRITES.removeName, (c) => {
+    const { name } = c.req.valid('param');
+    return answerJob(c, log, (progress) => control.removeName(name, progress, signal));
   });
 }
 

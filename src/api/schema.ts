@@ -3,7 +3,9 @@ import { HANDOUT_KINDS, type Handout as HandoutShape } from '../core/contract.ts
 import type * as edits from '../core/config-edit.ts';
 import type * as control from '../core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../core/errors.ts';
+import { DnsAccess } from '../core/dns-config.ts';
 import { JournalEvent } from '../core/events.ts';
+import { isHostName } from '../core/inet.ts';
 import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
 import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
 import { DeviceStatus, Status } from '../core/status.ts';
@@ -179,6 +181,33 @@ export const Enrolled = z
 export const OnionImported = z
   .object({ service: z.string(), hostname: z.string() })
   .meta({ id: 'OnionImported' }) satisfies z.ZodType<control.OnionImported>;
+
+const DnsName = z.string().refine((text) => isHostName(text) && text === text.toLowerCase(), {
+  error: 'must be a DNS name in lower case',
+});
+export const NamePath = z.strictObject({ name: DnsName });
+export const NameDraft = z
+  .strictObject({
+    name: DnsName,
+    zone: DnsName,
+    wildcard: z.boolean().default(false),
+    access: DnsAccess,
+    register: z.boolean().default(false),
+  })
+  .meta({ id: 'NameDraft' }) satisfies z.ZodType<control.NameDraft>;
+
+const NameReport = z
+  .object({
+    name: z.string(),
+    wildcard: z.boolean(),
+    zone: z.string(),
+    host: z.string(),
+    addresses: z.array(z.string()).readonly(),
+    publishedAt: z.string().nullable(),
+    trouble: z.string().nullable(),
+  })
+  .meta({ id: 'NameReport' }) satisfies z.ZodType<control.NameReport>;
+export const NameReports = z.array(NameReport).readonly();
 
 export const PlaceReport = z
   .object({

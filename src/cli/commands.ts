@@ -10,6 +10,7 @@ import { events, generations, rollback } from './commands/history.ts';
 import { daemon, down, helper, up } from './commands/lifecycle.ts';
 import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
+import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { qr } from './commands/qr.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { siteAdd } from './commands/site.ts';
@@ -36,6 +37,9 @@ export const commands: readonly Command[] = [
   deviceList,
   deviceRevoke,
   siteAdd,
+  nameSet,
+  nameList,
+  nameRemove,
   qr,
   events,
   generations,

@@ -1,4 +1,4 @@
-import type { Generation, PlanReport, UpReport } from '../core/control.ts';
+import type { Generation, NameReport, PlanReport, UpReport } from '../core/control.ts';
 import type { JournalEvent } from '../core/events.ts';
 import type { DeviceStatus, ServiceStatus } from '../core/status.ts';
 import { EXIT } from './command.ts';
@@ -50,6 +50,23 @@ function keysOf({ publicKey, onionKey }: DeviceStatus): string {
 function handshakeOf({ publicKey, latestHandshake }: DeviceStatus, now: number): string {
   if (publicKey === null) return '–';
   return latestHandshake === null ? 'never' : timeOf(latestHandshake, now);
+}
+
+export function renderNames(names: readonly NameReport[]): string {
+  if (names.length === 0) return 'No names yet.\nnext: gateway name set NAME --at HOST --credential FILE';
+  const lines = table(
+    ['NAME', 'HOST', 'ADDRESS', 'SINCE'],
+    names.map(({ name, wildcard, host, addresses, publishedAt }) => [
+      wildcard ? `${name} and below` : name,
+      host,
+      addresses.join(', ') || '–',
+      publishedAt?.slice(0, 16).replace('T', ' ') ?? '–',
+    ]),
+  );
+  const troubles = names.flatMap(({ name, trouble }) =>
+    trouble === null ? [] : [`! ${name}: ${plain(trouble)}`],
+  );
+  return [...lines, ...troubles].join('\n');
 }
 
 export function renderPlan(report: PlanReport): string {

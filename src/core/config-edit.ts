@@ -1,6 +1,7 @@
 import { drop, put, valueAt } from './config-splice.ts';
 import { GatewayError } from './errors.ts';
 import { formatEndpoint, parseEndpoint } from './inet.ts';
+import type { HomeName } from './names.ts';
 import type { Egress, EnteredBy, Privacy, ServiceKind } from './service.ts';
 
 /** A service as `gateway service add` describes it. */
@@ -132,6 +133,26 @@ export function removeService(text: string, name: string): string {
     },
     drop(text, ['services', name]),
   );
+}
+
+/** The home's name, and who is asked to move it. */
+export function setHomeName(text: string, { name, zone, wildcard, access }: HomeName): string {
+  const named = put(text.trim() === '' ? HEADER : text, ['dns', 'home'], name);
+  const edited = put(named, ['dns', 'zones', zone], access);
+  if (wildcard) return put(edited, ['dns', 'wildcard'], true);
+  return valueAt(edited, ['dns', 'wildcard']) === undefined ? edited : drop(edited, ['dns', 'wildcard']);
+}
+
+/** Its zone stays: certificates may be asked for with it. */
+export function removeHomeName(text: string, name: string): string {
+  const dns = valueAt(text, ['dns']);
+  const home = isSection(dns) ? dns['home'] : undefined;
+  if (home === name) return drop(text, ['dns', 'home']);
+  throw new GatewayError(`${name} is no name of this home`, {
+    code: 'InvalidRequest',
+    retry: 'never',
+    hint: typeof home === 'string' ? `its name is ${home}` : 'it has no name',
+  });
 }
 
 /** Adds a way in, or changes its options. */

@@ -1,4 +1,5 @@
 import type { Handout } from './contract.ts';
+import type { DnsAccess } from './dns-config.ts';
 import type { JournalEvent } from './events.ts';
 import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { ReachedBy } from './service.ts';
@@ -48,6 +49,11 @@ export interface Control {
   ): Promise<void>;
   /** `gently`: nobody else is disturbed; what the device can still do then is said in the status. */
   revokeDevice(name: string, gently: boolean, progress: Progress, signal: AbortSignal): Promise<void>;
+  /** Public names that are kept at the home's address. */
+  names(): Promise<readonly NameReport[]>;
+  /** Makes a name the home's own: written to gateway.yaml and applied. */
+  setName(draft: NameDraft, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  removeName(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;
   /** Keeps the key of an onion address that another tor has served; `AlreadyExists` when the service has one. */
   importOnionKey(service: string, key: OnionImport): Promise<OnionImported>;
   /** Public handouts of a service: what a visitor needs, as text for a QR code. */
@@ -106,6 +112,30 @@ export interface Grant {
   readonly services: readonly string[];
   /** Services that may begin connections to it. */
   readonly reachedBy?: readonly ReachedBy[] | undefined;
+}
+
+/** The home's name as `gateway name set` describes it. */
+export interface NameDraft {
+  readonly name: string;
+  readonly zone: string;
+  readonly wildcard: boolean;
+  readonly access: DnsAccess;
+  /** Take it at its host first, where it is free. */
+  readonly register: boolean;
+}
+
+export interface NameReport {
+  readonly name: string;
+  readonly wildcard: boolean;
+  readonly zone: string;
+  /** `desec`, `rfc2136` … */
+  readonly host: string;
+  /** What its host said yes to last. */
+  readonly addresses: readonly string[];
+  /** ISO 8601 */
+  readonly publishedAt: string | null;
+  /** Why it is not as it should be. */
+  readonly trouble: string | null;
 }
 
 /** Shown once; the private keys inside `handouts` are not kept. */

@@ -32,7 +32,7 @@ export interface NamesPort {
   kept(): Promise<readonly KeptName[]>;
   /** Without an address the name is only taken note of. `NameRefused`, `NameNotChanged`; remembered as its trouble. */
   publish(name: HomeName, addresses: NameAddresses, signal: AbortSignal): Promise<void>;
-  /** Takes its addresses away, where its host knows how to. */
+  /** Takes its addresses away, where its host knows how to and answers; forgets the name in any case. */
   withdraw(name: HomeName, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import {
   addService,
   removeExposure,
+  removeHomeName,
   removeService,
   setExposure,
   setService,
@@ -22,6 +23,7 @@ import type { Changes } from './change.ts';
 import { closedFlows, cutFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
+import { nameReports, setName } from './home-name.ts';
 import { importOnionKey } from './onion-import.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import { unexposeAll } from './unexpose-all.ts';
@@ -67,6 +69,9 @@ export function createControl(options: ControlOptions): Control {
     ungrantDevice: (name, { gently = false, ...grant }, progress, signal) =>
       devices.ungrant(name, grant, gently, progress, signal),
     revokeDevice: (name, gently, progress, signal) => devices.revoke(name, { gently }, progress, signal),
+    names: () => nameReports(options.ports),
+    setName: (draft, progress, signal) => setName(changes, draft, progress, signal),
+    removeName: (name, progress, signal) => edit((text) => removeHomeName(text, name), progress, signal),
     importOnionKey: (service, key) => importOnionKey(options.ports, options.record, service, key),
     handouts: (service) => handouts(options, service),
     place: (service) => placeOf(options, findService(options, service)),

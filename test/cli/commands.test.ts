@@ -79,6 +79,20 @@ describe('what is typed arrives at the gateway', () => {
     ['device renew phone --json', ['renewDevice', 'phone']],
     ['device revoke phone', ['revokeDevice', 'phone', false]],
     ['device revoke phone --gently', ['revokeDevice', 'phone', true]],
+    [
+      'name set my.dedyn.io --at desec --credential /etc/token --register',
+      [
+        'setName',
+        {
+          name: 'my.dedyn.io',
+          zone: 'my.dedyn.io',
+          wildcard: false,
+          access: { host: 'desec', credential: '/etc/token', server: 'https://desec.io' },
+          register: true,
+        },
+      ],
+    ],
+    ['name remove my.dedyn.io', ['removeName', 'my.dedyn.io']],
     ['rollback', ['rollback', undefined]],
     ['rollback 2', ['rollback', 2]],
     ['up', ['up']],
@@ -87,6 +101,29 @@ describe('what is typed arrives at the gateway', () => {
     const { exitCode, stderr } = await run(...line.split(' '));
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(calls).toEqual([call]);
+  });
+});
+
+describe('a name', () => {
+  test.each([
+    ['name set home.example.net', '--at is missing'],
+    ['name set home.example.net --at godaddy', 'one of: desec'],
+    ['name set home.example.net --at desec', '--credential is missing'],
+    ['name set home.example.net --at desec --credential token', 'absolute path'],
+    ['name set home.example.net --at desec --credential /x --key k', '--key does not go with --at desec'],
+    ['name set home.example.net --at dyndns2 --user a --credential /x --server http://x.org', 'https://'],
+  ])('gateway %s is a mistake: %s', async (line, said) => {
+    const { run, calls } = await gateway();
+    const { exitCode, stderr } = await run(...line.split(' '));
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain(said);
+    expect(calls).toEqual([]);
+  });
+
+  test('gateway name list shows where each name stands', async () => {
+    const { run } = await gateway();
+    const { stdout } = await run('name', 'list');
+    expect(stdout).toMatch(/home\.example\.net and below\s+desec\s+11\.2\.0\.2\s+2026-01-02 03:00/);
   });
 });
 

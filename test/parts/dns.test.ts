@@ -124,6 +124,13 @@ describe('a name that follows the home', () => {
   });
 });
 
+it('a host that does not answer keeps nobody from removing a name', async () => {
+  await up();
+  await writeFile(join(directory, 'answer'), 'exit 75');
+  expect((await up('dns: {}')).failed).toEqual([]);
+  expect((await up('dns: {}')).changes).toEqual([]);
+});
+
 describe('a host that says no', () => {
   it('is not asked again before something changes, and what it said is told', async () => {
     await writeFile(join(directory, 'answer'), 'echo "wrong password" >&2; exit 1');

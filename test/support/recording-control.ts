@@ -116,6 +116,20 @@ export function recordingControl(replace: Partial<Control> = {}) {
     grantDevice: (name, grant) => report('grantDevice', name, grant).then(() => ENROLLED),
     ungrantDevice: (name, grant) => report('ungrantDevice', name, grant).then(() => undefined),
     revokeDevice: (name, gently) => report('revokeDevice', name, gently).then(() => undefined),
+    names: () =>
+      Promise.resolve([
+        {
+          name: 'home.example.net',
+          wildcard: true,
+          zone: 'example.net',
+          host: 'desec',
+          addresses: ['11.2.0.2'],
+          publishedAt: '2026-01-02T03:00:00.000Z',
+          trouble: null,
+        },
+      ]),
+    setName: (draft) => report('setName', draft),
+    removeName: (name) => report('removeName', name),
     importOnionKey: (name, { hostname }) =>
       report('importOnionKey', name, hostname).then(() => ({ service: name, hostname })),
     handouts: (name) =>

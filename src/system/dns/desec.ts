@@ -26,6 +26,14 @@ export function desec(options: DesecOptions): DnsHost {
   };
 }
 
+/** Makes a name of one's own below a public zone of theirs (`myname.dedyn.io`); that this account has it already is fine. */
+export async function registerDesecName(options: DesecOptions, signal: AbortSignal): Promise<void> {
+  const owned = await callRaw(options, { method: 'GET', url: urlOf(options, '') }, signal);
+  if (owned.status === 200) return;
+  const url = new URL('/api/v1/domains/', options.server);
+  await call(options, { method: 'POST', url, json: { name: options.zone } }, signal);
+}
+
 /** 60 s for names below dedyn.io, an hour for other zones: anything shorter is refused. */
 async function minimumTtlOf(options: DesecOptions, signal: AbortSignal): Promise<number> {
   const answer = await call(options, { method: 'GET', url: urlOf(options, '') }, signal);

@@ -67,17 +67,24 @@ export class Names implements NamesPort {
     await this.#put({ name, published: addresses, publishedAt });
   }
 
+  /** Best effort: a name that still points here harms nobody, and `gateway down` must not wait for a company. */
   async withdraw(name: HomeName, signal: AbortSignal): Promise<void> {
     const kept = await this.#load();
-    if (Object.keys(kept.get(name.name)?.published ?? {}).length > 0) {
-      const host = await openDnsHost(name.zone, name.access);
-      await host.replace(
-        recordsOf(name, {}).filter(({ type }) => host.types.includes(type)),
-        signal,
-      );
-    }
+    const { published = {} } = kept.get(name.name) ?? {};
+    if (Object.keys(published).length > 0) await this.#takeAway(name, signal);
     kept.delete(name.name);
     await this.#save();
+  }
+
+  async #takeAway(name: HomeName, signal: AbortSignal): Promise<void> {
+    try {
+      const host = await openDnsHost(name.zone, name.access);
+      const sets = recordsOf(name, {}).filter(({ type }) => host.types.includes(type));
+      await host.replace(sets, signal);
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+      this.#options.log('warn', `${name.name} still has its last address`, { error: error.message });
+    }
   }
 
   async forgetTroubles(): Promise<void> {

@@ -4,7 +4,7 @@ import { errnoOf, GatewayError } from '../../core/errors.ts';
 import type { DnsHost } from '../../core/names.ts';
 import { cloudflare } from './cloudflare.ts';
 import { command } from './command.ts';
-import { desec } from './desec.ts';
+import { desec, registerDesecName } from './desec.ts';
 import { duckdns } from './duckdns.ts';
 import { dyndns2 } from './dyndns2.ts';
 import { rfc2136 } from './rfc2136.ts';
@@ -39,6 +39,19 @@ export async function openDnsHost(zone: string, access: DnsAccess): Promise<DnsH
         },
       });
   }
+}
+
+/** Takes a free name: only at deSEC, where it needs no more than a token. */
+export async function registerName(zone: string, access: DnsAccess, signal: AbortSignal): Promise<void> {
+  if (access.host !== 'desec') {
+    throw new GatewayError(`a name cannot be registered at ${access.host} from here, only at desec`, {
+      code: 'NotSupported',
+      retry: 'never',
+      hint: `make the name on the pages of ${access.host}, then leave out --register`,
+    });
+  }
+  const token = await readCredential(zone, access.credential);
+  await registerDesecName({ server: access.server, zone, token }, signal);
 }
 
 async function readCredential(zone: string, path: string): Promise<string> {
