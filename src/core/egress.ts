@@ -18,6 +18,10 @@ export const EgressSpec = z.strictObject({
 });
 export type EgressSpec = z.infer<typeof EgressSpec>;
 
+/** Those whose rules we know to tell. */
+export const FIREWALLS = ['docker', 'ufw', 'firewalld'] as const;
+export type Firewall = (typeof FIREWALLS)[number];
+
 export const EGRESS_OPERATIONS = {
   /**
    * Lets these services out, and nobody else: redirect to tor and masquerade in a table of ours on the host, then the way
@@ -32,6 +36,8 @@ export const EGRESS_OPERATIONS = {
       egress: EgressSpec.optional(),
       /** Why it must be applied again. */
       renew: z.string().optional(),
+      /** Services whose last attempt to leave another firewall of this machine dropped, and the ones found here. */
+      held: z.object({ services: z.array(z.string()), firewalls: z.array(z.enum(FIREWALLS)) }).optional(),
     }),
   },
   /** Answers as soon as the host's firewall was changed in a way that may concern us, and after half a minute in any case. */

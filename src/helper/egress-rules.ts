@@ -10,16 +10,25 @@ export const DIRECT_MARK = 0x6777;
 /** As `readTable` tells them; anything else means that somebody changed the table. */
 export const HOST_CHAINS: readonly string[] = [
   'answers accept 2',
+  'asking accept 2',
   'guard accept 1',
   'outward accept 1',
+  'passed accept 2',
   'toTor accept 2',
-  'transit accept 1',
+  'transit accept 3',
+  'welcomed accept 1',
 ];
+
+/** Of services whose last attempt to leave, or the answer to it, came in here and did not get past the other firewalls. */
+export const HELD_SET = 'held';
+const HELD_FOR = '5m';
 
 /**
  * Our table in the host's namespace, replaced in one transaction. It opens nothing that would be open without it: what
  * arrives on the link to the hub and is not redirected is for nobody, because nothing is forwarded from there; and what
  * leaves directly has no way back without its mark. The hub has dropped everything that is not for the internet.
+ * `asking`, `passed` and `welcomed` only look: who begins a connection is noted before the filters of other firewalls, and
+ * struck out behind them.
  */
 export function hostRules(network: Network, { services }: EgressSpec): string {
   const [link, out, name] = [hostLink(network), egressLink(network), hostTable(network)];
@@ -34,6 +43,21 @@ delete table inet ${name}
 table inet ${name} {
   ${setOf('tor')}
   ${setOf('direct')}
+  set ${HELD_SET} { type ipv4_addr; flags dynamic,timeout; timeout ${HELD_FOR}; size 65535; }
+  chain asking {
+    type filter hook prerouting priority mangle; policy accept;
+    iifname "${link}" ct state new ip saddr @${LEAVING_SETS.tor} meta l4proto tcp update @${HELD_SET} { ip saddr }
+    iifname "${link}" ct state new ip saddr @${LEAVING_SETS.tor} udp dport 53 update @${HELD_SET} { ip saddr }
+  }
+  chain welcomed {
+    type filter hook input priority filter + 10; policy accept;
+    iifname "${link}" ct state new delete @${HELD_SET} { ip saddr }
+  }
+  chain passed {
+    type filter hook postrouting priority filter; policy accept;
+    meta mark ${DIRECT_MARK} oifname != "${out}" ct state new delete @${HELD_SET} { ip saddr }
+    oifname "${out}" tcp flags & (syn | ack) == syn | ack delete @${HELD_SET} { ip daddr }
+  }
   chain answers {
     type filter hook prerouting priority mangle; policy accept;
     iifname "${out}" ct state new ip saddr @${LEAVING_SETS.direct} fib daddr type != local ct mark set ${DIRECT_MARK}
@@ -51,6 +75,8 @@ table inet ${name} {
   chain transit {
     type filter hook forward priority filter - 10; policy accept;
     iifname "${link}" drop
+    iifname "${out}" ct state new ip saddr @${LEAVING_SETS.direct} update @${HELD_SET} { ip saddr }
+    oifname "${out}" ip daddr @${LEAVING_SETS.direct} tcp flags & (syn | ack) == syn | ack update @${HELD_SET} { ip daddr }
   }
   chain outward {
     type nat hook postrouting priority srcnat - 10; policy accept;

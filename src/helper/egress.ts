@@ -17,6 +17,7 @@ import { HOST_CHAINS, hostRules, leavingRules } from './egress-rules.ts';
 import type { Handler } from './environment.ts';
 import { hostTable, hubNetns } from './names.ts';
 import { EGRESS_MARKS, EGRESS_TABLES, LEAVING_SETS } from './rules.ts';
+import { heldBack } from './egress-held.ts';
 import { type HubTable, readTable } from './table.ts';
 
 /** Who is let out. The way stands, and is watched over, before the hub lets anything into it. */
@@ -90,8 +91,15 @@ export const observeEgress: Handler<'egress.observe'> = async ({ network }, _env
   ]);
   const services = leavers(inHub);
   if (services.length === 0 && onHost === undefined) return {};
-  const renew = await damageOf(network, services, inHub, onHost, signal);
-  return { egress: { services }, ...(renew === undefined ? {} : { renew }) };
+  const [renew, held] = await Promise.all([
+    damageOf(network, services, inHub, onHost, signal),
+    heldBack(services, onHost, signal),
+  ]);
+  return {
+    egress: { services },
+    ...(renew === undefined ? {} : { renew }),
+    ...(held === undefined ? {} : { held }),
+  };
 };
 
 async function damageOf(

@@ -47,8 +47,13 @@ const outage = async (look: () => Promise<boolean>): Promise<number> => {
 const isRedirected = async (): Promise<boolean> =>
   (await world.within(undefined, 'nft', 'list', 'tables')).includes('inet gateway-gw');
 
+/** What the status says of other firewalls. */
+const warnings = async (): Promise<string[]> =>
+  (await world.gateway.status(signal)).notices.filter((notice) => notice.includes('firewall'));
+
 it('stands before anybody interferes', async () => {
   await expect.poll(isWhole, { timeout: 30_000 }).toBe(true);
+  expect(await warnings()).toEqual([]);
 }, 40_000);
 
 it('is back within a second of a flush, in which nothing opens', async () => {
@@ -96,14 +101,24 @@ it('does not mind another firewall that loads itself anew', async () => {
 
 it('keeps every way in, and the way out through tor, under a firewall that forwards nothing (Docker)', async () => {
   await world.within(undefined, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
-  await nft('table ip filter { chain FORWARD { type filter hook forward priority filter; policy drop; }; };');
+  await nft(
+    'table ip filter { chain DOCKER-USER { }; chain FORWARD { type filter hook forward priority filter; policy drop; jump DOCKER-USER; }; };',
+  );
   expect(await wayIn()).toBe('open');
   expect(await out.hidden()).toContain(EXIT);
   // A service that leaves directly is forwarded by this machine, so its firewall must allow that.
+  expect(await warnings()).toEqual([]);
   expect(await out.open()).toBe('');
-  await nft('add rule ip filter FORWARD iifname gwout accept');
-  await nft('add rule ip filter FORWARD oifname gwout accept');
+  const warning = [
+    'another firewall of this machine drops what open sends, or the answers; to let it through: iptables -I DOCKER-USER -i gwout -j ACCEPT; iptables -I DOCKER-USER -o gwout -j ACCEPT',
+  ];
+  expect(await warnings()).toEqual(warning);
+  await nft('add rule ip filter DOCKER-USER iifname gwout accept');
+  expect(await out.open()).toBe('');
+  expect(await warnings()).toEqual(warning);
+  await nft('add rule ip filter DOCKER-USER oifname gwout accept');
   expect(await out.open()).toContain(ROUTER);
+  expect(await warnings()).toEqual([]);
   // A machine that forwards for everybody forwards nothing from the hub, whatever is flushed.
   const stop = await capture(world.home, 'lan');
   await nft('delete table inet gateway-gw');
@@ -116,12 +131,14 @@ it('keeps every way in, and the way out through tor, under a firewall that forwa
 
 it('keeps the ways in under a firewall that lets nothing in (ufw), and tor as the way out once it may', async () => {
   await nft(
-    'table ip ufw { chain INPUT { type filter hook input priority filter; policy drop; iifname lo accept; ct state established,related accept; }; };',
+    'table ip ufw { chain ufw-before-input { }; chain INPUT { type filter hook input priority filter; policy drop; iifname lo accept; ct state established,related accept; }; };',
   );
   expect(await wayIn()).toBe('open');
   expect(await out.open()).toContain(ROUTER);
   expect(await out.hidden()).toBe('');
+  expect((await warnings()).join()).toMatch(/drops what hidden sends.*: ufw allow in on gwhost$/);
   await nft('add rule ip ufw INPUT iifname gwhost accept');
   expect(await out.hidden()).toContain(EXIT);
+  expect(await warnings()).toEqual([]);
   await nft('delete table ip ufw');
 }, 40_000);

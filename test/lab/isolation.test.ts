@@ -21,12 +21,14 @@ beforeAll(async () => {
 afterAll(() => world?.lab.stop());
 
 const SERVICES = ['hidden', 'mute', 'open'] as const;
+/** The router's address at home, and another machine there. */
+const [ROUTER_INSIDE, LAN] = ['192.168.50.1', '192.168.50.30'];
 const PORTS = [22, 53, 80, 8081, 9040, 9053];
 const on = (...hosts: string[]): string[] =>
   hosts.flatMap((host) => PORTS.flatMap((port) => [`tcp:${host}:${port}`, `udp:${host}:${port}`]));
 /** Everything that is nobody's business: the gateway's own addresses, the host, its LAN, the cloud's metadata. */
 const forbidden = (): string[] =>
-  on('10.64.0.1', '10.64.0.2', '10.64.0.3', HOST, '192.168.50.1', '192.168.50.30', METADATA);
+  on('10.64.0.1', '10.64.0.2', '10.64.0.3', HOST, ROUTER_INSIDE, LAN, METADATA);
 const neighbours = (service: string): string[] =>
   SERVICES.filter((name) => name !== service).map((name) => world.addresses[name] ?? '');
 
@@ -41,8 +43,9 @@ it('lets out by the way that was declared, and by no other', async () => {
 });
 
 it('finds nothing else, however it looks', async () => {
-  // The scan has teeth: from the host, much of it answers.
-  const seen = await world.scan(undefined, on(HOST, METADATA));
+  // The scan has teeth: from the host, much of it answers, the LAN too.
+  const seen = await world.scan(undefined, on(HOST, METADATA, LAN));
+  expect(seen.join()).toContain(`tcp:${LAN}:80 HTTP`);
   expect(seen).toEqual(expect.arrayContaining([`tcp:${HOST}:8081 host`, `udp:${HOST}:8081 host`]));
   expect(seen.join()).toContain(`tcp:${METADATA}:80 HTTP`);
   const scans = SERVICES.map((service) =>

@@ -1,4 +1,5 @@
 import type { Change, Context, Observed, Part } from '../../core/contract.ts';
+import { heldNotice } from './held.ts';
 import { compile, EGRESS_KEY, type Spec } from './compile.ts';
 
 /** Owner of the ways on which services leave by themselves: through tor, or directly. */
@@ -14,9 +15,10 @@ export const egressPart: Part<Spec> = {
 };
 
 async function observe({ network, ports, signal }: Context): Promise<Observed<Spec>[]> {
-  const { egress, renew } = await ports.helper.call('egress.observe', { network }, signal);
+  const { egress, renew, held } = await ports.helper.call('egress.observe', { network }, signal);
   if (egress === undefined) return [];
-  return [{ key: EGRESS_KEY, spec: egress, facts: {}, ...(renew === undefined ? {} : { renew }) }];
+  const facts = held === undefined ? {} : { notice: heldNotice(network, egress, held) };
+  return [{ key: EGRESS_KEY, spec: egress, facts, ...(renew === undefined ? {} : { renew }) }];
 }
 
 async function apply(change: Change<Spec>, { network, ports, signal }: Context): Promise<void> {
