@@ -1,5 +1,6 @@
 import type { EnrolmentInput, Handout, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import { twinOf } from '../../src/core/ula.ts';
 import { renderConf } from '../../src/wire/wireguard.ts';
 import type { Settings, Spec } from './spec.ts';
 
@@ -20,7 +21,7 @@ export function tunnelName(device: string): string {
   );
 }
 
-/** What the app imports. AllowedIPs is the whole pool, so that a later grant needs no new code; the hub enforces grants. */
+/** What the app imports. AllowedIPs is the whole pool and its twin in IPv6, so that a later grant needs no new code; the hub enforces grants. */
 export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observed<Spec>[]): Handout[] {
   const { device, network, settings } = input;
   const peer = observed.find((found) => found.key === `peer:${device.publicKey}`);
@@ -36,10 +37,11 @@ export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observ
     text: renderConf({
       privateKey: input.privateKey === '' ? undefined : input.privateKey,
       address: peer.spec.address,
+      address6: twinOf(network, peer.spec.address),
       mtu: settings.mtu,
       peerPublicKey: String(own.facts['publicKey']),
       presharedKey: input.presharedKey,
-      allowedIps: [network.pool],
+      allowedIps: [network.pool, network.ula ?? []].flat(),
       endpoint,
       persistentKeepaliveSeconds: PERSISTENT_KEEPALIVE_SECONDS,
     }),

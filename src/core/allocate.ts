@@ -30,8 +30,8 @@ function halfOf(block: Cidr): number {
   return (block.last - block.first + 1) / 2;
 }
 
-/** The addresses that every gateway has. */
-export function networkFor(prefix: string, pool: string): Network {
+/** The addresses that every gateway has; without `ula` it has no IPv6. */
+export function networkFor(prefix: string, pool: string, ula?: string): Network {
   const { first } = blockOf(pool);
   return {
     prefix,
@@ -39,6 +39,7 @@ export function networkFor(prefix: string, pool: string): Network {
     hub: formatIpv4(first + 1),
     edge: formatIpv4(first + 2),
     tor: formatIpv4(first + 3),
+    ...(ula === undefined ? {} : { ula }),
   };
 }
 

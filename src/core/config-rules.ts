@@ -9,6 +9,8 @@ import {
   formatIpv4,
   formatEndpoint,
 } from './inet.ts';
+import { formatIpv6, parseIpv6Cidr } from './inet6.ts';
+import { isUla } from './ula.ts';
 import { NAME_HINT, nameFault, quote } from './name.ts';
 import { suggest } from './suggest.ts';
 import { ENTERED_BY, type EnteredBy, type Place } from './service.ts';
@@ -164,6 +166,17 @@ export function poolFault(pool: string | undefined): Fault | undefined {
   return isPrivate(address)
     ? undefined
     : fault('is not private', 'choose a block inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16');
+}
+
+export function ulaFault(ula: string | undefined): Fault | undefined {
+  if (ula === undefined || isUla(ula)) return undefined;
+  const first = parseIpv6Cidr(ula)?.first;
+  const canonical = first === undefined ? '' : `${formatIpv6(first)}/48`;
+  return {
+    path: ['ula'],
+    message: `ula ${quote(ula)} is not a /48 of unique local IPv6 addresses (fd00::/8)`,
+    hint: `write it like ${isUla(canonical) ? canonical : 'fd12:3456:789a::/48'}, or leave it out: one is chosen at random`,
+  };
 }
 
 function keyOfPlace(place: Place, port: number): string {

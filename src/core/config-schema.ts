@@ -41,6 +41,8 @@ export interface Config {
   readonly prefix: string;
   /** `undefined`: the daemon chooses once and keeps its choice. */
   readonly pool: string | undefined;
+  /** Absent: the same, for IPv6. */
+  readonly ula?: string | undefined;
   /** In the order of the file. */
   readonly services: readonly ConfigService[];
   /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
@@ -123,6 +125,12 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
       .string()
       .optional()
       .describe('Private IPv4 block, /16 to /24, for services and devices; chosen once when left out.'),
+    ula: z
+      .string()
+      .optional()
+      .describe(
+        'Block of unique local IPv6 addresses, /48, such as fd12:3456:789a::/48; chosen once, at random, when left out.',
+      ),
     services: z
       .record(z.string().regex(NAME), serviceSchema(providers))
       .default({})

@@ -3,6 +3,7 @@ import {
   fallbackFaults,
   placeOf,
   poolFault,
+  ulaFault,
   reservedFault,
   sharedPlaceFaults,
   upstreamFaults,
@@ -36,14 +37,13 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
   if (!parsed.success) {
     return { problems: inOrder(schemaProblems(parsed.error.issues, file, configJsonSchema(providers))) };
   }
-  const { instance, pool, services, ...sections } = parsed.data;
+  const { instance, pool, ula, services, ...sections } = parsed.data;
   const read = readServices(services);
   const settings = readSettings(sections, read.services, providers, file);
-  const pools = poolFault(pool);
-  const faults = [...(pools === undefined ? [] : [pools]), ...read.faults];
+  const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults].flat();
   const problems = [...faults.map((fault) => placed(file, fault)), ...settings.problems];
   if (problems.length > 0) return { problems: inOrder(problems) };
-  return { config: { prefix: instance, pool, services: read.services, settings: settings.values } };
+  return { config: { prefix: instance, pool, ula, services: read.services, settings: settings.values } };
 }
 
 /** `gateway.yaml:7:5: services.shop.prot is not known; did you mean "port"?`, one line for each. */
@@ -73,7 +73,7 @@ function fillService(service: unknown): unknown {
 }
 
 function fillNulls(section: Record<string, unknown>): Record<string, unknown> {
-  const scalars = ['instance', 'pool'];
+  const scalars = ['instance', 'pool', 'ula'];
   return Object.fromEntries(
     Object.entries(section).map(([key, value]) => [
       key,

@@ -86,4 +86,6 @@ export interface Network {
   readonly edge: string;
   /** Source address of tor on the link between host and hub. */
   readonly tor: string;
+  /** Block of unique local IPv6 addresses, /48 (ula.ts says what is in it). Absent: this gateway has IPv4 only. */
+  readonly ula?: string | undefined;
 }

@@ -52,7 +52,7 @@ export class Changes {
     try {
       this.#aim = store.isDown()
         ? await compiler.compileNothing(signal)
-        : await compiler.compile(this.current(), signal);
+        : await compiler.adopt(this.current(), signal);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#trouble = `what was applied last cannot be used, so nothing is changed: ${error.message}`;
@@ -225,7 +225,7 @@ export class Changes {
         message: failure.error.message,
         hint: failure.error.hint,
       })),
-      notices: [...notices, ...noticesOf(report.world)],
+      notices: [...notices, ...(await this.#options.compiler.remarks()), ...noticesOf(report.world)],
     };
   }
 

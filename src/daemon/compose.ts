@@ -21,7 +21,7 @@ import { createHelper } from '../system/helper-client.ts';
 import { interfaceAddresses } from '../system/home-addresses.ts';
 import { createKeys } from '../system/keys.ts';
 import { resolveHost } from '../system/resolve.ts';
-import { hostRoutes } from '../system/routes.ts';
+import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
 import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
@@ -136,7 +136,14 @@ function createChanges({
   watch,
 }: Pieces & { readonly watch: NamespaceWatch }): Changes {
   const file = new ConfigFile(paths.configFile, providers);
-  const compiler = new Compiler({ store, parts: PARTS, providers, hostRoutes });
+  const compiler = new Compiler({
+    store,
+    parts: PARTS,
+    providers,
+    hostRoutes,
+    hasIpv6,
+    random: ports.crypto.random,
+  });
   const permit = async (applied: Applied): Promise<void> => {
     // Whatever the owner did may have mended what a host of names refused.
     await names.forgetTroubles();

@@ -1,7 +1,9 @@
 import { GatewayError } from '../core/errors.ts';
 import type { Network } from '../core/service.ts';
+import { hostBlocks, twinOf } from '../core/ula.ts';
 import {
   ensureNetns,
+  type Family,
   inNetns,
   ipBatch,
   isNetns,
@@ -16,7 +18,7 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { linkCalled, listLinks, listRules } from './links.ts';
 import { addMark, listMarks, removeMark } from './marks.ts';
 import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf } from './names.ts';
-import { flowRules, HUB_ROUTING, HUB_RULES, HUB_SYSCTLS } from './rules.ts';
+import { flowRules, HUB_ROUTING, HUB_ROUTING_6, HUB_SYSCTLS, hubRules, ipv6Sysctls } from './rules.ts';
 
 const MARK = { namespace: 'hub', service: '' };
 
@@ -26,11 +28,12 @@ export const ensureHub: Handler<'hub.ensure'> = async ({ network }, environment,
   await refuseForeign(network, environment, signal);
   await addMark(environment, network, MARK);
   await ensureNetns(hub, signal);
-  await loadRules(hub, HUB_RULES, signal);
-  await ensureRouting(hub, signal);
-  await setSysctls(hub, HUB_SYSCTLS, signal);
+  await loadRules(hub, hubRules(network), signal);
+  await ensureRouting(network, hub, signal);
+  await setSysctls(hub, { ...HUB_SYSCTLS, ...ipv6Sysctls(network) }, signal);
   await ensureHostLink(network, hub, environment, signal);
-  await setSysctls(hub, { 'net.ipv4.ip_forward': 1 }, signal);
+  const six = network.ula === undefined ? {} : { 'net.ipv6.conf.all.forwarding': 1 };
+  await setSysctls(hub, { 'net.ipv4.ip_forward': 1, ...six }, signal);
   const alias = formatAlias({ owner: ownerOf(environment), network });
   const argv = inNetns(hub, ['ip', 'link', 'set', 'dev', HUB_END_OF_HOST, 'alias', alias]);
   await run(argv, { signal });
@@ -49,9 +52,13 @@ async function refuseForeign(
   const alias = parseAlias(link?.ifalias, HubAlias);
   const isMarked = (await listMarks(environment, network)).some((mark) => mark.namespace === 'hub');
   if (alias === undefined ? !isMarked : alias.owner !== ownerOf(environment)) throw foreignHub(network);
-  if (alias !== undefined && JSON.stringify(alias.network) !== JSON.stringify(network)) {
-    await dismantle(network, signal);
-  }
+  if (alias !== undefined && !isCompletedBy(alias.network, network)) await dismantle(network, signal);
+}
+
+/** The same addresses, or the same and IPv6 too: connections that pass a hub from before we had IPv6 stay. */
+function isCompletedBy({ ula, ...made }: Network, { ula: wanted, ...rest }: Network): boolean {
+  const isSame = JSON.stringify(made) === JSON.stringify(rest);
+  return isSame && (ula === undefined || ula === wanted);
 }
 
 function foreignHub(network: Network): GatewayError {
@@ -63,14 +70,24 @@ function foreignHub(network: Network): GatewayError {
   });
 }
 
-async function ensureRouting(hub: string, signal: AbortSignal): Promise<void> {
-  const present = new Set(await listRules(hub, signal));
-  const missing = HUB_ROUTING.filter((rule) => !present.has(rule));
-  if (missing.length === 0) return;
+async function ensureRouting({ ula }: Network, hub: string, signal: AbortSignal): Promise<void> {
+  await ensureRules(hub, '-4', HUB_ROUTING, signal);
+  if (ula !== undefined) await ensureRules(hub, '-6', HUB_ROUTING_6, signal);
+}
+
+async function ensureRules(
+  hub: string,
+  family: Family,
+  rules: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const present = new Set(await listRules(hub, signal, family));
+  const missing = rules.filter((rule) => !present.has(rule));
   await ipBatch(
     hub,
     missing.map((rule) => `rule add ${rule}`),
     signal,
+    family,
   );
 }
 
@@ -92,13 +109,15 @@ async function ensureHostLink(
     hub,
     [
       'link set dev lo up',
-      `addr replace ${network.hub}/32 dev lo`,
+      ...hostBlocks(network, network.hub).map((block) => `addr replace ${block} dev lo`),
       `link set dev ${HUB_END_OF_HOST} up`,
       `route replace ${edge}/32 dev ${HUB_END_OF_HOST}`,
       `route replace ${tor}/32 dev ${HUB_END_OF_HOST}`,
     ],
     signal,
   );
+  // The host speaks IPv4 with services.
+  await setSysctls(hub, { [`net.ipv6.conf.${HUB_END_OF_HOST}.disable_ipv6`]: 1 }, signal);
   // The host may route (Docker switches that on for every interface), but never from this one.
   const conf = `net.ipv4.conf.${link}`;
   const off = { [`${conf}.forwarding`]: 0, [`${conf}.rp_filter`]: 1 };
@@ -138,21 +157,36 @@ async function dismantle(network: Network, signal: AbortSignal): Promise<void> {
 }
 
 export const replaceFlows: Handler<'flows.replace'> = async ({ network, flows }, _environment, signal) => {
-  await loadRules(hubNetns(network), flowRules(flows), signal);
+  await loadRules(hubNetns(network), flowRules(flows, network), signal);
   return {};
 };
 
 /** Without its entry a connection counts as new, and new ones need a flow; both ends then only time out. */
 export const cutFlows: Handler<'flows.cut'> = async ({ network, source, address }, _environment, signal) => {
-  const filter = [
-    ...(source === undefined ? [] : ['--orig-src', source]),
-    ...(address === undefined ? [] : ['--orig-dst', address]),
-  ];
   if (!(await isNetns(hubNetns(network)))) return {};
+  const same = (each: string): string => each;
+  await cut(network, filterOf(source, address, same), signal);
+  const twin = (each: string): string => twinOf(network, each) ?? each;
+  if (network.ula !== undefined) await cut(network, filterOf(source, address, twin), signal);
+  return {};
+};
+
+function filterOf(
+  source: string | undefined,
+  address: string | undefined,
+  as: (each: string) => string,
+): string[] {
+  return [
+    ...(source === undefined ? [] : ['--orig-src', as(source)]),
+    ...(address === undefined ? [] : ['--orig-dst', as(address)]),
+  ];
+}
+
+async function cut(network: Network, filter: readonly string[], signal: AbortSignal): Promise<void> {
   const argv = inNetns(hubNetns(network), ['conntrack', '-D', ...filter]);
   const ran = await run(argv, { signal, accept: [0, 1] });
-  if (ran.exitCode === 0 || ran.stderr.includes(' 0 flow entries')) return {};
+  if (ran.exitCode === 0 || ran.stderr.includes(' 0 flow entries')) return;
   throw new GatewayError(`open connections could not be ended: ${ran.stderr.trim()}`, {
     code: 'CommandFailed',
   });
-};
+}

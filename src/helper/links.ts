@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ipShow } from '../system/netns.ts';
+import { type Family, ipShow } from '../system/netns.ts';
 
 export const Link = z.object({
   ifname: z.string(),
@@ -31,8 +31,8 @@ export function isUp(link: Link): boolean {
 }
 
 /** Routing policy in the words of `ip rule add`. */
-export async function listRules(netns: string, signal: AbortSignal): Promise<string[]> {
-  const [rules] = await ipShow(netns, ['rule show'], signal);
+export async function listRules(netns: string, signal: AbortSignal, family?: Family): Promise<string[]> {
+  const [rules] = await ipShow(netns, ['rule show'], signal, family);
   return rulesFrom(rules);
 }
 

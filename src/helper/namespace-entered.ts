@@ -4,6 +4,7 @@ import { errnoOf, GatewayError } from '../core/errors.ts';
 import type { EnteredSpec } from '../core/entered.ts';
 import type { OperationResult } from '../core/operations.ts';
 import { enteredText, type Network } from '../core/service.ts';
+import { hostBlocks, twinOf } from '../core/ula.ts';
 import { fileError } from '../system/files.ts';
 import {
   ipBatch,
@@ -20,7 +21,9 @@ import { isUp, Link, linkCalled, listLinks } from './links.ts';
 import { addMark, ENTERED, listMarks, removeMark } from './marks.ts';
 import { enteredEnd, hubNetns, ownerOf, serviceLink } from './names.ts';
 import { currentNamespace, numberOf, withNamespace, type OpenNamespace } from './namespace-place.ts';
-import type { Sight } from './observe.ts';
+import { neighbours, viaHub6 } from './namespace.ts';
+import { missingRoute, type Sight } from './observe.ts';
+import { LINK_MAC } from './rules.ts';
 
 /**
  * A namespace that somebody else made gets one interface, with the service's address and a route to the pool, and is
@@ -39,6 +42,8 @@ export const ensureEntered: Handler<'entered.ensure'> = async (input, environmen
       await refuseTaken(network, spec, found, signal);
       await makeLink(input, found, environment, signal);
     }
+    await refuseRouted6(network, spec, found, signal);
+    await completeInside(input, found, signal);
     await finishLink(input, found, environment, signal);
   });
   return {};
@@ -63,9 +68,7 @@ async function makeLink(
   const end = enteredEnd(network);
   const peer = `type veth peer name ${end} netns ${path}`;
   await ipBatch(hubNetns(network), [`link add name ${serviceLink(service)} ${peer}`], signal);
-  // Of this interface alone: nothing that arrives here goes on to the other networks of that namespace.
-  const settings = { [`net.ipv4.conf.${end}.forwarding`]: 0, [`net.ipv6.conf.${end}.disable_ipv6`]: 1 };
-  await setSysctls(path, settings, signal);
+  await setSysctls(path, settingsOf(network), signal);
   await ipBatch(
     path,
     [
@@ -74,6 +77,41 @@ async function makeLink(
       `addr add ${spec.address}/32 dev ${end} scope link`,
       `link set dev ${end} up`,
       `route add ${network.pool} via ${network.hub} dev ${end} onlink src ${spec.address}`,
+    ],
+    signal,
+  );
+}
+
+/** Of this interface alone: nothing that arrives here goes on to the other networks of that namespace. */
+function settingsOf(network: Network): Record<string, number> {
+  const end = enteredEnd(network);
+  const six = (key: string): string => `net.ipv6.conf.${end}.${key}`;
+  return {
+    [`net.ipv4.conf.${end}.forwarding`]: 0,
+    [six('addr_gen_mode')]: 1,
+    [six('accept_ra')]: 0,
+    [six('accept_redirects')]: 0,
+    [six('forwarding')]: 0,
+    [six('disable_ipv6')]: network.ula === undefined ? 1 : 0,
+  };
+}
+
+/** Also of one that was made before there was IPv6. Deprecated: never chosen as the source of connections elsewhere. */
+async function completeInside(
+  { network, spec: { address } }: Input,
+  { path }: OpenNamespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = enteredEnd(network);
+  const twin = twinOf(network, address);
+  await setSysctls(path, settingsOf(network), signal);
+  await ipBatch(
+    path,
+    [
+      `link set dev ${end} address ${LINK_MAC.service}`,
+      ...(twin === undefined ? [] : [`addr replace ${twin}/128 dev ${end} nodad preferred_lft 0`]),
+      ...neighbours(network, network.hub, end, LINK_MAC.hub),
+      ...viaHub6(network, address, end),
     ],
     signal,
   );
@@ -90,8 +128,9 @@ async function finishLink(
   await ipBatch(
     hubNetns(network),
     [
-      `link set dev ${name} up`,
-      `route replace ${spec.address}/32 dev ${name}`,
+      `link set dev ${name} address ${LINK_MAC.hub} up`,
+      ...hostBlocks(network, spec.address).map((block) => `route replace ${block} dev ${name}`),
+      ...neighbours(network, spec.address, name, LINK_MAC.service),
       `link set dev ${name} alias ${alias}`,
     ],
     signal,
@@ -161,6 +200,26 @@ async function refuseTaken(
   );
 }
 
+/** Ours has been there since, if the link has. */
+async function refuseRouted6(
+  network: Network,
+  spec: EnteredSpec,
+  { path }: OpenNamespace,
+  signal: AbortSignal,
+): Promise<void> {
+  if (network.ula === undefined) return;
+  const [routes] = await ipShow(path, [`route show root ${network.ula}`], signal, '-6');
+  const route = z
+    .array(Route)
+    .parse(routes)
+    .find(({ dev }) => dev !== enteredEnd(network));
+  if (route === undefined) return;
+  throw taken(
+    `${enteredText(spec)} has a route to ${route.dst} already, which lies in the block ${network.ula}`,
+    'set ula: in gateway.yaml to another block of unique local addresses (fd00::/8)',
+  );
+}
+
 function taken(message: string, hint: string): GatewayError {
   return new GatewayError(message, { code: 'NamespaceTaken', retry: 'when-changed', hint });
 }
@@ -197,7 +256,7 @@ export async function observeEntered(
 const BROKEN = 'its link to the hub is gone or half made';
 
 async function damage(
-  { routes }: Sight,
+  { routes, network }: Sight,
   link: Link,
   { spec, namespace }: EnteredAlias,
   signal: AbortSignal,
@@ -206,6 +265,5 @@ async function damage(
   if (current === '') return `${enteredText(spec)} is gone`;
   if (current !== namespace) return `${enteredText(spec)} has another network namespace now`;
   if (!isUp(link)) return 'its link to the hub is down';
-  if (!routes.has(`${spec.address} ${link.ifname}`)) return 'the hub lost the route to it';
-  return undefined;
+  return missingRoute(routes, network, spec.address, link.ifname);
 }

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import type { NamespaceSpec } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
+import { hostBlocks, twinOf } from '../core/ula.ts';
 import { ensureNetns, ipBatch, isNetns, removeLink, removeNetns, setSysctls } from '../system/netns.ts';
 import { loadRules } from '../system/nft.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
@@ -9,7 +10,7 @@ import { isUp, type Link, linkCalled, listLinks } from './links.ts';
 import { addMark, digestOf, ENTERED, listMarks, removeMark } from './marks.ts';
 import { hubNetns, ownerOf, SERVICE_END, serviceLink, serviceNetns } from './names.ts';
 import { removeResolverFiles, writeResolverFiles } from './resolver-files.ts';
-import { SERVICE_SYSCTLS, serviceRules } from './rules.ts';
+import { ipv6Sysctls, LINK_MAC, SERVICE_SYSCTLS, serviceRules } from './rules.ts';
 
 /** Keeps the link, and with it the connections, when only the port changes. */
 export const ensureNamespace: Handler<'namespace.ensure'> = async (input, environment, signal) => {
@@ -20,12 +21,12 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
   await addMark(environment, network, { service, namespace: spec.namespace }, spec.upstreams);
   const isNew = !(await isNetns(netns));
   await ensureNetns(netns, signal);
-  await writeResolverFiles(netns, service, spec, environment);
+  await writeResolverFiles(netns, service, spec, network, environment);
   const hub = hubNetns(network);
   const [links] = await Promise.all([
     listLinks(hub, signal),
-    loadRules(netns, serviceRules(spec), signal),
-    setSysctls(netns, SERVICE_SYSCTLS, signal),
+    loadRules(netns, serviceRules(spec, network), signal),
+    setSysctls(netns, { ...SERVICE_SYSCTLS, ...ipv6Sysctls(network) }, signal),
   ]);
   const present = linkCalled(serviceLink(service), links);
   const isWhole = !isNew && present !== undefined && isFor(spec, present);
@@ -34,7 +35,8 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
     if (!isNew) await removeLink(netns, SERVICE_END, signal);
     await makeLink(network, service, spec, signal);
   }
-  await ipBatch(hub, finishLink(service, spec, ownerOf(environment)), signal);
+  await ipBatch(netns, insideOf(network, spec), signal);
+  await ipBatch(hub, finishLink(network, service, spec, ownerOf(environment)), signal);
   return {};
 };
 
@@ -42,14 +44,15 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
  * The hub's end comes up last: packets that wait for the service would ask for its hardware address before it can answer,
  * and ask again only a second later.
  */
-function finishLink(service: string, spec: NamespaceSpec, owner: string): string[] {
+function finishLink(network: Network, service: string, spec: NamespaceSpec, owner: string): string[] {
   const name = serviceLink(service);
   const { upstreams: list, ...rest } = spec;
   const upstreams = digestOf(list);
   const alias = { owner, service, spec: rest, ...(upstreams === undefined ? {} : { upstreams }) };
   return [
-    `link set dev ${name} up`,
-    `route replace ${spec.address}/32 dev ${name}`,
+    `link set dev ${name} address ${LINK_MAC.hub} up`,
+    ...hostBlocks(network, spec.address).map((block) => `route replace ${block} dev ${name}`),
+    ...neighbours(network, spec.address, name, LINK_MAC.service),
     `link set dev ${name} alias ${formatAlias(alias)}`,
   ];
 }
@@ -60,21 +63,43 @@ async function makeLink(
   spec: NamespaceSpec,
   signal: AbortSignal,
 ): Promise<void> {
-  const name = serviceLink(service);
-  const hub = hubNetns(network);
-  const netns = serviceNetns(network, spec.namespace);
-  await ipBatch(hub, [`link add name ${name} type veth peer name ${SERVICE_END} netns ${netns}`], signal);
-  await ipBatch(
-    netns,
-    [
-      'link set dev lo up',
-      `addr replace ${spec.address}/32 dev ${SERVICE_END}`,
-      `link set dev ${SERVICE_END} up`,
-      `route replace ${network.hub}/32 dev ${SERVICE_END}`,
-      `route replace default via ${network.hub} dev ${SERVICE_END}`,
-    ],
-    signal,
-  );
+  const peer = `type veth peer name ${SERVICE_END} netns ${serviceNetns(network, spec.namespace)}`;
+  await ipBatch(hubNetns(network), [`link add name ${serviceLink(service)} ${peer}`], signal);
+}
+
+/** Nothing but the pool has a way in IPv6: what is on the internet fails at once, and programs take IPv4. */
+function insideOf(network: Network, { address }: NamespaceSpec): string[] {
+  const [hub, ...hub6] = hostBlocks(network, network.hub);
+  return [
+    'link set dev lo up',
+    ...ownAddresses(network, address, SERVICE_END),
+    `link set dev ${SERVICE_END} address ${LINK_MAC.service} up`,
+    ...neighbours(network, network.hub, SERVICE_END, LINK_MAC.hub),
+    `route replace ${hub} dev ${SERVICE_END}`,
+    `route replace default via ${network.hub} dev ${SERVICE_END}`,
+    ...hub6.map((block) => `route replace ${block} dev ${SERVICE_END}`),
+    ...viaHub6(network, address, SERVICE_END),
+  ];
+}
+
+/** Nobody else can have them, so nobody is asked (`nodad`). */
+export function ownAddresses(network: Network, address: string, link: string): string[] {
+  const twin = twinOf(network, address);
+  const six = twin === undefined ? [] : [`addr replace ${twin}/128 dev ${link} nodad`];
+  return [`addr replace ${address}/32 dev ${link}`, ...six];
+}
+
+/** Told, not asked for: a service cannot fill the machine's tables with neighbours that it makes up. */
+export function neighbours(network: Network, address: string, link: string, mac: string): string[] {
+  return [address, twinOf(network, address) ?? []]
+    .flat()
+    .map((each) => `neigh replace ${each} lladdr ${mac} dev ${link} nud permanent`);
+}
+
+export function viaHub6(network: Network, address: string, link: string): string[] {
+  const [hub, source] = [twinOf(network, network.hub), twinOf(network, address)];
+  if (network.ula === undefined || hub === undefined || source === undefined) return [];
+  return [`route replace ${network.ula} via ${hub} dev ${link} onlink src ${source}`];
 }
 
 /** Leads to this namespace and address; then it stays, and with it the connections. */

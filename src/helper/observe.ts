@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { sortFlows } from '../core/flows.ts';
+import { sortFlows, textOf } from '../core/flows.ts';
 import { Flow, type OperationResult } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
+import { pooledOf, twinOf } from '../core/ula.ts';
 import { ipShow, isNetns, readSysctls } from '../system/netns.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
@@ -10,7 +11,7 @@ import { isUp, Link, linkCalled, rulesFrom } from './links.ts';
 import { digestOf, ENTERED, listMarks, type Mark, upstreamsOf } from './marks.ts';
 import { observeEntered } from './namespace-entered.ts';
 import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf, serviceLink, serviceNetns } from './names.ts';
-import { HUB_CHAINS, HUB_ROUTING } from './rules.ts';
+import { HUB_ROUTING, HUB_ROUTING_6, hubChains, twinsOf } from './rules.ts';
 import { type HubTable, readTable } from './table.ts';
 import { observeWireguard } from './wireguard.ts';
 
@@ -24,10 +25,12 @@ export interface Sight {
   readonly marks: readonly Mark[];
   readonly links: readonly Link[];
   readonly rules: readonly string[];
-  /** Destinations that the hub routes, with the interface: `10.64.1.2 s-0123456789ab`. */
+  readonly rules6: readonly string[];
+  /** Destinations that the hub routes, of both families, with the interface: `10.64.1.2 s-0123456789ab`. */
   readonly routes: ReadonlySet<string>;
   readonly table: HubTable | undefined;
   readonly forwards: boolean;
+  readonly forwards6: boolean;
   readonly hostAddresses: ReadonlySet<string>;
   readonly hostRoutesPool: boolean;
   readonly hostForwards: boolean;
@@ -57,30 +60,44 @@ async function look(network: Network, environment: HelperEnvironment, signal: Ab
   const hasHub = await isNetns(hub);
   const [host, inHub] = await Promise.all([
     lookAtHost(network, signal),
-    hasHub ? lookAtHub(hub, signal) : NOTHING,
+    hasHub ? lookAtHub(network, hub, signal) : NOTHING,
   ]);
   const marks = await listMarks(environment, network);
   return { network, owner, hasHub, marks, ...host, ...inHub };
 }
 
-const NOTHING = { links: [], rules: [], routes: new Set<string>(), table: undefined, forwards: false };
+const NOTHING = {
+  links: [],
+  rules: [],
+  rules6: [],
+  routes: new Set<string>(),
+  table: undefined,
+  forwards: false,
+  forwards6: false,
+};
 
 async function lookAtHub(
+  network: Network,
   hub: string,
   signal: AbortSignal,
-): Promise<Pick<Sight, 'links' | 'rules' | 'routes' | 'table' | 'forwards'>> {
-  const [shown, table, forward] = await Promise.all([
+): Promise<Pick<Sight, keyof typeof NOTHING>> {
+  const hasIpv6 = network.ula !== undefined;
+  const forwarding = ['net.ipv4.ip_forward', ...(hasIpv6 ? ['net.ipv6.conf.all.forwarding'] : [])];
+  const [shown, shown6, table, forward] = await Promise.all([
     ipShow(hub, ['link show', 'rule show', 'route show'], signal),
+    hasIpv6 ? ipShow(hub, ['rule show', 'route show'], signal, '-6') : [[], []],
     readTable(hub, signal),
-    readSysctls(hub, ['net.ipv4.ip_forward'], signal),
+    readSysctls(hub, forwarding, signal),
   ]);
-  const routes = z.array(Route).parse(shown[2]);
+  const routes = z.array(Route).parse([...(shown[2] ?? []), ...(shown6[1] ?? [])]);
   return {
     links: z.array(Link).parse(shown[0]),
     rules: rulesFrom(shown[1]),
+    rules6: rulesFrom(shown6[0]),
     routes: new Set(routes.map(({ dst, dev }) => `${dst} ${dev ?? ''}`)),
     table,
     forwards: forward[0] === '1',
+    forwards6: forward[1] === '1',
   };
 }
 
@@ -126,7 +143,7 @@ function damageOf(sight: Sight): string | undefined {
   const { network, owner } = sight;
   const link = linkCalled(HUB_END_OF_HOST, sight.links);
   const missingRules = HUB_ROUTING.filter((rule) => !sight.rules.includes(rule));
-  const isWhole = JSON.stringify(sight.table?.chains) === JSON.stringify(HUB_CHAINS);
+  const isWhole = JSON.stringify(sight.table?.chains) === JSON.stringify(hubChains(network));
   if (!isWhole) return 'its packet filter was removed or changed; nothing passes until it is back';
   if (missingRules.length > 0) return 'its routing policy was removed';
   if (link === undefined) return 'its link to the host is gone';
@@ -134,6 +151,8 @@ function damageOf(sight: Sight): string | undefined {
     return 'it is half made, or was made for other addresses';
   if (!isUp(link)) return 'its link to the host is down';
   if (!sight.forwards) return 'its forwarding was switched off';
+  const damage6 = network.ula === undefined ? undefined : damage6Of(sight);
+  if (damage6 !== undefined) return damage6;
   const hostMisses = [network.edge, network.tor].filter((address) => !sight.hostAddresses.has(address));
   if (hostMisses.length > 0) return `the host lost its address ${hostMisses.join(' and ')}`;
   if (!sight.hostRoutesPool) return `the host lost its route to ${network.pool}`;
@@ -141,19 +160,37 @@ function damageOf(sight: Sight): string | undefined {
   return undefined;
 }
 
+function damage6Of({ rules6, forwards6 }: Sight): string | undefined {
+  if (HUB_ROUTING_6.some((rule) => !rules6.includes(rule))) return 'its routing policy for IPv6 was removed';
+  return forwards6 ? undefined : 'its forwarding of IPv6 was switched off';
+}
+
 /** Machines without /etc/protocols list numbers. */
 const PROTOCOLS: Readonly<Record<string, string>> = { 6: 'tcp', 17: 'udp' };
 const Protocol = z.union([z.string(), z.number()]).transform((value) => PROTOCOLS[value] ?? value);
+const ProtocolName = z.enum(['tcp', 'udp']);
 /** `{ concat: ['host', '10.64.0.3', '10.64.1.2', 'tcp', 80] }` */
 const Element = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), Protocol, z.number()]) });
 
-function flowsIn({ table, marks }: Sight): Flow[] {
+/** One that stands in IPv4 alone is not open, so that it is opened again; one in IPv6 alone is, so that it is closed. */
+function flowsIn({ network, table, marks }: Sight): Flow[] {
   const services = new Map(marks.map(({ service }) => [serviceLink(service), `service/${service}`]));
-  const flows = (table?.sets.get('allowed') ?? []).map((element) => {
-    const [via, source, address, protocol, port] = Element.parse(element).concat;
-    return Flow.parse({ via: services.get(via) ?? via, source, address, protocol, port });
-  });
-  return sortFlows(flows);
+  const inSet = (name: string): Flow[] =>
+    (table?.sets.get(name) ?? []).map((element) => {
+      const [via, source, address, protocol, port] = Element.parse(element).concat;
+      return { via: services.get(via) ?? via, source, address, protocol: ProtocolName.parse(protocol), port };
+    });
+  const flows = inSet('allowed');
+  if (network.ula === undefined) return sortFlows(flows.map((flow) => Flow.parse(flow)));
+  const twins = new Map(inSet('allowed6').map((twin) => [textOf(twin), twin]));
+  const whole = flows.filter((flow) => twinsOf([flow], network).every((twin) => twins.has(textOf(twin))));
+  for (const twin of twinsOf(flows, network)) twins.delete(textOf(twin));
+  const strays = [...twins.values()].map((twin) => ({
+    ...twin,
+    source: pooledOf(twin.source),
+    address: pooledOf(twin.address),
+  }));
+  return sortFlows([...whole, ...strays].map((flow) => Flow.parse(flow)));
 }
 
 async function namespacesOf(sight: Sight, environment: HelperEnvironment): Promise<Seen['namespaces']> {
@@ -186,8 +223,19 @@ function damageOfNamespace(
   if (link === undefined) return 'its link to the hub is gone';
   if (alias === undefined) return 'it is half made';
   if (!isUp(link)) return 'its link to the hub is down';
-  if (!sight.routes.has(`${alias.spec.address} ${link.ifname}`)) return 'the hub lost the route to it';
-  return undefined;
+  return missingRoute(sight.routes, sight.network, alias.spec.address, link.ifname);
+}
+
+/** What was made before the gateway had IPv6 has no route either. */
+export function missingRoute(
+  routes: Sight['routes'],
+  network: Network,
+  address: string,
+  link: string,
+): string | undefined {
+  if (!routes.has(`${address} ${link}`)) return 'the hub lost the route to it';
+  const twin = twinOf(network, address);
+  return twin === undefined || routes.has(`${twin} ${link}`) ? undefined : 'the hub has no IPv6 route to it';
 }
 
 function hostServicesOf(sight: Sight): Seen['hostServices'] {

@@ -176,10 +176,11 @@ function refused(name: string, why: string): GatewayError {
   });
 }
 
+/** Less than was applied may be asked for: a kernel that has no IPv6 any more. */
 function sameNetwork(a: Network, b: Network): boolean {
-  return (
-    a.prefix === b.prefix && a.pool === b.pool && a.hub === b.hub && a.edge === b.edge && a.tor === b.tor
-  );
+  const isSame =
+    a.prefix === b.prefix && a.pool === b.pool && a.hub === b.hub && a.edge === b.edge && a.tor === b.tor;
+  return isSame && (a.ula === undefined || a.ula === b.ula);
 }
 
 function outside(network: Network, addresses: readonly string[]): string | undefined {

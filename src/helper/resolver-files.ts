@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
 import { isPublicUnicast } from '../core/inet.ts';
 import type { NamespaceSpec } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import { twinOf } from '../core/ula.ts';
 import { fileError, removeFile } from '../system/files.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { TOR_NAME_SERVER } from './rules.ts';
@@ -19,14 +21,23 @@ const PUBLIC_NAME_SERVERS = ['9.9.9.9', '149.112.112.112'];
 async function filesFor(
   service: string,
   { address, egress, upstreams = [] }: NamespaceSpec,
+  network: Network,
 ): Promise<Record<string, string>> {
   const known = [{ address, service }, ...upstreams];
   const hosts = egress === undefined ? 'files' : 'files dns';
   return {
-    hosts: `127.0.0.1 localhost\n${known.map((each) => `${each.address} ${each.service}\n`).join('')}`,
+    hosts: `127.0.0.1 localhost\n${known.flatMap((each) => hostLines(each, network)).join('')}`,
     'resolv.conf': `${RESOLV[egress ?? 'none']}${(await nameServersFor(egress)).map((server) => `nameserver ${server}\n`).join('')}`,
     'nsswitch.conf': `passwd: files\ngroup: files\nshadow: files\nhosts: ${hosts}\nservices: files\nprotocols: files\n`,
   };
+}
+
+/** IPv4 first: what is not in a namespace of the gateway, or listens on IPv4 alone, is found there. */
+function hostLines(
+  { address, service }: { readonly address: string; readonly service: string },
+  network: Network,
+): string[] {
+  return [address, twinOf(network, address) ?? []].flat().map((each) => `${each} ${service}\n`);
 }
 
 const RESOLV = {
@@ -63,12 +74,13 @@ export async function writeResolverFiles(
   netns: string,
   service: string,
   spec: NamespaceSpec,
+  network: Network,
   environment: HelperEnvironment,
 ): Promise<void> {
   const directory = join(DIRECTORY, netns);
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 });
-    for (const [file, content] of Object.entries(await filesFor(service, spec)))
+    for (const [file, content] of Object.entries(await filesFor(service, spec, network)))
       await writeFile(join(directory, file), content);
   } catch (error) {
     if (!NOT_OURS.has(errnoOf(error))) throw fileError(`${directory} could not be written`, error);

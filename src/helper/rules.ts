@@ -1,5 +1,7 @@
 import { NOT_PUBLIC } from '../core/inet.ts';
 import type { Flow, NamespaceSpec } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import { twinOf } from '../core/ula.ts';
 import { serviceLink, TABLE } from './names.ts';
 
 /** Packets that may be forwarded carry this mark; without it the hub has no route for them. */
@@ -40,16 +42,29 @@ function leavingRule(by: 'tor' | 'direct', match: string): string {
 }
 
 /** As `listTable` tells them; anything else means that somebody changed the table. */
-export const HUB_CHAINS: readonly string[] = ['forward drop 2', 'input drop 2', 'permit accept 8'];
+export function hubChains({ ula }: Network): readonly string[] {
+  return ['forward drop 2', 'input drop 2', `permit accept ${ula === undefined ? 8 : 10}`];
+}
+
+/** IPv6 has no `rp_filter`: without the first rule a neighbour could speak in another's open connection. */
+const HUB_RULES_6 = {
+  sets: `add set inet ${TABLE} allowed6 { type ifname . ipv6_addr . ipv6_addr . inet_proto . inet_service; }`,
+  source: `add rule inet ${TABLE} permit meta nfproto ipv6 fib saddr . iif oif 0 drop`,
+  allowed: `add rule inet ${TABLE} permit ct state new iifname . ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 meta mark set ${PERMITTED_MARK}`,
+};
+const NO_RULES_6 = { sets: '', source: '', allowed: '' };
 
 /**
  * Deny by default, twice: `permit` marks what is allowed, `forward` drops what has no mark, and so does the routing
  * policy (`HUB_ROUTING`), so that a flushed table closes the hub instead of opening it.
- * Loading it again keeps the sets.
+ * Loading it again keeps the sets. Services leave over IPv4 alone, so the marks for that are IPv4's.
  */
-export const HUB_RULES = `
+export function hubRules({ ula }: Network): string {
+  const six = ula === undefined ? NO_RULES_6 : HUB_RULES_6;
+  return `
 add table inet ${TABLE}
 add set inet ${TABLE} allowed { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+${six.sets}
 add set inet ${TABLE} hosts { type ipv4_addr; }
 add set inet ${TABLE} leavingByTor { type ifname . ipv4_addr; }
 add set inet ${TABLE} leavingDirectly { type ifname . ipv4_addr; }
@@ -61,10 +76,12 @@ flush chain inet ${TABLE} permit
 flush chain inet ${TABLE} forward
 flush chain inet ${TABLE} input
 add rule inet ${TABLE} permit meta mark set 0
+${six.source}
 add rule inet ${TABLE} permit iifname . ip saddr @${LEAVING_SETS.tor} udp dport 53 udp length < ${SHORTEST_QUERY} drop
 add rule inet ${TABLE} permit ct state established,related ct mark 0 meta mark set ${PERMITTED_MARK} accept
 add rule inet ${TABLE} permit ct state established,related meta mark set ct mark accept
 add rule inet ${TABLE} permit ct state new iifname . ip saddr . ip daddr . meta l4proto . th dport @allowed meta mark set ${PERMITTED_MARK}
+${six.allowed}
 ${leavingRule('tor', 'meta l4proto tcp')}
 ${leavingRule('tor', 'udp dport 53')}
 ${leavingRule('direct', 'meta l4proto { tcp, udp }')}
@@ -73,6 +90,7 @@ add rule inet ${TABLE} forward meta mark { ${EGRESS_MARKS.direct}, ${EGRESS_MARK
 add rule inet ${TABLE} input iifname "lo" accept
 add rule inet ${TABLE} input ct state established,related accept
 `;
+}
 
 /**
  * Routing policy of the hub, after the kernel's own rule 0 (local addresses): marked packets and what the hub itself
@@ -89,6 +107,11 @@ export const HUB_ROUTING: readonly string[] = [
   `priority 100 fwmark ${PERMITTED_MARK} lookup main`,
 ];
 
+/** The same for IPv6, over which nobody leaves. */
+export const HUB_ROUTING_6: readonly string[] = HUB_ROUTING.filter((rule) =>
+  /^priority (100|200|300) /.test(rule),
+);
+
 export const HUB_SYSCTLS: Readonly<Record<string, number>> = {
   'net.ipv4.conf.all.rp_filter': 1,
   'net.ipv4.conf.default.rp_filter': 1,
@@ -98,23 +121,43 @@ export const HUB_SYSCTLS: Readonly<Record<string, number>> = {
   'net.ipv4.conf.default.accept_redirects': 0,
   'net.ipv4.conf.all.send_redirects': 0,
   'net.ipv4.conf.default.send_redirects': 0,
-  'net.ipv6.conf.all.disable_ipv6': 1,
-  'net.ipv6.conf.default.disable_ipv6': 1,
 };
+
+/**
+ * IPv6 in a namespace of ours. No interface has an address but those that we give it: none of the link, none that a router
+ * announces. Both ends of each link know each other (`LINK_MAC`), so nobody is asked and nobody is believed.
+ */
+export function ipv6Sysctls({ ula }: Network): Readonly<Record<string, number>> {
+  const off = ula === undefined ? 1 : 0;
+  const both = (key: string, value: number): (readonly [string, number])[] =>
+    ['all', 'default'].map((which) => [`net.ipv6.conf.${which}.${key}`, value]);
+  // In this order: what has a setting from before must not use it when IPv6 is switched on.
+  return Object.fromEntries([
+    ...both('addr_gen_mode', 1),
+    ...both('accept_ra', 0),
+    ...both('autoconf', 0),
+    ...both('accept_redirects', 0),
+    ...both('disable_ipv6', off),
+  ]);
+}
+
+/** Hardware addresses of every link between the hub and a service. */
+export const LINK_MAC = { hub: '02:67:77:00:00:03', service: '02:67:77:00:00:04' };
 
 /** A fresh namespace inherits the host's settings, so each is said. */
 export const SERVICE_SYSCTLS: Readonly<Record<string, number>> = {
   'net.ipv4.ip_forward': 0,
   'net.ipv4.conf.all.accept_redirects': 0,
   'net.ipv4.conf.default.accept_redirects': 0,
-  'net.ipv6.conf.all.disable_ipv6': 1,
-  'net.ipv6.conf.default.disable_ipv6': 1,
+  'net.ipv6.conf.all.forwarding': 0,
   // Programs run as unprivileged users; port 80 is theirs, because nobody else lives here.
   'net.ipv4.ip_unprivileged_port_start': 0,
 };
 
 /** The second, static wall, inside each namespace that we make. Replaced in one transaction. */
-export function serviceRules(spec: NamespaceSpec): string {
+export function serviceRules(spec: NamespaceSpec, network: Network): string {
+  const letIn = (address: string): string => `${daddr(address)} tcp dport ${spec.port} accept`;
+  const twin = twinOf(network, spec.address);
   return `
 add table inet ${TABLE}
 delete table inet ${TABLE}
@@ -123,8 +166,8 @@ table inet ${TABLE} {
     type filter hook input priority filter; policy drop;
     iifname "lo" accept
     ct state established,related accept
-    ip daddr ${spec.address} tcp dport ${spec.port} accept
-  }
+    ${letIn(spec.address)}
+${twin === undefined ? '' : `    ${letIn(twin)}\n`}  }
   chain forward {
     type filter hook forward priority filter; policy drop;
   }
@@ -132,13 +175,24 @@ table inet ${TABLE} {
     type filter hook output priority filter; policy drop;
     oifname "lo" accept
     ct state established,related accept
-${toUpstreams(spec)}${leavingByItself(spec)}  }
+${toUpstreams(spec, network)}${leavingByItself(spec)}  }
 }
 `;
 }
 
-function toUpstreams({ upstreams = [] }: NamespaceSpec): string {
-  return upstreams.map(({ address, port }) => `    ip daddr ${address} tcp dport ${port} accept\n`).join('');
+function daddr(address: string): string {
+  return `${address.includes(':') ? 'ip6' : 'ip'} daddr ${address}`;
+}
+
+function toUpstreams({ upstreams = [] }: NamespaceSpec, network: Network): string {
+  return upstreams
+    .flatMap(({ address, port }) =>
+      [address, twinOf(network, address) ?? []]
+        .flat()
+        .map((each) => `${daddr(each)} tcp dport ${port} accept`),
+    )
+    .map((rule) => `    ${rule}\n`)
+    .join('');
 }
 
 /** The same as the hub lets out. */
@@ -154,12 +208,26 @@ function interfaceOf(via: string): string {
 }
 
 /** All flows in one transaction: there is no moment in which a wanted flow is missing. */
-export function flowRules(flows: readonly Flow[]): string {
+export function flowRules(flows: readonly Flow[], network: Network): string {
+  const four = setOf('allowed', flows);
+  return network.ula === undefined ? four : `${four}${setOf('allowed6', twinsOf(flows, network))}`;
+}
+
+/** The host itself speaks IPv4 with services. */
+export function twinsOf(flows: readonly Flow[], network: Network): Flow[] {
+  return flows.flatMap((flow) => {
+    const [source, address] = [twinOf(network, flow.source), twinOf(network, flow.address)];
+    const isInside = flow.via !== 'host' && source !== undefined && address !== undefined;
+    return isInside ? [{ ...flow, source, address }] : [];
+  });
+}
+
+function setOf(set: string, flows: readonly Flow[]): string {
   const elements = flows.map(
     ({ via, source, address, protocol, port }) =>
       `"${interfaceOf(via)}" . ${source} . ${address} . ${protocol} . ${port}`,
   );
-  const flush = `flush set inet ${TABLE} allowed\n`;
+  const flush = `flush set inet ${TABLE} ${set}\n`;
   if (elements.length === 0) return flush;
-  return `${flush}add element inet ${TABLE} allowed { ${elements.join(',\n')} }\n`;
+  return `${flush}add element inet ${TABLE} ${set} { ${elements.join(',\n')} }\n`;
 }

@@ -3,6 +3,7 @@ import { deviceBlock } from '../core/allocate.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { WireguardInterface } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
+import { deviceBlock6 } from '../core/ula.ts';
 import { inNetns, ipShow, isNetns, type Netns } from '../system/netns.ts';
 import { run } from '../system/run.ts';
 import { parseDump, type WireguardDump } from '../wire/wireguard.ts';
@@ -15,8 +16,9 @@ export interface WireguardLink {
   readonly place: 'hub' | 'host';
   readonly implementation: WireguardInterface['implementation'];
   readonly isUp: boolean;
+  /** With their lengths: `10.64.8.1/32`; IPv4 first, without those of the link. */
   readonly addresses: readonly string[];
-  /** Is the devices' half of the pool routed into it? */
+  /** Is the devices' half of the pool routed into it, in each family that we have? */
   readonly isRouted: boolean;
   /** `undefined` while it is half made. */
   readonly alias: WireguardAlias | undefined;
@@ -30,7 +32,7 @@ const Link = z.object({
 });
 const Addressed = z.object({
   ifname: z.string().default(''),
-  addr_info: z.array(z.object({ family: z.string(), local: z.string() })).default([]),
+  addr_info: z.array(z.object({ local: z.string(), prefixlen: z.number(), scope: z.string() })).default([]),
 });
 const Route = z.object({ dev: z.string().optional() });
 
@@ -59,11 +61,13 @@ async function linksIn(
   const route = `route show exact ${deviceBlock(network.pool)}`;
   const shown = await ipShow(netns, [...kinds, route], signal);
   const [kernel = [], kernelAddresses = [], tun = [], tunAddresses = [], routes = []] = shown;
-  const routed = new Set(
-    Route.array()
-      .parse(routes)
-      .map(({ dev }) => dev),
-  );
+  const block6 = deviceBlock6(network);
+  const routed6 =
+    block6 === undefined || netns === undefined
+      ? undefined
+      : devicesOf((await ipShow(netns, [`route show exact ${block6}`], signal, '-6'))[0]);
+  const routed = devicesOf(routes);
+  const isRouted = (name: string): boolean => routed.has(name) && routed6?.has(name) !== false;
   const addressesOf = addressesByName([...kernelAddresses, ...tunAddresses]);
   const read = (links: unknown, implementation: WireguardLink['implementation']): WireguardLink[] =>
     Link.array()
@@ -75,17 +79,27 @@ async function linksIn(
         implementation,
         isUp: flags.includes('UP'),
         addresses: addressesOf.get(name) ?? [],
-        isRouted: routed.has(name),
+        isRouted: isRouted(name),
         alias: parseAlias(ifalias, WireguardAlias),
       }));
   return [...read(kernel, 'kernel'), ...read(tun, 'wireguard-go')];
 }
 
 function addressesByName(shown: unknown): ReadonlyMap<string, readonly string[]> {
-  const isIpv4 = ({ family }: { family: string }): boolean => family === 'inet';
   const entries = Addressed.array().parse(shown);
   return new Map(
-    entries.map((each) => [each.ifname, each.addr_info.filter(isIpv4).map(({ local }) => local)]),
+    entries.map(({ ifname, addr_info: infos }) => {
+      const own = infos.filter(({ scope }) => scope !== 'link');
+      return [ifname, own.map(({ local, prefixlen }) => `${local}/${prefixlen}`)];
+    }),
+  );
+}
+
+function devicesOf(routes: unknown): ReadonlySet<string | undefined> {
+  return new Set(
+    Route.array()
+      .parse(routes)
+      .map(({ dev }) => dev),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { OperationArguments, PeerSpec } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
+import { hostBlocks, twinOf } from '../core/ula.ts';
 import { inNetns } from '../system/netns.ts';
 import { run } from '../system/run.ts';
 import { type PeerConf, renderPeers, wakeAt } from '../wire/wireguard-peers.ts';
@@ -7,7 +8,7 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { cutFlows } from './hub.ts';
 import { hubNetns } from './names.ts';
 import { withSecretFile } from './secret-file.ts';
-import { addressOf, demandDump, demandHub, findLink } from './wireguard.ts';
+import { demandDump, demandHub, findLink, ipv4Of } from './wireguard.ts';
 import { forgetEndpoint, type LastSeen, readEndpoints } from './wireguard-endpoints.ts';
 import { dumpInterface } from './wireguard-links.ts';
 
@@ -24,7 +25,7 @@ export const setPeers: Handler<'wireguard.setPeers'> = async (input, environment
   const known = new Set(before.peers.map(({ publicKey }) => publicKey));
   const lastSeen = await readEndpoints(environment, name);
   const confs = peers.map((peer) =>
-    confOf(peer, known.has(peer.publicKey) ? undefined : lastSeen.get(peer.publicKey)),
+    confOf(network, peer, known.has(peer.publicKey) ? undefined : lastSeen.get(peer.publicKey)),
   );
   // Whoever had an address before may have left connections open; the same device may go on.
   const strangers = peers.filter(
@@ -35,9 +36,13 @@ export const setPeers: Handler<'wireguard.setPeers'> = async (input, environment
   return {};
 };
 
-function confOf({ publicKey, address, presharedKey }: NewPeer, last: LastSeen | undefined): PeerConf {
+function confOf(
+  network: Network,
+  { publicKey, address, presharedKey }: NewPeer,
+  last: LastSeen | undefined,
+): PeerConf {
   const endpoint = last?.address === address ? last.endpoint : undefined;
-  return { publicKey, presharedKey, allowedIps: [`${address}/32`], ...wakeAt(endpoint) };
+  return { publicKey, presharedKey, allowedIps: hostBlocks(network, address), ...wakeAt(endpoint) };
 }
 
 /** One process however many peers. */
@@ -78,11 +83,18 @@ async function cutEach(
   signal: AbortSignal,
 ): Promise<void> {
   if (peers.length === 0) return;
-  const argv = inNetns(hubNetns(network), ['conntrack', '-L']);
-  const { stdout } = await run(argv, { signal });
-  const sources = new Set(stdout.split('\n').map((line) => /\ssrc=(\S+)/.exec(line)?.[1] ?? ''));
+  const families = network.ula === undefined ? ['ipv4'] : ['ipv4', 'ipv6'];
+  const listed = await Promise.all(
+    families.map(async (family) => {
+      const argv = inNetns(hubNetns(network), ['conntrack', '-L', '-f', family]);
+      return (await run(argv, { signal })).stdout;
+    }),
+  );
+  const lines = listed.join('\n').split('\n');
+  const sources = new Set(lines.map((line) => /\ssrc=(\S+)/.exec(line)?.[1] ?? ''));
   for (const { address: source } of peers) {
-    if (sources.has(source)) await cutFlows({ network, source }, environment, signal);
+    const isOpen = [source, twinOf(network, source) ?? ''].some((each) => sources.has(each));
+    if (isOpen) await cutFlows({ network, source }, environment, signal);
   }
 }
 
@@ -96,7 +108,7 @@ export const removePeer: Handler<'wireguard.removePeer'> = async (input, environ
   const peer = dump?.peers.find((each) => each.publicKey === publicKey);
   if (peer === undefined) return {};
   await run(inNetns(hubNetns(network), ['wg', 'set', name, 'peer', publicKey, 'remove']), { signal });
-  const source = addressOf(peer);
+  const source = ipv4Of(peer);
   if (source !== '') await cutFlows({ network, source }, environment, signal);
   return {};
 };

@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { GatewayError, messageOf } from '../core/errors.ts';
+import type { Network } from '../core/service.ts';
+import { hostBlocks } from '../core/ula.ts';
 import { OPERATIONS, type OperationArguments, type OperationName } from '../core/operations.ts';
 import { isWholeAnswer, parseUapi, type RunningWireguard, UAPI_GET } from '../wire/wireguard-uapi.ts';
 import { type PeerConf, wakeAt } from '../wire/wireguard-peers.ts';
@@ -58,9 +60,9 @@ export class WireguardWatch {
       if (applied === undefined) return;
       for (const link of await findWireguardLinks(applied.network, this.#signal)) {
         const { name, place, implementation, alias, addresses } = link;
-        const [address] = addresses;
+        const [address] = (addresses[0] ?? '').split('/');
         if (place !== 'hub' || implementation !== 'wireguard-go' || alias === undefined) continue;
-        if (address === undefined) continue;
+        if (address === undefined || address === '') continue;
         const made = { network: applied.network, name, address, endpoint: alias.endpoint };
         this.#watch(made);
         this.#silenceLater(made);
@@ -158,7 +160,7 @@ export class WireguardWatch {
     if (running?.privateKey === undefined) return;
     const { privateKey, listenPort } = running;
     await execute('wireguard.ensure', { ...made, privateKey, listenPort }, this.#environment, this.#signal);
-    await addPeers(network, name, await this.#allowed(running), this.#environment, this.#signal);
+    await addPeers(network, name, await this.#allowed(network, running), this.#environment, this.#signal);
     const tookMs = Math.round(performance.now() - startedAt);
     this.#environment.log('warn', 'a WireGuard interface lost its process and was made anew', {
       name,
@@ -169,14 +171,14 @@ export class WireguardWatch {
   }
 
   /** Only who is still allowed in: one may have been revoked since the process was asked last. */
-  async #allowed({ peers }: RunningWireguard): Promise<PeerConf[]> {
+  async #allowed(network: Network, { peers }: RunningWireguard): Promise<PeerConf[]> {
     const applied = await readApplied(this.#environment.paths.applied);
     const addresses = new Map(applied?.devices.map(({ publicKey, address }) => [publicKey, address]));
     return peers.flatMap(({ publicKey, presharedKey, endpoint, latestHandshake }) => {
       const address = addresses.get(publicKey);
       if (address === undefined || presharedKey === undefined) return [];
       const last = isSession(latestHandshake, Date.now() / 1000) ? endpoint : undefined;
-      return [{ publicKey, presharedKey, allowedIps: [`${address}/32`], ...wakeAt(last) }];
+      return [{ publicKey, presharedKey, allowedIps: hostBlocks(network, address), ...wakeAt(last) }];
     });
   }
 

@@ -3,12 +3,14 @@ import { deviceBlock } from '../core/allocate.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { OperationArguments, Peer, WireguardInterface } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
+import { deviceBlock6, hostBlocks } from '../core/ula.ts';
 import { inNetns, ipBatch, isNetns, removeLink } from '../system/netns.ts';
 import { run } from '../system/run.ts';
 import { decodeKey, type DumpedPeer, type WireguardDump } from '../wire/wireguard.ts';
 import { formatAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { hubNetns, ownerOf } from './names.ts';
+import { ownAddresses } from './namespace.ts';
 import { saveEndpoints } from './wireguard-endpoints.ts';
 import { startWireguardGo, stopWireguardGo } from './wireguard-go.ts';
 import { setKeyAndPort, waitUntilBound } from './wireguard-configure.ts';
@@ -63,12 +65,14 @@ async function forgetPort(hub: string, name: string, signal: AbortSignal): Promi
 
 async function setAddress(input: Ensure, link: WireguardLink, signal: AbortSignal): Promise<void> {
   const { network, name, address } = input;
-  const old = link.addresses.filter((each) => each !== address);
+  const own = hostBlocks(network, address);
+  const old = link.addresses.filter((each) => !own.includes(each));
+  const routed = [deviceBlock(network.pool), deviceBlock6(network) ?? []].flat();
   const lines = [
-    ...old.map((each) => `addr del ${each}/32 dev ${name}`),
-    `addr replace ${address}/32 dev ${name}`,
+    ...old.map((each) => `addr del ${each} dev ${name}`),
+    ...ownAddresses(network, address, name),
     `link set dev ${name} up`,
-    `route replace ${deviceBlock(network.pool)} dev ${name}`,
+    ...routed.map((block) => `route replace ${block} dev ${name}`),
   ];
   await ipBatch(hubNetns(network), lines, signal);
 }
@@ -124,7 +128,7 @@ export async function observeWireguard(
   const owner = ownerOf(environment);
   const ours = links.filter((link) => link.alias === undefined || link.alias.owner === owner);
   const seen = await Promise.all(
-    ours.map(async (link) => describeLink(link, await dumpInterface(network, link, signal))),
+    ours.map(async (link) => describeLink(network, link, await dumpInterface(network, link, signal))),
   );
   for (const { name, peers } of seen) await saveEndpoints(environment, name, peers, Date.now() / 1000);
   return seen;
@@ -132,27 +136,33 @@ export async function observeWireguard(
 
 const SILENT: WireguardDump = { publicKey: '', listenPort: 0, peers: [] };
 
-function describeLink(link: WireguardLink, dump: WireguardDump | undefined): WireguardInterface {
+function describeLink(
+  network: Network,
+  link: WireguardLink,
+  dump: WireguardDump | undefined,
+): WireguardInterface {
   const { name, place, implementation, alias, isUp, isRouted, addresses } = link;
   const { publicKey, listenPort, peers } = dump ?? SILENT;
-  const isWhole = place === 'hub' && alias !== undefined && isUp && isRouted && addresses.length === 1;
+  const [address = ''] = (addresses[0] ?? '').split('/');
+  const isAddressed = sameBlocks(addresses, hostBlocks(network, address));
+  const isWhole = place === 'hub' && alias !== undefined && isUp && isRouted && isAddressed;
   return {
     name,
     implementation,
-    address: (isWhole ? addresses[0] : undefined) ?? '',
+    address: isWhole ? address : '',
     endpoint: alias?.endpoint ?? '',
     publicKey,
     listenPort,
-    peers: peers.map(describePeer),
+    peers: peers.map((peer) => describePeer(network, peer)),
   };
 }
 
-function describePeer(peer: DumpedPeer): Peer {
+function describePeer(network: Network, peer: DumpedPeer): Peer {
   const { publicKey, presharedKey = '', endpoint, latestHandshake, received, sent } = peer;
   const secret = decodeKey(presharedKey);
   return {
     publicKey,
-    address: addressOf(peer),
+    address: addressOf(network, peer),
     presharedKeyHash: secret === undefined ? '' : createHash('sha3-256').update(secret).digest('hex'),
     ...(endpoint === undefined ? {} : { endpoint }),
     latestHandshake,
@@ -161,10 +171,20 @@ function describePeer(peer: DumpedPeer): Peer {
   };
 }
 
-/** Empty unless it is exactly one host, as we set it. */
-export function addressOf(peer: DumpedPeer): string {
-  const [block = '', ...more] = peer.allowedIps;
-  return more.length === 0 && block.endsWith('/32') ? block.slice(0, -3) : '';
+/** Empty unless it is exactly one host, as we set it: what was set before there was IPv6 is set again. */
+function addressOf(network: Network, peer: DumpedPeer): string {
+  const address = ipv4Of(peer);
+  return sameBlocks(peer.allowedIps, hostBlocks(network, address)) ? address : '';
+}
+
+/** Empty when it has none. */
+export function ipv4Of({ allowedIps }: DumpedPeer): string {
+  return (allowedIps.find((block) => block.endsWith('/32')) ?? '').replace('/32', '');
+}
+
+/** The kernel tells them in another order than wireguard-go. */
+function sameBlocks(some: readonly string[], others: readonly string[]): boolean {
+  return [...some].sort().join() === [...others].sort().join();
 }
 
 export async function findLink(

@@ -94,10 +94,14 @@ mount --bind "$2/etc" /etc
 mount --bind "$2/var" /var
 step='set its name'
 hostname "$1"
-step='switch IPv6 off'
-for all in all default; do
-  [ ! -e /proc/sys/net/ipv6 ] || echo 1 >"/proc/sys/net/ipv6/conf/$all/disable_ipv6"
-done
+step='keep its interfaces from making IPv6 addresses by themselves'
+[ ! -e /proc/sys/net/ipv6 ] || {
+  cd /proc/sys/net/ipv6/conf/default
+  echo 1 >addr_gen_mode
+  echo 0 >accept_ra
+  echo 0 >accept_dad
+  cd /
+}
 step='say that it is up'
 : >"$2/ready"
 trap - EXIT

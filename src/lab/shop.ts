@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 
 /**
  * The service of the demo: a small shop whose pages need no JavaScript. It knows nothing of the gateway, listens on
- * every address of its namespace unless told otherwise, and says whom it sees, so that a visitor can tell which way they came.
+ * every address of its namespace, of both families, unless told otherwise, and says whom it sees, so that a visitor can tell which way they came.
  *
  *   node shop.js PORT [ADDRESS]
  */
@@ -92,4 +92,4 @@ createServer((request, response) => {
   answer(request, response).catch((error: unknown) =>
     response.destroy(error instanceof Error ? error : undefined),
   );
-}).listen(port, process.argv[3] ?? '0.0.0.0');
+}).listen(port, process.argv[3]);

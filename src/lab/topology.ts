@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
+import { parseIpv4 } from '../core/inet.ts';
+import { parseIpv6 } from '../core/inet6.ts';
 
 /**
  * An internet as data: nodes, and the networks that join them. Documented for people in docs/lab.md.
@@ -12,7 +14,11 @@ const NetworkName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{2,12}$/, 'a name is 3 to 13 characters of a-z, 0-9 and -, starting with a letter');
 const Ipv4 = z.ipv4('must be an IPv4 address');
-const Cidr = z.cidrv4('must be an IPv4 address with its prefix length, such as 192.168.50.1/24');
+const Ip = z.union([z.ipv4(), z.ipv6()], 'must be an address');
+const Cidr = z.union(
+  [z.cidrv4(), z.cidrv6()],
+  'must be an address with its prefix length, such as 192.168.50.1/24 or 2b00:1::1/64',
+);
 const PortNumber = z.int().min(1).max(65_535);
 
 /** How a router treats the ports of its NAT, in the words of RFC 4787. */
@@ -60,7 +66,7 @@ const Service = z.discriminatedUnion('type', [
 ]);
 export type NodeService = z.infer<typeof Service>;
 
-const Route = z.strictObject({ to: Cidr, via: Ipv4 });
+const Route = z.strictObject({ to: Cidr, via: Ip });
 
 const NodeSpec = z.strictObject({
   kind: z.enum(['host', 'router']).default('host'),
@@ -208,11 +214,17 @@ function isOnLink(attachments: readonly Attachment[], address: string): boolean 
 }
 
 function contains(cidr: string, address: string): boolean {
+  if (isIpv6(cidr) !== isIpv6(address)) return false;
   const bits = Number(cidr.slice(cidr.indexOf('/') + 1));
-  const size = 2 ** (32 - bits);
-  return Math.floor(toNumber(addressOf(cidr)) / size) === Math.floor(toNumber(address) / size);
+  const rest = BigInt((isIpv6(cidr) ? 128 : 32) - bits);
+  return toNumber(addressOf(cidr)) >> rest === toNumber(address) >> rest;
 }
 
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+/** An address, with a prefix length or without. */
+export function isIpv6(text: string): boolean {
+  return text.includes(':');
+}
+
+function toNumber(address: string): bigint {
+  return parseIpv6(address) ?? BigInt(parseIpv4(address) ?? 0);
 }

@@ -1,7 +1,7 @@
 import { run } from '../system/run.ts';
 import { natRules } from './nat.ts';
 import { environmentOutside } from './places.ts';
-import { networksOf, type NodeSpec, type Topology } from './topology.ts';
+import { isIpv6, networksOf, type NodeSpec, type Topology } from './topology.ts';
 
 /**
  * Every network is a bridge in the lab's own namespace, every attachment a cable to it. A node that loses power takes
@@ -61,6 +61,8 @@ export function addressCommands(topology: Topology, node: string, spec: NodeSpec
   return [
     'link set dev lo up',
     ...networksOf(topology, node).flatMap(({ network, addresses }) => [
+      // Routers ask for their neighbours from an address of the link.
+      ...(addresses.some(isIpv6) ? [`link set dev ${network} addrgenmode eui64`] : []),
       ...addresses.map((address) => `addr add ${address} dev ${network}`),
       `link set dev ${network} up`,
     ]),
@@ -96,6 +98,6 @@ export async function startRouting(spec: NodeSpec, { enter, signal }: Inside): P
     await run(enter(['nft', '-f', '-']), { signal, input: natRules(spec.nat, spec.forwards), env });
   }
   // Rate limits of ICMP errors are per router and make traces through several of them incomplete.
-  const settings = ['net.ipv4.icmp_ratelimit=0', 'net.ipv4.ip_forward=1'];
-  await run(enter(['sysctl', '-q', '-w', ...settings]), { signal, env });
+  const settings = ['net.ipv4.icmp_ratelimit=0', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
+  await run(enter(['sysctl', '-q', '-e', '-w', ...settings]), { signal, env });
 }

@@ -46,9 +46,19 @@ export async function removeNetns(name: string, signal: AbortSignal): Promise<vo
   });
 }
 
+/** What a command without an address in it is about: routes and rules are IPv4's unless told otherwise. */
+export type Family = '-4' | '-6';
+
 /** Many `ip` commands in one process; the first that fails ends it. */
-export async function ipBatch(netns: Netns, lines: readonly string[], signal: AbortSignal): Promise<void> {
-  await run(inNetns(netns, ['ip', '-batch', '-']), { signal, input: `${lines.join('\n')}\n` });
+export async function ipBatch(
+  netns: Netns,
+  lines: readonly string[],
+  signal: AbortSignal,
+  family?: Family,
+): Promise<void> {
+  if (lines.length === 0) return;
+  const argv: Argv = ['ip', ...(family === undefined ? [] : [family]), '-batch', '-'];
+  await run(inNetns(netns, argv), { signal, input: `${lines.join('\n')}\n` });
 }
 
 /** Several `ip -json … show` commands in one process; one array each, in order. */
@@ -56,9 +66,11 @@ export async function ipShow(
   netns: Netns,
   lines: readonly string[],
   signal: AbortSignal,
+  family?: Family,
 ): Promise<unknown[][]> {
   const input = `${lines.join('\n')}\n`;
-  const { stdout } = await run(inNetns(netns, ['ip', '-json', '-batch', '-']), { signal, input });
+  const argv: Argv = ['ip', ...(family === undefined ? [] : [family]), '-json', '-batch', '-'];
+  const { stdout } = await run(inNetns(netns, argv), { signal, input });
   const arrays = stdout.split('\n').filter((line) => line.trim() !== '');
   return arrays.map((line) => {
     const parsed: unknown = JSON.parse(line);

@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import { parseCidr, parseEndpoint } from '../core/inet.ts';
+import { parseIpv6Cidr } from '../core/inet6.ts';
 import { isKey } from './wireguard.ts';
 
 /** One peer as `wg addconf` is told it. */
@@ -28,7 +29,7 @@ export function renderPeers(peers: readonly PeerConf[]): string {
 function linesOf({ publicKey, presharedKey, allowedIps, endpoint, keepaliveSeconds }: PeerConf): string[] {
   demand(isKey(publicKey), 'a public key is not a WireGuard key');
   demand(isKey(presharedKey), 'a preshared key is not a WireGuard key');
-  for (const block of allowedIps) demand(parseCidr(block) !== undefined, `${block} is not an IPv4 block`);
+  for (const block of allowedIps) demand(isBlock(block), `${block} is not a block of addresses`);
   if (endpoint !== undefined) {
     const type = parseEndpoint(endpoint)?.type;
     // A name would have to be looked up, which takes as long as a server likes.
@@ -42,6 +43,10 @@ function linesOf({ publicKey, presharedKey, allowedIps, endpoint, keepaliveSecon
     ...(endpoint === undefined ? [] : [`Endpoint = ${endpoint}`]),
     ...(keepaliveSeconds === undefined ? [] : [`PersistentKeepalive = ${keepaliveSeconds}`]),
   ];
+}
+
+function isBlock(text: string): boolean {
+  return parseCidr(text) !== undefined || parseIpv6Cidr(text) !== undefined;
 }
 
 function demand(isTrue: boolean, what: string): void {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
-import { renderConf, type WireguardConf } from './wireguard.ts';
+import { addressesOf, renderConf, type WireguardConf } from './wireguard.ts';
 
 /**
  * The same tunnel for a server, as three systems want it. Every value was checked by `renderConf`, and the name is one of
@@ -81,20 +81,25 @@ function network(name: string, conf: WireguardConf): string {
     `Name=${name}`,
     '',
     '[Network]',
-    `Address=${conf.address}/32`,
-    ...conf.allowedIps.flatMap((block) => ['', '[Route]', `Destination=${block}`, 'Scope=link']),
+    ...addressesOf(conf).map((address) => `Address=${address}`),
+    ...conf.allowedIps.flatMap((block) => ['', '[Route]', `Destination=${block}`, ...scopeOf(block)]),
     '',
   ].join('\n');
 }
 
+/** IPv6 has no scopes of routes. */
+function scopeOf(block: string): string[] {
+  return block.includes(':') ? [] : ['Scope=link'];
+}
+
 /** Keys stay in files: everything in a NixOS configuration can be read by every user of the machine. */
 function nixos(name: string, conf: WireguardConf): string {
-  const blocks = conf.allowedIps.map((block) => `"${block}"`).join(' ');
+  const blocks = conf.allowedIps.map(quoted).join(' ');
   const keepalive = conf.persistentKeepaliveSeconds;
   return [
     '{',
     `  networking.wireguard.interfaces."${name}" = {`,
-    `    ips = [ "${conf.address}/32" ];`,
+    `    ips = [ ${addressesOf(conf).map(quoted).join(' ')} ];`,
     ...(conf.mtu === undefined ? [] : [`    mtu = ${conf.mtu};`]),
     `    privateKeyFile = "/etc/wireguard/${name}.key";`,
     '    peers = [',
@@ -110,4 +115,8 @@ function nixos(name: string, conf: WireguardConf): string {
     '}',
     '',
   ].join('\n');
+}
+
+function quoted(text: string): string {
+  return `"${text}"`;
 }

@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import { parseCidr, parseEndpoint, parseIpv4 } from '../core/inet.ts';
+import { parseIpv6, parseIpv6Cidr } from '../core/inet6.ts';
 
 /**
  * The text that a WireGuard app imports, and the text that `wg show … dump` prints.
@@ -13,10 +14,12 @@ export interface WireguardConf {
   readonly privateKey?: string | undefined;
   /** The device's own IPv4 address. */
   readonly address: string;
+  /** Its IPv6 address; absent: it has none. */
+  readonly address6?: string | undefined;
   readonly mtu?: number | undefined;
   readonly peerPublicKey: string;
   readonly presharedKey: string;
-  /** IPv4 blocks that go into the tunnel. */
+  /** Blocks of both families that go into the tunnel. */
   readonly allowedIps: readonly string[];
   readonly endpoint: string;
   readonly persistentKeepaliveSeconds?: number | undefined;
@@ -48,9 +51,13 @@ export function renderConf(conf: WireguardConf): string {
   demand(isKey(conf.peerPublicKey), "the gateway's public key is not a WireGuard key");
   demand(isKey(conf.presharedKey), 'the preshared key is not a WireGuard key');
   demand(parseIpv4(conf.address) !== undefined, `address ${conf.address} is not an IPv4 address`);
+  const { address6 } = conf;
+  demand(address6 === undefined || parseIpv6(address6) !== undefined, `${address6} is not an IPv6 address`);
   demand(conf.allowedIps.length > 0, 'nothing would go into the tunnel');
-  for (const block of conf.allowedIps)
-    demand(parseCidr(block) !== undefined, `${block} is not an IPv4 block`);
+  for (const block of conf.allowedIps) {
+    const isBlock = parseCidr(block) !== undefined || parseIpv6Cidr(block) !== undefined;
+    demand(isBlock, `${block} is not a block of addresses`);
+  }
   demand(parseEndpoint(conf.endpoint) !== undefined, `endpoint ${conf.endpoint} is not host:port`);
   demand(isBetween(conf.mtu ?? 1280, 1280, 9000), `MTU ${conf.mtu} is not from 1280 to 9000`);
   const keepalive = conf.persistentKeepaliveSeconds;
@@ -58,7 +65,7 @@ export function renderConf(conf: WireguardConf): string {
   return [
     '[Interface]',
     ...(conf.privateKey === undefined ? [] : [`PrivateKey = ${conf.privateKey}`]),
-    `Address = ${conf.address}/32`,
+    `Address = ${addressesOf(conf).join(', ')}`,
     ...(conf.mtu === undefined ? [] : [`MTU = ${conf.mtu}`]),
     '',
     '[Peer]',
@@ -71,6 +78,11 @@ export function renderConf(conf: WireguardConf): string {
   ].join('\n');
 }
 
+/** With their lengths: `10.64.8.2/32`. */
+export function addressesOf({ address, address6 }: WireguardConf): string[] {
+  return [`${address}/32`, ...(address6 === undefined ? [] : [`${address6}/128`])];
+}
+
 /** Reads what `renderConf` writes, and nothing else: `undefined` for every other text. */
 export function parseConf(text: string): WireguardConf | undefined {
   const values = new Map(
@@ -81,9 +93,11 @@ export function parseConf(text: string): WireguardConf | undefined {
   );
   const get = (key: string): string => values.get(key) ?? '';
   const count = (key: string): number | undefined => (values.has(key) ? Number(get(key)) : undefined);
+  const [address = '', address6] = get('Address').split(', ');
   const conf: WireguardConf = {
     privateKey: values.get('PrivateKey'),
-    address: get('Address').replace(/\/32$/, ''),
+    address: address.replace(/\/32$/, ''),
+    address6: address6?.replace(/\/128$/, ''),
     mtu: count('MTU'),
     peerPublicKey: get('PublicKey'),
     presharedKey: get('PresharedKey'),

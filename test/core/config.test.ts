@@ -204,6 +204,10 @@ describe('mistakes are named at their place, with what to change', () => {
     ['pool: 10.0.0.0/8', 'must be a block from /16 to /24'],
     ['pool: 8.8.0.0/20', 'is not private'],
     ['pool: nonsense', 'is not an IPv4 block'],
+    ['ula: 2001:db8::/48', 'ula "2001:db8::/48" is not a /48 of unique local IPv6 addresses'],
+    ['ula: FD12:3456:789A::1/48', 'leave it out: one is chosen at random'],
+    ['ula: fd12:3456:789A::/48', 'write it like fd12:3456:789a::/48'],
+    ['ula: fd12:3456:789a::/64', 'is not a /48'],
     [
       'instance: Home',
       '1:1: instance must be 1 to 4 characters of a to z and 0 to 9, starting with a letter',

@@ -19,7 +19,7 @@ export interface Gateway {
   readonly helper: Helper & { close(): void };
   readonly socket: string;
   /** Writes applied.json as the daemon would. */
-  apply(config: Partial<Omit<Applied, 'network'>>): Promise<void>;
+  apply(config: Partial<Applied>): Promise<void>;
   call<Name extends OperationName>(
     name: Name,
     input: Omit<OperationArguments<Name>, 'network'>,
@@ -30,9 +30,14 @@ export interface Gateway {
 }
 
 /** A real helper in the machine, on its real socket, with its own directories, prefix and pool. */
-export async function startGateway(machine: Machine, prefix = 'gw', pool = '10.64.0.0/20'): Promise<Gateway> {
+export async function startGateway(
+  machine: Machine,
+  prefix = 'gw',
+  pool = '10.64.0.0/20',
+  ula?: string,
+): Promise<Gateway> {
   const root = `/run/${prefix}-root`;
-  const network = networkFor(prefix, pool);
+  const network = networkFor(prefix, pool, ula);
   const inside = pathsOf(directoriesIn(root));
   const socket = machine.outside(inside.helperSocket);
   const helper = createHelper(socket);

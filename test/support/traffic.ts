@@ -7,12 +7,12 @@ const NODE = resolve(import.meta.dirname, '../../node_modules/.bin/node');
 
 /** Answers each connection with its name and whom it sees, and keeps it open; echoes what comes. */
 export const SERVER = `
-const [name, port] = process.argv.slice(1);
+const [name, port, host = '0.0.0.0'] = process.argv.slice(1);
 require('node:net').createServer((socket) => {
   socket.on('error', () => {});
   socket.write(name + ' sees ' + socket.remoteAddress.replace('::ffff:', ''));
   socket.pipe(socket);
-}).listen({ port: Number(port), host: '0.0.0.0' }, () => console.log('ready'));
+}).listen({ port: Number(port), host }, () => console.log('ready'));
 `;
 
 const CLIENT = `
@@ -45,8 +45,9 @@ export async function serve(
   netns: string | undefined,
   name: string,
   port: number,
+  host = '0.0.0.0',
 ): Promise<void> {
-  const server = machine.start(...argv(within(netns), SERVER, name, String(port)));
+  const server = machine.start(...argv(within(netns), SERVER, name, String(port), host));
   await once(server.stdout ?? server, 'data');
 }
 

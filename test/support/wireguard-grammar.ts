@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net';
+
 /**
  * The configuration grammar of the two official apps, written down again from their sources and not from ours:
  * Android com.wireguard.config (Config, Interface, Peer, InetNetwork) and iOS TunnelConfiguration+WgQuickConfig.
@@ -72,6 +74,9 @@ const isNumber = (least: number, most: number) => (text: string) =>
 
 const isNetwork = (text: string): boolean => {
   const [address = '', bits, ...rest] = text.trim().split('/');
+  if (isIPv6(address)) {
+    return rest.length === 0 && !address.includes('%') && (bits === undefined || isNumber(0, 128)(bits));
+  }
   const octets = address.split('.');
   const isAddress =
     octets.length === 4 && octets.every((octet) => /^[0-9]{1,3}$/.test(octet) && Number(octet) < 256);

@@ -15,12 +15,18 @@ const CONF = {
   persistentKeepaliveSeconds: 25,
 };
 
+const WITH_IPV6 = {
+  ...CONF,
+  address6: 'fd12:3456:789a::a40:802',
+  allowedIps: ['10.64.0.0/20', 'fd12:3456:789a::/48'],
+};
+
 const textsOf = (...[format, name, conf]: Parameters<typeof renderSite>) =>
   Object.fromEntries(renderSite(format, name, conf).map((file) => [file.name, file.text]));
 
 describe('a configuration that we made', () => {
   it('is read back, with a private key and without', () => {
-    for (const conf of [CONF, { ...CONF, privateKey: undefined, mtu: undefined }]) {
+    for (const conf of [CONF, WITH_IPV6, { ...CONF, privateKey: undefined, mtu: undefined }]) {
       expect(parseConf(renderConf(conf))).toEqual(conf);
     }
   });
@@ -64,6 +70,26 @@ Destination=10.64.0.0/20
 Scope=link
 `,
     });
+  });
+
+  it('has both families in each form', () => {
+    expect(textsOf('networkd', 'webshop', WITH_IPV6)['webshop.network']).toBe(`[Match]
+Name=webshop
+
+[Network]
+Address=10.64.8.2/32
+Address=fd12:3456:789a::a40:802/128
+
+[Route]
+Destination=10.64.0.0/20
+Scope=link
+
+[Route]
+Destination=fd12:3456:789a::/48
+`);
+    const nixos = textsOf('nixos', 'webshop', WITH_IPV6)['webshop.nix'] ?? '';
+    expect(nixos).toContain('ips = [ "10.64.8.2/32" "fd12:3456:789a::a40:802/128" ];');
+    expect(nixos).toContain('allowedIPs = [ "10.64.0.0/20" "fd12:3456:789a::/48" ];');
   });
 
   it('is a module of NixOS, whose keys are in files of their own', () => {

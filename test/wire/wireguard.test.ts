@@ -48,6 +48,15 @@ describe('the configuration of a device', () => {
     });
   });
 
+  it('is what both apps read with IPv6 beside IPv4', () => {
+    const allowedIps = ['10.64.0.0/20', 'fd12:3456:789a::/48'];
+    const conf = { ...CONF, address6: 'fd12:3456:789a::a40:802', allowedIps };
+    expect(parseConf(renderConf(conf))).toMatchObject({
+      interface: { address: '10.64.8.2/32, fd12:3456:789a::a40:802/128' },
+      peers: [{ allowedips: '10.64.0.0/20, fd12:3456:789a::/48' }],
+    });
+  });
+
   it('has no comment, no name and no DNS server', () => {
     const text = renderConf(CONF);
     expect(text).not.toMatch(/[#;]|dns|name/i);
@@ -65,7 +74,13 @@ describe('the configuration of a device', () => {
     );
     fc.assert(
       fc.property(hostile, hostile, hostile, KEY, (address, endpoint, block, privateKey) => {
-        for (const change of [{ address }, { endpoint }, { allowedIps: [block] }, { presharedKey: block }]) {
+        for (const change of [
+          { address },
+          { address6: address },
+          { endpoint },
+          { allowedIps: [block] },
+          { presharedKey: block },
+        ]) {
           let text: string;
           try {
             text = renderConf({ ...CONF, privateKey, ...change });

@@ -54,6 +54,15 @@ describe('enrolment', () => {
     });
   });
 
+  it('gives it an address of each family, and both blocks go into the tunnel', () => {
+    const network = networkFor('gw', '10.64.0.0/20', 'fd12:3456:789a::/48');
+    const { text } = enrol({ ...inputFor('phone'), network }, [INTERFACE, PEER]);
+    expect(parseConf(text)).toMatchObject({
+      interface: { address: '10.64.8.7/32, fd12:3456:789a::a40:807/128' },
+      peers: [{ allowedips: '10.64.0.0/20, fd12:3456:789a::/48' }],
+    });
+  });
+
   it.each([[[]], [[INTERFACE]], [[PEER]]])('is refused before the peer is in the world', (observed) => {
     expect(() => enrol(inputFor('phone'), observed)).toThrow('phone cannot be enrolled');
   });

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { twinOf } from '../../src/core/ula.ts';
+import { LabGateway } from '../../src/lab/actors/gateway.ts';
+import { Phone } from '../../src/lab/actors/phone.ts';
+import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
+import { parseConf } from '../support/wireguard-grammar.ts';
+
+/** Both families inside the tunnel, from the code to the page. */
+const TOPOLOGY = parseTopology(
+  {
+    description: 'a home and two devices in one network',
+    nodes: { home: {}, phone: {}, laptop: {} },
+    networks: {
+      lan: { home: '192.168.50.10/24', phone: '192.168.50.11/24', laptop: '192.168.50.12/24' },
+    },
+  },
+  'ipv6',
+);
+const CONFIG = `wireguard: { endpoint: 192.168.50.10:51820 }
+services:
+  shop: { port: 8080, kind: http, expose: { wireguard: {} } }
+  wiki: { port: 8080, kind: http, upstreams: [shop], expose: { wireguard: {} } }
+`;
+
+let lab: Lab;
+let gateway: LabGateway;
+let phone: Phone;
+let laptop: Phone;
+let codes: Record<string, string> = {};
+const signal = AbortSignal.timeout(120_000);
+
+beforeAll(async () => {
+  lab = await startLab(TOPOLOGY, { signal });
+  gateway = await LabGateway.prepare(lab, 'home', CONFIG);
+  await gateway.command(signal, 'up');
+  await gateway.runShop('shop', 8080);
+  await gateway.runShop('wiki', 8080);
+  phone = await enrol('phone', 'shop');
+  laptop = await enrol('laptop', 'wiki');
+}, 60_000);
+afterAll(() => lab?.stop());
+
+async function enrol(name: string, service: string): Promise<Phone> {
+  const png = join(lab.directory, `${name}.png`);
+  await gateway.command(signal, 'device', 'add', name, '--service', service, '--no-wait', '--png', png);
+  const device = new Phone(lab.node(name));
+  codes = { ...codes, [name]: await device.scan(png, signal) };
+  return device;
+}
+
+const ulaOf = (name: string): string =>
+  parseConf(codes[name] ?? '').peers[0]?.['allowedips']?.split(', ')[1] ?? '';
+const pageOf = async (name: string): Promise<string> => {
+  const { services } = await gateway.status(signal);
+  const address = services.find((service) => service.name === name)?.address ?? '';
+  return `http://[${twinOf({ ula: ulaOf('phone') }, address)}]:8080/`;
+};
+
+it('gives a device a block and an address of each family', () => {
+  expect(ulaOf('phone')).toMatch(/^fd[0-9a-f]{2}(:[0-9a-f]{1,4}){0,2}::\/48$/);
+  expect(ulaOf('laptop')).toBe(ulaOf('phone'));
+  const [four = '', six] = parseConf(codes['phone'] ?? '').interface['address']?.split(', ') ?? [];
+  expect(six).toBe(`${twinOf({ ula: ulaOf('phone') }, four.replace('/32', ''))}/128`);
+});
+
+it('opens its service over IPv6, which sees the address of the device', async () => {
+  const own = parseConf(codes['phone'] ?? '')
+    .interface['address']?.split(', ')[1]
+    ?.replace('/128', '');
+  expect(await phone.open(await pageOf('shop'), signal)).toContain(`You come from ${own}.`);
+});
+
+it('opens no other, and no device reaches another', async () => {
+  await expect(phone.open(await pageOf('wiki'), signal, 3)).rejects.toThrow(/curl: \((7|28)\)/);
+  await expect(laptop.open(await pageOf('shop'), signal, 3)).rejects.toThrow(/curl: \((7|28)\)/);
+  const address = parseConf(codes['laptop'] ?? '')
+    .interface['address']?.split(', ')[1]
+    ?.replace('/128', '');
+  const ping = ['ping', '-6', '-c1', '-W1', address ?? ''] as const;
+  await expect(phone.node.run([...ping], { signal })).rejects.toThrow('ping');
+});
