@@ -142,7 +142,7 @@ function createChanges({
     providers,
     hostRoutes,
     hasIpv6,
-    random: ports.crypto.random,
+    random: (bytes) => ports.crypto.random(bytes),
   });
   const permit = async (applied: Applied): Promise<void> => {
     // Whatever the owner did may have mended what a host of names refused.

@@ -15,15 +15,14 @@ import {
   removeLink,
   setSysctls,
 } from '../system/netns.ts';
+import { LINK_MAC, missingRoute, neighbours, viaHub6 } from './addressing.ts';
 import { EnteredAlias, EnteredEndAlias, formatAlias, parseAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { isUp, Link, linkCalled, listLinks } from './links.ts';
 import { addMark, ENTERED, listMarks, removeMark } from './marks.ts';
 import { enteredEnd, hubNetns, ownerOf, serviceLink } from './names.ts';
 import { currentNamespace, numberOf, withNamespace, type OpenNamespace } from './namespace-place.ts';
-import { neighbours, viaHub6 } from './namespace.ts';
-import { missingRoute, type Sight } from './observe.ts';
-import { LINK_MAC } from './rules.ts';
+import type { Sight } from './observe.ts';
 
 /**
  * A namespace that somebody else made gets one interface, with the service's address and a route to the pool, and is

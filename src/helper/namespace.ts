@@ -1,16 +1,17 @@
 import { GatewayError } from '../core/errors.ts';
 import type { NamespaceSpec } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
-import { hostBlocks, twinOf } from '../core/ula.ts';
+import { hostBlocks } from '../core/ula.ts';
 import { ensureNetns, ipBatch, isNetns, removeLink, removeNetns, setSysctls } from '../system/netns.ts';
 import { loadRules } from '../system/nft.ts';
+import { LINK_MAC, neighbours, ownAddresses, viaHub6 } from './addressing.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { isUp, type Link, linkCalled, listLinks } from './links.ts';
 import { addMark, digestOf, ENTERED, listMarks, removeMark } from './marks.ts';
 import { hubNetns, ownerOf, SERVICE_END, serviceLink, serviceNetns } from './names.ts';
 import { removeResolverFiles, writeResolverFiles } from './resolver-files.ts';
-import { ipv6Sysctls, LINK_MAC, SERVICE_SYSCTLS, serviceRules } from './rules.ts';
+import { ipv6Sysctls, SERVICE_SYSCTLS, serviceRules } from './rules.ts';
 
 /** Keeps the link, and with it the connections, when only the port changes. */
 export const ensureNamespace: Handler<'namespace.ensure'> = async (input, environment, signal) => {
@@ -80,26 +81,6 @@ function insideOf(network: Network, { address }: NamespaceSpec): string[] {
     ...hub6.map((block) => `route replace ${block} dev ${SERVICE_END}`),
     ...viaHub6(network, address, SERVICE_END),
   ];
-}
-
-/** Nobody else can have them, so nobody is asked (`nodad`). */
-export function ownAddresses(network: Network, address: string, link: string): string[] {
-  const twin = twinOf(network, address);
-  const six = twin === undefined ? [] : [`addr replace ${twin}/128 dev ${link} nodad`];
-  return [`addr replace ${address}/32 dev ${link}`, ...six];
-}
-
-/** Told, not asked for: a service cannot fill the machine's tables with neighbours that it makes up. */
-export function neighbours(network: Network, address: string, link: string, mac: string): string[] {
-  return [address, twinOf(network, address) ?? []]
-    .flat()
-    .map((each) => `neigh replace ${each} lladdr ${mac} dev ${link} nud permanent`);
-}
-
-export function viaHub6(network: Network, address: string, link: string): string[] {
-  const [hub, source] = [twinOf(network, network.hub), twinOf(network, address)];
-  if (network.ula === undefined || hub === undefined || source === undefined) return [];
-  return [`route replace ${network.ula} via ${hub} dev ${link} onlink src ${source}`];
 }
 
 /** Leads to this namespace and address; then it stays, and with it the connections. */

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { sortFlows, textOf } from '../core/flows.ts';
 import { Flow, type OperationResult } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
-import { pooledOf, twinOf } from '../core/ula.ts';
+import { pooledOf } from '../core/ula.ts';
 import { ipShow, isNetns, readSysctls } from '../system/netns.ts';
+import { missingRoute } from './addressing.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { hostServicesIn } from './host-service.ts';
@@ -224,18 +225,6 @@ function damageOfNamespace(
   if (alias === undefined) return 'it is half made';
   if (!isUp(link)) return 'its link to the hub is down';
   return missingRoute(sight.routes, sight.network, alias.spec.address, link.ifname);
-}
-
-/** What was made before the gateway had IPv6 has no route either. */
-export function missingRoute(
-  routes: Sight['routes'],
-  network: Network,
-  address: string,
-  link: string,
-): string | undefined {
-  if (!routes.has(`${address} ${link}`)) return 'the hub lost the route to it';
-  const twin = twinOf(network, address);
-  return twin === undefined || routes.has(`${twin} ${link}`) ? undefined : 'the hub has no IPv6 route to it';
 }
 
 function hostServicesOf(sight: Sight): Seen['hostServices'] {

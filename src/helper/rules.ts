@@ -125,7 +125,7 @@ export const HUB_SYSCTLS: Readonly<Record<string, number>> = {
 
 /**
  * IPv6 in a namespace of ours. No interface has an address but those that we give it: none of the link, none that a router
- * announces. Both ends of each link know each other (`LINK_MAC`), so nobody is asked and nobody is believed.
+ * announces. Both ends of each link know each other (addressing.ts), so nobody is asked and nobody is believed.
  */
 export function ipv6Sysctls({ ula }: Network): Readonly<Record<string, number>> {
   const off = ula === undefined ? 1 : 0;
@@ -140,9 +140,6 @@ export function ipv6Sysctls({ ula }: Network): Readonly<Record<string, number>> 
     ...both('disable_ipv6', off),
   ]);
 }
-
-/** Hardware addresses of every link between the hub and a service. */
-export const LINK_MAC = { hub: '02:67:77:00:00:03', service: '02:67:77:00:00:04' };
 
 /** A fresh namespace inherits the host's settings, so each is said. */
 export const SERVICE_SYSCTLS: Readonly<Record<string, number>> = {

@@ -55,7 +55,10 @@ async function ensure(network: Gateway['network']): Promise<void> {
       { address, port, place: { type: 'namespace', name: namespace }, ...upstreams },
     ] as const;
   });
-  const devices = [PHONE, STRANGER].map((address) => ({ publicKey: 'unused', address }));
+  const devices = [
+    { publicKey: 'unused', address: PHONE, services: ['shop'] },
+    { publicKey: 'unused', address: STRANGER, services: [] },
+  ];
   await gateway.apply({ network, services: Object.fromEntries(placed), devices });
   const call: typeof gateway.call = (name, input) => gateway.call(name, { network, ...input });
   await call('hub.ensure', {});
