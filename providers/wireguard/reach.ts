@@ -1,5 +1,6 @@
 import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core/contract.ts';
 import { isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
+import { isPublicIpv6, isSameSite } from '../../src/core/inet6.ts';
 import { interfaceName, type InterfaceSpec, type Spec } from './spec.ts';
 import { visitorsOf, type Visitor } from './visitors.ts';
 
@@ -24,12 +25,14 @@ export async function reach(
   return judge(visitors, await ownAddresses(own, context), context.ports.now() / 1000);
 }
 
+/** Public addresses that are this network's own, as far as anybody knows. */
+export interface Own {
+  readonly ipv4: readonly string[];
+  readonly ipv6: readonly string[];
+}
+
 /** A visit from a public address that is not our own comes from outside. Every other one proves nothing. */
-export function judge(
-  peers: readonly Visitor[],
-  own: readonly string[] | undefined,
-  nowSeconds: number,
-): Reach {
+export function judge(peers: readonly Visitor[], own: Own, nowSeconds: number): Reach {
   const newest = [...peers].sort((a, b) => b.latestHandshake - a.latestHandshake);
   const recent = newest.filter((peer) => nowSeconds - peer.latestHandshake < PROOF_SECONDS);
   const verdicts = recent.map((peer) => judgeVisit(peer, own));
@@ -44,27 +47,45 @@ export function judge(
   );
 }
 
-function judgeVisit(peer: Visitor, own: readonly string[] | undefined): Reach {
+/**
+ *   source                                 | own address known | verdict
+ *   ---------------------------------------+-------------------+--------
+ *   not public                             | either            | lan
+ *   public                                 | no                | unknown
+ *   IPv4, our own (through the router)     | yes               | hairpin
+ *   IPv6, in the /48 of one of our own     | yes               | lan
+ *   any other                              | yes               | yes
+ */
+function judgeVisit(peer: Visitor, own: Own): Reach {
   const source = parseEndpoint(peer.endpoint ?? '')?.host;
   if (source === undefined) return unknown('none', 'a device connected, but from where is not known');
-  if (source.includes(':')) {
-    // Devices at home have public IPv6 addresses too: until our own prefix is known, one proves nothing.
-    return unknown('none', `a device connected from ${source}, which may be at home; ${ADVICE}`);
-  }
-  if (!isPublicUnicast(source)) {
+  const isSix = source.includes(':');
+  if (!(isSix ? isPublicIpv6(source) : isPublicUnicast(source))) {
     return unknown('lan', `a device connected from ${source}, inside this network; ${ADVICE}`);
   }
-  if (own === undefined) {
+  const doubt = isSix ? doubtOfIpv6(source, own.ipv6) : doubtOfIpv4(source, own.ipv4);
+  if (doubt !== undefined) return doubt;
+  const provedAt = new Date(peer.latestHandshake * 1000).toISOString();
+  return { reachable: 'yes', vantage: 'device', provedAt, detail: `a device connected from ${source}` };
+}
+
+function doubtOfIpv4(source: string, own: readonly string[]): Reach | undefined {
+  if (own.length === 0) {
     return unknown(
       'none',
       `a device connected from ${source}, but the endpoint's own address could not be looked up`,
     );
   }
-  if (own.includes(source)) {
-    return unknown('hairpin', `a device connected through ${source}, this network's own address; ${ADVICE}`);
-  }
-  const provedAt = new Date(peer.latestHandshake * 1000).toISOString();
-  return { reachable: 'yes', vantage: 'device', provedAt, detail: `a device connected from ${source}` };
+  if (!own.includes(source)) return undefined;
+  return unknown('hairpin', `a device connected through ${source}, this network's own address; ${ADVICE}`);
+}
+
+/** Devices at home have public IPv6 addresses too, all in one block: the provider gives a home a /48 at the most. */
+function doubtOfIpv6(source: string, own: readonly string[]): Reach | undefined {
+  if (own.length === 0)
+    return unknown('none', `a device connected from ${source}, which may be at home; ${ADVICE}`);
+  if (!own.some((address) => isSameSite(address, source))) return undefined;
+  return unknown('lan', `a device connected from ${source}, in this network's own IPv6 block; ${ADVICE}`);
 }
 
 function unknown(vantage: Vantage, detail: string): Reach {
@@ -72,16 +93,18 @@ function unknown(vantage: Vantage, detail: string): Reach {
 }
 
 /**
- * The public addresses behind the endpoint that devices dial. `undefined` when they cannot be told: a resolver at home may
- * answer with an address of the home itself, which would let a visit through our own router look like one from outside.
+ * The public addresses behind the endpoint that devices dial, and those of this machine. A resolver at home may answer with
+ * an address of the home itself, which would let a visit through our own router look like one from outside.
  */
-async function ownAddresses(
-  own: InterfaceSpec,
-  { ports, signal }: Context,
-): Promise<readonly string[] | undefined> {
+async function ownAddresses(own: InterfaceSpec, { ports, signal }: Context): Promise<Own> {
   const endpoint = parseEndpoint(own.endpoint);
-  if (endpoint === undefined) return undefined;
-  if (endpoint.type !== 'name') return [endpoint.host];
-  const found = ((await ports.resolve(endpoint.host, signal)) ?? []).filter(isPublicUnicast);
-  return found.length === 0 ? undefined : found;
+  const dialed =
+    endpoint?.type === 'name'
+      ? ((await ports.resolve(endpoint.host, signal)) ?? [])
+      : [endpoint?.host ?? []].flat();
+  const known = [...dialed, ...ports.home.addresses().map(({ address }) => address)];
+  return {
+    ipv4: known.filter((address) => isPublicUnicast(address)),
+    ipv6: known.filter((address) => isPublicIpv6(address)),
+  };
 }

@@ -54,6 +54,12 @@ export function isInIpv6Cidr(address: string, cidr: string): boolean {
   return value !== undefined && block !== undefined && value >= block.first && value <= block.last;
 }
 
+/** In the same /48: as much as one network is given by its provider (RFC 6177), so perhaps of the same home. */
+export function isSameSite(a: string, b: string): boolean {
+  const [first, second] = [parseIpv6(a), parseIpv6(b)];
+  return first !== undefined && second !== undefined && first >> 80n === second >> 80n;
+}
+
 /** Global unicast is 2000::/3 (RFC 4291); of that, blocks in which no address is one host on the internet (IANA registry). */
 const NOT_PUBLIC_IPV6: readonly string[] = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 

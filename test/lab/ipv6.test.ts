@@ -1,23 +1,30 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Status } from '../../src/core/status.ts';
 import { twinOf } from '../../src/core/ula.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { Phone } from '../../src/lab/actors/phone.ts';
 import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
 import { parseConf } from '../support/wireguard-grammar.ts';
 
-/** Both families inside the tunnel, from the code to the page. */
+/** Both families inside the tunnel, from the code to the page, over an internet that has IPv6 alone. */
 const TOPOLOGY = parseTopology(
   {
-    description: 'a home and two devices in one network',
-    nodes: { home: {}, phone: {}, laptop: {} },
+    description: 'a home with a laptop in it, and a phone elsewhere, all with public IPv6 addresses',
+    nodes: {
+      core: { kind: 'router' },
+      home: { routes: [{ to: '::/0', via: '2b00:1:1::1' }] },
+      laptop: { routes: [{ to: '::/0', via: '2b00:1:1::1' }] },
+      phone: { routes: [{ to: '::/0', via: '2b00:2:1::1' }] },
+    },
     networks: {
-      lan: { home: '192.168.50.10/24', phone: '192.168.50.11/24', laptop: '192.168.50.12/24' },
+      lan: { core: '2b00:1:1::1/64', home: '2b00:1:1::10/64', laptop: '2b00:1:1::20/64' },
+      mobile: { core: '2b00:2:1::1/64', phone: '2b00:2:1::2/64' },
     },
   },
   'ipv6',
 );
-const CONFIG = `wireguard: { endpoint: 192.168.50.10:51820 }
+const CONFIG = `wireguard: { endpoint: '[2b00:1:1::10]:51820' }
 services:
   shop: { port: 8080, kind: http, expose: { wireguard: {} } }
   wiki: { port: 8080, kind: http, upstreams: [shop], expose: { wireguard: {} } }
@@ -69,6 +76,21 @@ it('opens its service over IPv6, which sees the address of the device', async ()
     .interface['address']?.split(', ')[1]
     ?.replace('/128', '');
   expect(await phone.open(await pageOf('shop'), signal)).toContain(`You come from ${own}.`);
+});
+
+it('is proved by the device from elsewhere, and not by the one at home', async () => {
+  await laptop.open(await pageOf('wiki'), signal);
+  const wayOf = (status: Status, name: string) =>
+    status.services
+      .find((service) => service.name === name)
+      ?.ways.find((way) => way.provider === 'wireguard');
+  const status = await gateway.until(
+    'a proof',
+    (now) => wayOf(now, 'shop')?.reachable === 'yes' && wayOf(now, 'wiki')?.vantage === 'lan',
+    signal,
+  );
+  expect(wayOf(status, 'shop')).toMatchObject({ vantage: 'device' });
+  expect(wayOf(status, 'wiki')).toMatchObject({ reachable: 'unknown' });
 });
 
 it('opens no other, and no device reaches another', async () => {
