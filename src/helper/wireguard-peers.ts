@@ -93,7 +93,7 @@ async function cutEach(
   const lines = listed.join('\n').split('\n');
   const sources = new Set(lines.map((line) => /\ssrc=(\S+)/.exec(line)?.[1] ?? ''));
   for (const { address: source } of peers) {
-    const isOpen = [source, twinOf(network, source) ?? ''].some((each) => sources.has(each));
+    const isOpen = [source, twinOf(network, source) ?? source].some((each) => sources.has(each));
     if (isOpen) await cutFlows({ network, source }, environment, signal);
   }
 }

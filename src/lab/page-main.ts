@@ -10,10 +10,11 @@ function escape(text: string): string {
 
 createServer((request, response) => {
   const headers = Object.entries(request.headers).map(([name, value]) => `${name}: ${String(value)}`);
+  const visitor = request.socket.remoteAddress?.replace(/^::ffff:/, '');
   response.setHeader('content-type', 'text/html; charset=utf-8');
   response.end(
     `<!doctype html><title>${escape(title ?? '')}</title><h1>${escape(title ?? '')}</h1>` +
-      `<p>you are ${request.socket.remoteAddress} at ${escape(request.url ?? '')}</p>` +
+      `<p>you are ${visitor} at ${escape(request.url ?? '')}</p>` +
       `<pre>${escape(headers.join('\n'))}</pre>\n`,
   );
-}).listen(Number(port), '0.0.0.0');
+}).listen(Number(port));

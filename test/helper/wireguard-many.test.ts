@@ -14,7 +14,7 @@ let gateway: Gateway;
 
 beforeAll(async () => {
   machine = await startMachine();
-  gateway = await startGateway(machine, 'gw', POOL);
+  gateway = await startGateway(machine, 'gw', POOL, 'fd12:3456:789a::/48');
 });
 afterAll(async () => {
   gateway.helper.close();
@@ -40,8 +40,11 @@ function makePeers(count: number) {
 /** What a start after a power cut asks for: the interface is new, and every device comes at once. */
 it.each([1000, 10_000])('lets %i devices in at once, in seconds', { timeout: 60_000 }, async (count) => {
   const peers = makePeers(count);
-  const devices = peers.map(({ publicKey, address }) => ({ publicKey, address, services: [] }));
-  await gateway.apply({ devices, ports: [51820] });
+  const devices = peers.map(({ publicKey, address }) => ({ publicKey, address }));
+  await gateway.apply({
+    devices: devices.map((device) => ({ ...device, services: [] })),
+    ports: [51820],
+  });
   await gateway.call('hub.ensure', {});
   await gateway.call('wireguard.remove', { name: NAME });
   await gateway.call('wireguard.ensure', {

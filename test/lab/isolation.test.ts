@@ -1,14 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PlanReport } from '../../src/core/control.ts';
+import { twinOf } from '../../src/core/ula.ts';
+import type { Argv } from '../../src/system/run.ts';
+import { neighbourAdvertisement, onLink, routerAdvertisement, sendIcmpv6 } from '../support/icmpv6.ts';
 import {
   capture,
   EXIT,
   HOST,
+  HOST6,
   METADATA,
   ROUTER,
   startIsolation,
+  ULA,
   WEB,
+  WEB6,
   type Isolation,
 } from '../support/isolation-lab.ts';
 
@@ -25,12 +31,18 @@ const SERVICES = ['hidden', 'mute', 'open'] as const;
 const [ROUTER_INSIDE, LAN] = ['192.168.50.1', '192.168.50.30'];
 const PORTS = [22, 53, 80, 8081, 9040, 9053];
 const on = (...hosts: string[]): string[] =>
-  hosts.flatMap((host) => PORTS.flatMap((port) => [`tcp:${host}:${port}`, `udp:${host}:${port}`]));
+  hosts
+    .map((host) => (host.includes(':') ? `[${host}]` : host))
+    .flatMap((host) => PORTS.flatMap((port) => [`tcp:${host}:${port}`, `udp:${host}:${port}`]));
+const six = (address: string): string => twinOf({ ula: ULA }, address) ?? '';
+const OWN = ['10.64.0.1', '10.64.0.2', '10.64.0.3'];
 /** Everything that is nobody's business: the gateway's own addresses, the host, its LAN, the cloud's metadata. */
 const forbidden = (): string[] =>
-  on('10.64.0.1', '10.64.0.2', '10.64.0.3', HOST, ROUTER_INSIDE, LAN, METADATA);
+  on(...[...OWN, ...OWN.map(six), HOST, HOST6, ROUTER_INSIDE, '2b00:50::1', LAN, METADATA]);
 const neighbours = (service: string): string[] =>
-  SERVICES.filter((name) => name !== service).map((name) => world.addresses[name] ?? '');
+  SERVICES.filter((name) => name !== service)
+    .map((name) => world.addresses[name] ?? '')
+    .flatMap((address) => [address, six(address)]);
 
 it('lets out by the way that was declared, and by no other', async () => {
   await expect
@@ -39,21 +51,27 @@ it('lets out by the way that was declared, and by no other', async () => {
   expect(await world.fetch('open', 'http://web.lab.test/')).toContain(`you are ${ROUTER} at`);
   expect(await world.fetch('mute', 'http://web.lab.test/')).toBe('');
   expect(await world.fetch('mute', `http://${WEB}/`)).toBe('');
+  // Over IPv6 the host could, and nobody else.
+  expect(await world.fetch(undefined, `http://[${WEB6}]/`)).toContain(`you are ${HOST6} at`);
+  for (const service of SERVICES) expect(await world.fetch(service, `http://[${WEB6}]/`)).toBe('');
   expect((await world.gateway.json<PlanReport>(signal, 'plan')).changes).toEqual([]);
 });
 
 it('finds nothing else, however it looks', async () => {
   // The scan has teeth: from the host, much of it answers, the LAN too.
-  const seen = await world.scan(undefined, on(HOST, METADATA, LAN));
+  const seen = await world.scan(undefined, on(HOST, HOST6, METADATA, LAN));
   expect(seen.join()).toContain(`tcp:${LAN}:80 HTTP`);
   expect(seen).toEqual(expect.arrayContaining([`tcp:${HOST}:8081 host`, `udp:${HOST}:8081 host`]));
+  expect(seen).toEqual(expect.arrayContaining([`tcp:[${HOST6}]:8081 host`, `udp:[${HOST6}]:8081 host`]));
   expect(seen.join()).toContain(`tcp:${METADATA}:80 HTTP`);
   const scans = SERVICES.map((service) =>
     world.scan(service, [...forbidden(), ...on(...neighbours(service))]),
   );
   expect(await Promise.all(scans)).toEqual([[], [], []]);
   const pings = SERVICES.flatMap((service) =>
-    ['10.64.0.1', HOST, WEB].map((host) => world.within(service, 'ping', '-c1', '-W1', host)),
+    ['10.64.0.1', HOST, WEB, six('10.64.0.1'), HOST6, WEB6].map((host) =>
+      world.within(service, 'ping', '-c1', '-W1', host),
+    ),
   );
   expect((await Promise.all(pings)).filter((said) => said.includes('1 received'))).toEqual([]);
   // No datagram of a service that leaves through Tor is carried but a name query.
@@ -88,6 +106,7 @@ it('shows nothing of a service on the uplink but connections of tor, also while 
     await sleep(index * 150);
     await world.fetch('hidden', `http://lost${index}.lab.test/`, '--max-time', '2');
     await world.scan('hidden', [`udp:${WEB}:53`, 'udp:11.4.0.53:53', `tcp:${WEB}:80`]);
+    await world.scan('hidden', [`udp:[${WEB6}]:53`, `tcp:[${WEB6}]:80`, `udp:[${HOST6}]:53`]);
   });
   await Promise.all(tries);
   await expect
@@ -97,8 +116,9 @@ it('shows nothing of a service on the uplink but connections of tor, also while 
   const seen = await stop();
   expect(seen.packets.length).toBeGreaterThan(20);
   const strays = seen.packets.filter(
-    ({ source, destination, isIpv6 }) =>
-      isIpv6 || ![source, destination].every((address) => address === HOST || address.startsWith('11.9.0.')),
+    ({ source, destination, isOfLink }) =>
+      !isOfLink &&
+      ![source, destination].every((address) => address === HOST || address.startsWith('11.9.0.')),
   );
   expect(strays).toEqual([]);
   for (const text of ['secret', 'lost', 'web.lab.test', '\x03web\x03lab\x04test', '\x03lab\x04test']) {
@@ -124,13 +144,25 @@ it('gains nothing by taking another address, nor by tearing down its own wall', 
   const inside = (...argv: [string, ...string[]]) => world.within('mute', ...argv);
   await inside('nft', 'flush', 'ruleset');
   const { hidden = '', open = '' } = addresses;
-  const taken = [hidden, open, '10.64.0.1', '10.64.0.2', '10.64.0.3', WEB];
-  for (const address of taken) await inside('ip', 'addr', 'add', `${address}/32`, 'dev', 'eth0');
+  await inside('ip', '-6', 'route', 'replace', 'default', 'via', six('10.64.0.1'), 'dev', 'eth0', 'onlink');
+  const taken = [hidden, open, ...OWN, WEB];
+  const all = [...taken, ...taken.slice(0, -1).map(six), WEB6, HOST6];
+  const block = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`;
+  for (const address of all) await inside('ip', 'addr', 'add', block(address), 'dev', 'eth0');
   for (const address of [addresses['mute'] ?? '', ...taken]) {
     expect(await world.fetch('mute', `http://${WEB}/`, '--interface', address, '--max-time', '1')).toBe('');
   }
-  for (const address of taken) await inside('ip', 'addr', 'del', `${address}/32`, 'dev', 'eth0');
-  expect(await world.scan('mute', [...forbidden(), ...on(hidden, open)])).toEqual([]);
+  // Each connection as another one: nobody answers, and nobody is let through.
+  for (const address of [six(hidden), six(open), WEB6, HOST6]) {
+    for (const to of [six(open), WEB6, HOST6].filter((each) => each !== address)) {
+      expect(await world.fetch('mute', `http://[${to}]/`, '--interface', address, '--max-time', '1')).toBe(
+        '',
+      );
+    }
+  }
+  for (const address of all) await inside('ip', 'addr', 'del', block(address), 'dev', 'eth0');
+  const neighbours6 = on(hidden, open, six(hidden), six(open), WEB6);
+  expect(await world.scan('mute', [...forbidden(), ...neighbours6])).toEqual([]);
   const greeted = await home.run(
     ['curl', '-sS', '--http0.9', '--max-time', '2', '--interface', '10.64.0.3', `http://${open}/`],
     { signal },
@@ -143,6 +175,13 @@ it('harms nobody else by floods, forged packets and endless answers', async () =
   const { mute = '', open = '', hidden = '' } = addresses;
   const forge = `table ip forge { chain out { type filter hook output priority raw; ip daddr != ${mute} ip saddr set ${open}; }; }`;
   await world.within('mute', 'nft', forge);
+  const lies = [routerAdvertisement('2b00:bad::'), neighbourAdvertisement(six(open), '02:00:00:00:00:bd')];
+  const sight = (): Promise<string> =>
+    world.within(undefined, 'ip', 'netns', 'exec', 'gw-hub', 'ip', '-6', 'route', 'show', 'table', 'all');
+  const before = await sight();
+  const inMute = (...argv: Argv): Promise<string> => world.within('mute', ...argv);
+  expect(await sendIcmpv6(inMute, onLink('eth0'), lies)).toBe('sent');
+  expect(await sight()).toBe(before);
   const flood = `const udp = require('node:dgram').createSocket('udp4'); const end = Date.now() + 4000; const again = () => { for (let n = 0; n < 200; n++) udp.send(Buffer.alloc(1200), 80, ['${hidden}', '${WEB}', '10.64.0.3'][n % 3], () => {}); if (Date.now() < end) setImmediate(again); else process.exit(); }; udp.on('error', () => {}); again();`;
   const endless = `require('node:net').createServer((s) => { s.on('error', () => {}); const more = () => { while (s.write(Buffer.alloc(65536))); s.once('drain', more); }; more(); }).listen(80, '0.0.0.0');`;
   await world.within('mute', 'pkill', '-f', 'mute 80 8081$');

@@ -1,28 +1,38 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { formatIpv6 } from '../../src/core/inet6.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { parseTopology, startLab, type Lab, type LabNode } from '../../src/lab/index.ts';
 import { environmentOutside } from '../../src/lab/places.ts';
 import type { Argv } from '../../src/system/run.ts';
 
-/** A home behind a router, with a printer and a cloud's metadata in its LAN, a web server and a Tor network outside. */
+/** A home behind a router, with IPv6 that needs no NAT, with a printer and a cloud's metadata in its LAN, a web server and a Tor network outside. */
 const TOPOLOGY = parseTopology(
   {
     description: 'a home that lets services out, a web server, a private Tor network',
     nodes: {
-      core: { kind: 'router' },
+      core: { kind: 'router', routes: [{ to: '2b00:50::/64', via: '2b00:2::2' }] },
       tornet: { defaultRoute: '11.9.0.1', services: [{ type: 'tor' }] },
       dns: {
         defaultRoute: '11.4.0.1',
         services: [{ type: 'dns', zone: 'lab.test', names: { web: '11.1.0.2' } }],
       },
-      router: { kind: 'router', defaultRoute: '11.2.0.1', nat: { outside: 'uplink' } },
-      home: { defaultRoute: '192.168.50.1' },
+      router: {
+        kind: 'router',
+        defaultRoute: '11.2.0.1',
+        routes: [{ to: '::/0', via: '2b00:2::1' }],
+        nat: { outside: 'uplink' },
+      },
+      home: { defaultRoute: '192.168.50.1', routes: [{ to: '::/0', via: '2b00:50::1' }] },
       metadata: {
         defaultRoute: '192.168.50.1',
         services: [{ type: 'page', port: 80, title: 'the secrets of the cloud' }],
       },
-      web: { defaultRoute: '11.1.0.1', services: [{ type: 'page', port: 80, title: 'the web' }] },
+      web: {
+        defaultRoute: '11.1.0.1',
+        routes: [{ to: '::/0', via: '2b00:1::1' }],
+        services: [{ type: 'page', port: 80, title: 'the web' }],
+      },
     },
     networks: {
       relays: {
@@ -30,18 +40,21 @@ const TOPOLOGY = parseTopology(
         tornet: ['11.9.0.10/24', '11.9.0.11/24', '11.9.0.12/24', '11.9.0.13/24', '11.9.0.14/24'],
       },
       names: { core: '11.4.0.1/24', dns: '11.4.0.53/24' },
-      uplink: { core: '11.2.0.1/24', router: '11.2.0.2/24' },
+      uplink: { core: ['11.2.0.1/24', '2b00:2::1/64'], router: ['11.2.0.2/24', '2b00:2::2/64'] },
       lan: {
-        router: '192.168.50.1/24',
-        home: '192.168.50.10/24',
+        router: ['192.168.50.1/24', '2b00:50::1/64'],
+        home: ['192.168.50.10/24', '2b00:50::10/64'],
         metadata: ['192.168.50.30/24', '169.254.169.254/16'],
       },
-      hosting: { core: '11.1.0.1/24', web: '11.1.0.2/24' },
+      hosting: { core: ['11.1.0.1/24', '2b00:1::1/64'], web: ['11.1.0.2/24', '2b00:1::2/64'] },
     },
   },
   'isolation',
 );
-const CONFIG = `services:
+/** Of the gateway: the twin of 10.64.1.2 is fd12:3456:789a::a40:102. */
+export const ULA = 'fd12:3456:789a::/48';
+const CONFIG = `ula: ${ULA}
+services:
   hidden: { port: 80, kind: http, egress: tor, expose: { tor: {} } }
   mute: { port: 80, kind: http, expose: { tor: {} } }
   open: { port: 80, kind: http, egress: direct, expose: { tor: {} } }
@@ -50,16 +63,18 @@ export const EXIT = '11.9.0.14';
 export const ROUTER = '11.2.0.2';
 export const WEB = '11.1.0.2';
 export const HOST = '192.168.50.10';
+export const HOST6 = '2b00:50::10';
+export const WEB6 = '2b00:1::2';
 export const METADATA = '169.254.169.254';
 const NODE = '/opt/gateway/node_modules/.bin/node';
 
-/** Greets whoever connects by TCP and answers each datagram, on each port that it is given. */
+/** Greets whoever connects by TCP and answers each datagram, on each port that it is given, in both families. */
 const GREETER = `
 const [name, ...ports] = process.argv.slice(1);
 for (const port of ports.map(Number)) {
-  require('node:net').createServer((socket) => socket.on('error', () => {}).end(name)).listen(port, '0.0.0.0');
-  const udp = require('node:dgram').createSocket('udp4');
-  udp.on('message', (_message, from) => udp.send(name, from.port, from.address)).bind(port, '0.0.0.0');
+  require('node:net').createServer((socket) => socket.on('error', () => {}).end(name)).listen(port);
+  const udp = require('node:dgram').createSocket('udp6');
+  udp.on('message', (_message, from) => udp.send(name, from.port, from.address)).bind(port);
 }
 `;
 
@@ -68,14 +83,14 @@ const SCANNER = `
 const net = require('node:net');
 const found = (target, text) => console.log(target + ' ' + String(text).slice(0, 20));
 for (const target of process.argv.slice(1)) {
-  const [protocol, host, port] = target.split(':');
+  const [, protocol, host, port] = /^(\\w+):\\[?(.*?)\\]?(?::(\\d+))?$/.exec(target);
   if (protocol === 'unix') net.connect(host).on('connect', () => found(target, 'accepts')).on('error', () => {});
   if (protocol === 'tcp') {
     const socket = net.connect({ host, port: Number(port) }, () => socket.write('GET / HTTP/1.0\\r\\n\\r\\n'));
     socket.on('data', (data) => { found(target, data); socket.destroy(); }).on('error', () => {});
   }
   if (protocol === 'udp') {
-    const udp = require('node:dgram').createSocket('udp4');
+    const udp = require('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
     udp.on('message', (data) => found(target, data)).on('error', () => {});
     udp.send('x', Number(port), host, () => {});
   }
@@ -174,6 +189,8 @@ export interface Captured {
     readonly source: string;
     readonly destination: string;
     readonly isIpv6: boolean;
+    /** Neighbour discovery and multicast listeners: a host's own affair with its link. */
+    readonly isOfLink: boolean;
   }[];
   contains(text: string): boolean;
 }
@@ -185,12 +202,23 @@ function readCapture(file: Buffer): Captured {
     const length = file.readUInt32LE(at + 8);
     const frame = file.subarray(at + 16, at + 16 + length);
     at += 16 + length;
-    const address = (from: number): string => [...frame.subarray(from, from + 4)].join('.');
-    packets.push({
-      source: address(26),
-      destination: address(30),
-      isIpv6: frame.readUInt16BE(12) === 0x86dd,
-    });
+    const isIpv6 = frame.readUInt16BE(12) === 0x86dd;
+    packets.push(isIpv6 ? readIpv6(frame) : readIpv4(frame));
   }
   return { packets, contains: (text) => file.includes(text) };
+}
+
+function readIpv4(frame: Buffer): Captured['packets'][number] {
+  const address = (from: number): string => [...frame.subarray(from, from + 4)].join('.');
+  return { source: address(26), destination: address(30), isIpv6: false, isOfLink: false };
+}
+
+function readIpv6(frame: Buffer): Captured['packets'][number] {
+  const address = (from: number): string =>
+    formatIpv6(BigInt(`0x${frame.subarray(from, from + 16).toString('hex')}`));
+  const [nextHeader = 0, hopLimit = 0] = frame.subarray(20, 22);
+  const isDiscovery = nextHeader === 58 && hopLimit === 255;
+  // MLD comes with a hop-by-hop option.
+  const isOfLink = isDiscovery || (nextHeader === 0 && hopLimit === 1);
+  return { source: address(22), destination: address(38), isIpv6: true, isOfLink };
 }
