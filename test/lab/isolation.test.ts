@@ -38,7 +38,7 @@ const six = (address: string): string => twinOf({ ula: ULA }, address) ?? '';
 const OWN = ['10.64.0.1', '10.64.0.2', '10.64.0.3'];
 /** Everything that is nobody's business: the gateway's own addresses, the host, its LAN, the cloud's metadata. */
 const forbidden = (): string[] =>
-  on(...[...OWN, ...OWN.map(six), HOST, HOST6, ROUTER_INSIDE, '2b00:50::1', LAN, METADATA]);
+  on(...OWN, ...OWN.map(six), HOST, HOST6, ROUTER_INSIDE, '2b00:50::1', LAN, METADATA);
 const neighbours = (service: string): string[] =>
   SERVICES.filter((name) => name !== service)
     .map((name) => world.addresses[name] ?? '')
