@@ -70,6 +70,12 @@ export interface Crypto {
   ed25519ExpandedSecret(): Uint8Array;
   /** Public key of an expanded secret. */
   ed25519Public(expanded: Uint8Array): Uint8Array;
+  /** Secret that both sides of a Curve25519 exchange share; zeros when `theirs` is a point of small order. */
+  x25519(secret: Uint8Array, theirs: Uint8Array): Uint8Array;
+  /** ChaCha20-Poly1305 with nonce 0, for keys that seal once: ciphertext, then the 16 bytes of its tag. */
+  seal(key: Uint8Array, data: Uint8Array, authenticated: Uint8Array): Uint8Array;
+  /** `undefined` unless it was sealed with this key. */
+  open(key: Uint8Array, sealed: Uint8Array, authenticated: Uint8Array): Uint8Array | undefined;
   readonly sha3_256: (data: Uint8Array) => Uint8Array;
   random(bytes: number): Uint8Array;
 }

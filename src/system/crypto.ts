@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Crypto } from '../core/ports.ts';
-import { curve25519Public } from './curve25519.ts';
+import { open, seal } from './chacha20-poly1305.ts';
+import { curve25519Public, x25519 } from './curve25519.ts';
 import { clamp, ed25519Public } from './ed25519.ts';
 
 /** Cryptography of node:crypto (OpenSSL), nothing else. */
@@ -13,6 +14,9 @@ export const nodeCrypto: Crypto = {
     return expanded;
   },
   ed25519Public,
+  x25519,
+  seal,
+  open,
   sha3_256: (data) => Uint8Array.from(createHash('sha3-256').update(data).digest()),
   random: (bytes) => Uint8Array.from(randomBytes(bytes)),
 };
