@@ -1,6 +1,7 @@
 import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core/contract.ts';
 import { isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
 import { isPublicIpv6, isSameSite } from '../../src/core/inet6.ts';
+import { prove } from './prove.ts';
 import { interfaceName, type InterfaceSpec, type Spec } from './spec.ts';
 import { visitorsOf, type Visitor } from './visitors.ts';
 
@@ -16,13 +17,22 @@ export async function reach(
   context: Context,
 ): Promise<Reach> {
   const key = `interface:${interfaceName(context.network)}`;
-  const own = observed.find((each) => each.key === key)?.spec;
+  const found = observed.find((each) => each.key === key);
+  const own = found?.spec;
   if (own?.type !== 'interface') return unknown('none', 'the WireGuard interface does not exist yet');
   const { name, address, port } = exposure.service;
   const visitors = visitorsOf(observed, `${address}:${port}`);
-  if (visitors.length === 0)
-    return unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`);
-  return judge(visitors, await ownAddresses(own, context), context.ports.now() / 1000);
+  const addresses = await dialedAddresses(own, context);
+  const seen =
+    visitors.length === 0
+      ? unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`)
+      : judge(visitors, ownAddresses(addresses, context), context.ports.now() / 1000);
+  // A visitor that got in is the best proof there is; whoever asks for more only disturbs.
+  if (seen.reachable === 'yes') return seen;
+  const endpoint = parseEndpoint(own.endpoint);
+  if (endpoint === undefined) return seen;
+  const target = { name: own.name, publicKey: String(found?.facts['publicKey'] ?? '') };
+  return (await prove(target, { endpoint, addresses }, context)) ?? seen;
 }
 
 /** Public addresses that are this network's own, as far as anybody knows. */
@@ -92,16 +102,19 @@ function unknown(vantage: Vantage, detail: string): Reach {
   return { reachable: 'unknown', vantage, detail };
 }
 
-/**
- * The public addresses behind the endpoint that devices dial, and those of this machine. A resolver at home may answer with
- * an address of the home itself, which would let a visit through our own router look like one from outside.
- */
-async function ownAddresses(own: InterfaceSpec, { ports, signal }: Context): Promise<Own> {
+/** The public addresses behind the endpoint that devices dial; empty when they cannot be told. */
+async function dialedAddresses(own: InterfaceSpec, { ports, signal }: Context): Promise<readonly string[]> {
   const endpoint = parseEndpoint(own.endpoint);
-  const dialed =
-    endpoint?.type === 'name'
-      ? ((await ports.resolve(endpoint.host, signal)) ?? [])
-      : [endpoint?.host ?? []].flat();
+  if (endpoint?.type !== 'name') return endpoint === undefined ? [] : [endpoint.host];
+  const found = (await ports.resolve(endpoint.host, signal)) ?? [];
+  return found.filter((address) => isPublicUnicast(address) || isPublicIpv6(address));
+}
+
+/**
+ * What devices dial, and what this machine knows of itself. A resolver at home may answer with an address of the home itself,
+ * which would let a visit through our own router look like one from outside.
+ */
+function ownAddresses(dialed: readonly string[], { ports }: Context): Own {
   const known = [...dialed, ...ports.home.addresses().map(({ address }) => address)];
   return {
     ipv4: known.filter((address) => isPublicUnicast(address)),

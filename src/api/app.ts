@@ -81,6 +81,7 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   app.openapi(READS.generations, async (c) => c.json(await control.generations(), 200));
   app.openapi(READS.handouts, async (c) => c.json(await control.handouts(c.req.valid('param').name), 200));
   app.openapi(READS.names, async (c) => c.json(await control.names(), 200));
+  app.openapi(READS.relays, async (c) => c.json(await control.relays(signal), 200));
   app.openapi(READS.place, async (c) => c.json(await control.place(c.req.valid('param').name), 200));
 }
 
@@ -161,6 +162,14 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const { name } = c.req.valid('param');
     const isGentle = c.req.valid('query').gently === 'true';
     return answerJob(c, log, (progress) => control.revokeDevice(name, isGentle, progress, signal));
+  });
+  app.openapi(WRITES.joinRelay, (c) => {
+    const draft = c.req.valid('json');
+    return answerJob(c, log, (progress) => control.joinRelay(draft, progress, signal));
+  });
+  app.openapi(WRITES.removeRelay, (c) => {
+    const { name } = c.req.valid('param');
+    return answerJob(c, log, (progress) => control.removeRelay(name, progress, signal));
   });
   app.openapi(WRITES.rollback, (c) => {
     const { generation } = c.req.valid('json');

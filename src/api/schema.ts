@@ -8,7 +8,7 @@ import { JournalEvent } from '../core/events.ts';
 import { isHostName } from '../core/inet.ts';
 import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
 import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
-import { DeviceStatus, Status } from '../core/status.ts';
+import { DeviceStatus, RelayStatus, Status } from '../core/status.ts';
 
 /**
  * Every request and response of the API. `satisfies` ties each to the interface in src/core, so that a change there
@@ -137,6 +137,16 @@ export const OnionImport = z
       .describe('The address that it must give.'),
   })
   .meta({ id: 'OnionImport' }) satisfies z.ZodType<control.OnionImport>;
+
+export const RelayDraft = z
+  .strictObject({
+    invite: z.string().min(1).max(500).describe('As `gateway relay invite` printed it.'),
+    name: Name.optional().describe('Left out: relay-1, relay-2 …'),
+  })
+  .meta({ id: 'RelayDraft' }) satisfies z.ZodType<control.RelayDraft>;
+export const RelayPath = z.strictObject({ name: Name });
+export const RelayBody = RelayStatus.meta({ id: 'RelayStatus' });
+export const Relays = z.array(RelayBody).readonly();
 
 export const RollbackRequest = z
   .strictObject({ generation: z.int().min(1).optional() })

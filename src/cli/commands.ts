@@ -12,6 +12,8 @@ import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { qr } from './commands/qr.ts';
+import { relayInvite, relayUp } from './commands/relay-up.ts';
+import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { siteAdd } from './commands/site.ts';
 import { serviceAdd, serviceList, serviceRemove, serviceSet } from './commands/service.ts';
@@ -40,6 +42,11 @@ export const commands: readonly Command[] = [
   nameSet,
   nameList,
   nameRemove,
+  relayUp,
+  relayInvite,
+  relayJoin,
+  relayList,
+  relayRemove,
   qr,
   events,
   generations,

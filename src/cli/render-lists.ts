@@ -1,6 +1,6 @@
 import type { Generation, NameReport, PlanReport, UpReport } from '../core/control.ts';
 import type { JournalEvent } from '../core/events.ts';
-import type { DeviceStatus, ServiceStatus } from '../core/status.ts';
+import type { DeviceStatus, RelayStatus, ServiceStatus } from '../core/status.ts';
 import { EXIT } from './command.ts';
 import { NO_SERVICES, reachersOf } from './render.ts';
 import { table } from './table.ts';
@@ -39,6 +39,25 @@ export function renderDevices(devices: readonly DeviceStatus[], now: number): st
       device.expiresAt?.slice(0, 16).replace('T', ' ') ?? '–',
     ]),
   ).join('\n');
+}
+
+export function renderRelays(relays: readonly RelayStatus[]): string {
+  if (relays.length === 0) {
+    return 'No relays yet.\nnext: gateway relay up --probe-only on a machine outside, then gateway relay join INVITE here';
+  }
+  const lines = table(
+    ['RELAY', 'STATE', 'ADDRESS', 'DIALS FROM', 'SEES THIS GATEWAY AT', 'VERSION'],
+    relays.map(({ name, state, address, addresses, observed, version }) => [
+      name,
+      state,
+      plain(address),
+      plain(addresses.join(', ')) || '–',
+      plain(observed ?? '–'),
+      plain(version ?? '–'),
+    ]),
+  );
+  const troubles = relays.filter(({ message }) => message !== '');
+  return [...lines, ...troubles.map(({ name, message }) => `! ${name}: ${plain(message)}`)].join('\n');
 }
 
 function keysOf({ publicKey, onionKey }: DeviceStatus): string {

@@ -2,6 +2,8 @@ import { drop, put, valueAt } from './config-splice.ts';
 import { GatewayError } from './errors.ts';
 import { formatEndpoint, parseEndpoint } from './inet.ts';
 import type { HomeName } from './names.ts';
+import type { RelaySettings } from './relay.ts';
+import type { z } from 'zod';
 import type { Egress, EnteredBy, Privacy, ServiceKind } from './service.ts';
 
 /** A service as `gateway service add` describes it. */
@@ -183,6 +185,22 @@ export function removeEveryExposure(text: string): string {
     (edited, name) => drop(drop(edited, ['services', name, 'fallback']), ['services', name, 'expose']),
     text,
   );
+}
+
+/** The text with one relay more. */
+export function addRelay(text: string, name: string, relay: z.infer<typeof RelaySettings>): string {
+  return put(text.trim() === '' ? HEADER : text, ['relays', name], relay);
+}
+
+export function removeRelay(text: string, name: string): string {
+  const relays = valueAt(text, ['relays']);
+  if (isSection(relays) && Object.hasOwn(relays, name)) return drop(text, ['relays', name]);
+  const known = isSection(relays) ? Object.keys(relays) : [];
+  throw new GatewayError(`there is no relay ${name}`, {
+    code: 'RelayUnknown',
+    retry: 'never',
+    hint: known.length === 0 ? 'join one with: gateway relay join INVITE' : `relays are: ${known.join(', ')}`,
+  });
 }
 
 function dropFallback(text: string, service: string, provider: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PART_SECTIONS } from './config-sections.ts';
 import { NAME } from './name.ts';
+import { type Relay, RelaySettings } from './relay.ts';
 import {
   EGRESSES,
   KINDS,
@@ -45,6 +46,8 @@ export interface Config {
   readonly ula?: string | undefined;
   /** In the order of the file. */
   readonly services: readonly ConfigService[];
+  /** By name. */
+  readonly relays: readonly Relay[];
   /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -135,6 +138,10 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
       .record(z.string().regex(NAME), serviceSchema(providers))
       .default({})
       .describe('What is to be reached, by name.'),
+    relays: z
+      .record(z.string().regex(NAME), RelaySettings)
+      .default({})
+      .describe('Machines outside that look whether ways in work; written by `gateway relay join`.'),
     ...settings,
     ...Object.fromEntries(ofParts),
   });

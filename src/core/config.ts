@@ -37,13 +37,23 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
   if (!parsed.success) {
     return { problems: inOrder(schemaProblems(parsed.error.issues, file, configJsonSchema(providers))) };
   }
-  const { instance, pool, ula, services, ...sections } = parsed.data;
+  const { instance, pool, ula, services, relays, ...sections } = parsed.data;
   const read = readServices(services);
   const settings = readSettings(sections, read.services, providers, file);
   const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults].flat();
   const problems = [...faults.map((fault) => placed(file, fault)), ...settings.problems];
   if (problems.length > 0) return { problems: inOrder(problems) };
-  return { config: { prefix: instance, pool, ula, services: read.services, settings: settings.values } };
+  const known = Object.entries(relays).map(([name, relay]) => ({ name, ...relay }));
+  return {
+    config: {
+      prefix: instance,
+      pool,
+      ula,
+      services: read.services,
+      relays: known.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      settings: settings.values,
+    },
+  };
 }
 
 /** `gateway.yaml:7:5: services.shop.prot is not known; did you mean "port"?`, one line for each. */

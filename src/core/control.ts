@@ -3,7 +3,7 @@ import type { DnsAccess } from './dns-config.ts';
 import type { JournalEvent } from './events.ts';
 import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { ReachedBy } from './service.ts';
-import type { DeviceStatus, Status } from './status.ts';
+import type { DeviceStatus, RelayStatus, Status } from './status.ts';
 
 /** What the API can ask of the running gateway. The daemon implements it; the API and CLI know nothing else of it. */
 export interface Control {
@@ -60,6 +60,11 @@ export interface Control {
   handouts(service: string): Promise<readonly Handout[]>;
   /** How to start a program inside the service's namespace; needs root at the caller. */
   place(service: string): Promise<PlaceReport>;
+  /** Asks each relay how it is. */
+  relays(signal: AbortSignal): Promise<readonly RelayStatus[]>;
+  /** Takes an invite: the relay learns this gateway, and gateway.yaml the relay. */
+  joinRelay(draft: RelayDraft, progress: Progress, signal: AbortSignal): Promise<RelayStatus>;
+  removeRelay(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;
   events(after: number, limit: number): Promise<readonly JournalEvent[]>;
   generations(): Promise<readonly Generation[]>;
   /** Rewrites the file to a generation (default: the last fully programmed one before the current) and applies it. */
@@ -90,6 +95,13 @@ export interface UpReport extends PlanReport {
   }[];
   /** Sentences the person must know: 'gateway.yaml was edited by hand; that was applied too'. */
   readonly notices: readonly string[];
+}
+
+export interface RelayDraft {
+  /** As `gateway relay invite` printed it. */
+  readonly invite: string;
+  /** Left out: relay-1, relay-2 … */
+  readonly name?: string | undefined;
 }
 
 /** A device as `gateway device add` describes it. */

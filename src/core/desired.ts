@@ -3,6 +3,7 @@ import type { Config, ConfigService } from './config-schema.ts';
 import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
 import { canonical } from './plan.ts';
 import { egressProblem, privacyProblem } from './privacy.ts';
+import type { Relay } from './relay.ts';
 import type { Device, Network, Service } from './service.ts';
 import type { Ledgers } from './state.ts';
 
@@ -36,6 +37,8 @@ export interface Desired {
   /** By part id: built-in parts and providers. */
   readonly resources: ReadonlyMap<string, readonly Resource[]>;
   readonly problems: readonly Problem[];
+  /** Vantages outside, by name. */
+  readonly relays: readonly Relay[];
   /** To be stored before anything is applied. */
   readonly ledger: Ledgers;
 }
@@ -117,6 +120,7 @@ function assemble(
     exposures,
     resources: new Map(compiled.map(({ id, result }) => [id, sortBy(result.resources, ({ key }) => key)])),
     problems: inOrder(problems),
+    relays: input.config.relays,
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };
 }

@@ -22,6 +22,9 @@ export const EVENT_TYPES = {
   'device.expired': 'The time of a device was over; it was revoked.',
   'device.revoked': 'A device was revoked and its session cut.',
   'key.imported': 'The key of an onion service was taken over from another tor.',
+  'relay.joined': 'A relay was joined: it may look from outside whether ways in work.',
+  'relay.left': 'A relay was left; it is told nothing any more.',
+  'relay.changed': 'A relay began or ceased to answer.',
   'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
 } as const;
 

@@ -196,6 +196,18 @@ export const OPERATIONS = {
     input: z.strictObject({ network: NetworkSpec, name: InterfaceName, publicKey: WireguardKey }),
     result: Done,
   },
+  /**
+   * Adds the one peer that the gateway proves its own interface with, seen from outside: without addresses, so it reaches
+   * nothing. Never observed as a peer. Replaces the one before.
+   */
+  'wireguard.ensureProbe': {
+    input: z.strictObject({ network: NetworkSpec, name: InterfaceName, publicKey: WireguardKey }),
+    result: Done,
+  },
+  'wireguard.removeProbe': {
+    input: z.strictObject({ network: NetworkSpec, name: InterfaceName }),
+    result: Done,
+  },
   /** Writes the directory of one onion service (keys, host name), owned by tor's user. Does not touch the torrc. */
   'tor.writeOnion': {
     input: z.strictObject({ network: NetworkSpec, instance: Instance, onion: OnionFiles }),

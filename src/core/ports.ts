@@ -19,6 +19,7 @@ export interface Ports {
   readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[] | undefined>;
   readonly home: Home;
   readonly names: NamesPort;
+  readonly vantages: Vantages;
   readonly log: Log;
 }
 
@@ -35,6 +36,42 @@ export interface NamesPort {
   /** Takes its addresses away, where its host knows how to and answers; forgets the name in any case. */
   withdraw(name: HomeName, signal: AbortSignal): Promise<void>;
 }
+
+/** Machines outside that dial back: the relays that were joined. */
+export interface Vantages {
+  /** Asks them in turn until one has dialled. Rejects only when aborted. */
+  dialBack(request: DialBack, signal: AbortSignal): Promise<DialledBack>;
+}
+
+export interface DialBack {
+  readonly protocol: 'udp' | 'tcp';
+  /** The vantage dials the address of this family that it sees this gateway come from. */
+  readonly family: 4 | 6;
+  readonly port: number;
+  /** Sent as it is, at most 1024 bytes; the proof is what only the right end can answer. */
+  readonly payload: Uint8Array;
+  /** Over TCP: as many bytes back are enough; otherwise what comes within three seconds. */
+  readonly enough?: number;
+}
+
+export type DialledBack =
+  /** There is no vantage. */
+  | { readonly status: 'none' }
+  /** None of them could be asked, or could dial: nothing is known. */
+  | { readonly status: 'unreachable'; readonly detail: string }
+  | {
+      readonly status: 'dialled';
+      /** Name of the relay. */
+      readonly relay: string;
+      readonly from: string;
+      /** Our own address, as the vantage sees it. */
+      readonly to: string;
+      /** It dialled from another address than the one that it was asked at. */
+      readonly isOtherAddress: boolean;
+      readonly outcome: 'answered' | 'silent' | 'refused';
+      /** At most 1024 bytes, hostile. */
+      readonly answer: Uint8Array;
+    };
 
 export interface Helper {
   call<Name extends OperationName>(

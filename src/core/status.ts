@@ -74,6 +74,23 @@ export const DeviceStatus = z.object({
 });
 export type DeviceStatus = z.infer<typeof DeviceStatus>;
 
+/** A machine outside that looks whether ways in work. */
+export const RelayStatus = z.object({
+  name: z.string(),
+  address: z.string(),
+  fingerprint: z.string(),
+  /** `refused`: it answers, but does not know this gateway. */
+  state: z.enum(['up', 'unreachable', 'refused']),
+  /** Why it is not up; empty when it is. */
+  message: z.string(),
+  version: z.string().nullable(),
+  /** Those that it listens on; the others than the first are what it dials back from. */
+  addresses: z.array(z.string()),
+  /** This gateway's address, as the relay sees it. */
+  observed: z.string().nullable(),
+});
+export type RelayStatus = z.infer<typeof RelayStatus>;
+
 export const Status = z.object({
   /** Generation that is applied; `null` before the first `up`. */
   generation: z.number().nullable(),

@@ -33,7 +33,9 @@ import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
+import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
+import { RelayVantages } from './vantages.ts';
 
 /** Foundations first: a part may use what those before it made. */
 const PARTS = [namespacesPart, egressPart, edgePart, dnsPart];
@@ -68,6 +70,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const tor = { tor: torOf('tor'), 'tor-only': torOf('tor-only') };
   const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
   const names = new Names({ path: paths.names, now: Date.now, log });
+  const record = createJournal(store, Date.now, log);
+  const vantages = new RelayVantages({ relays: () => engine.desired?.relays ?? [], keys, record });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -77,9 +81,9 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     resolve: resolveHost,
     home: { addresses: interfaceAddresses },
     names,
+    vantages,
     log,
   };
-  const record = createJournal(store, ports.now, log);
   // Not waited for: the pass is done, and the next one says it again.
   const programmed = (desired: Parameters<Changes['programmed']>[0]): void => {
     changes.programmed(desired).catch((error: unknown) => {
@@ -97,6 +101,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     engine,
     record,
     changes,
+    vantages,
     leave,
   });
   const expiry = new Expiry(devices, log);
@@ -153,7 +158,13 @@ function createChanges({
   return new Changes({ file, compiler, engine, store, now: ports.now, permit, record });
 }
 
-function createOwnersControl(pieces: Pieces & { readonly changes: Changes; readonly leave: () => void }): {
+function createOwnersControl(
+  pieces: Pieces & {
+    readonly changes: Changes;
+    readonly vantages: RelayVantages;
+    readonly leave: () => void;
+  },
+): {
   control: Control;
   devices: Devices;
 } {
@@ -172,7 +183,8 @@ function createOwnersControl(pieces: Pieces & { readonly changes: Changes; reado
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const enrolment = new Enrolment({ ...pieces, providers, report: (name) => reporter.device(name) });
   const devices = new Devices({ ...pieces, providers, enrolment });
-  return { control: createControl({ ...pieces, devices, providers, reporter }), devices };
+  const relays = new Relays({ ...pieces, keys: ports.keys, crypto: ports.crypto });
+  return { control: createControl({ ...pieces, devices, providers, relays, reporter }), devices };
 }
 
 /** The network while some service leaves by itself. */

@@ -24,6 +24,7 @@ import { closedFlows, cutFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { nameReports, setName } from './home-name.ts';
+import type { Relays } from './relays.ts';
 import { importOnionKey } from './onion-import.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import { unexposeAll } from './unexpose-all.ts';
@@ -36,6 +37,7 @@ export interface ControlOptions {
   readonly ports: Ports;
   readonly record: Recorder;
   readonly providers: readonly Provider[];
+  readonly relays: Relays;
   readonly reporter: StatusReporter;
   readonly store: Store;
   /** Ends the daemon, once the answer to `down` is on its way. */
@@ -44,7 +46,7 @@ export interface ControlOptions {
 
 /** What the API can ask of the gateway, wired to the pieces that do it. */
 export function createControl(options: ControlOptions): Control {
-  const { changes, devices, reporter, store } = options;
+  const { changes, devices, relays, reporter, store } = options;
   const edit = (
     change: (text: string) => string,
     progress: Progress,
@@ -75,6 +77,9 @@ export function createControl(options: ControlOptions): Control {
     importOnionKey: (service, key) => importOnionKey(options.ports, options.record, service, key),
     handouts: (service) => handouts(options, service),
     place: (service) => placeOf(options, findService(options, service)),
+    relays: (signal) => relays.list(signal),
+    joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),
+    removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),
     events: (after, limit) => store.events(after, limit),
     generations: () => Promise.resolve(store.generations()),
     rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),

@@ -21,6 +21,7 @@ import { observe } from './observe.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
 import { removePeer, setPeers } from './wireguard-peers.ts';
+import { removeProbe, ensureProbe } from './wireguard-probe.ts';
 import { ensureWireguard, removeWireguard } from './wireguard.ts';
 
 const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
@@ -41,6 +42,8 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'wireguard.remove': removeWireguard,
   'wireguard.setPeers': setPeers,
   'wireguard.removePeer': removePeer,
+  'wireguard.ensureProbe': ensureProbe,
+  'wireguard.removeProbe': removeProbe,
   'tor.writeOnion': writeOnion,
   'tor.removeOnion': removeOnion,
   'tor.write': writeTor,

@@ -96,6 +96,12 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
     return wireguardName(name, network) ?? outside(network, addresses);
   },
   'wireguard.removePeer': ({ network, name }) => wireguardName(name, network),
+  'wireguard.ensureProbe': ({ network, name, publicKey }, { devices, ports }) => {
+    if (ports.length === 0) return 'proving a WireGuard interface';
+    const isDevice = devices.some((device) => device.publicKey === publicKey);
+    return isDevice ? `proving an interface as device ${publicKey}` : wireguardName(name, network);
+  },
+  'wireguard.removeProbe': ({ network, name }) => wireguardName(name, network),
   'tor.writeOnion': ({ instance, onion }, { services }) => onionRule(onion, instance, services),
   'tor.removeOnion': always,
   'tor.write': ({ instance, torrc }, { services, network }) => {
@@ -141,6 +147,7 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'hostService.remove',
   'wireguard.remove',
   'wireguard.removePeer',
+  'wireguard.removeProbe',
   'tor.observe',
   'tor.removeOnion',
   'tor.stop',

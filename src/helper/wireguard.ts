@@ -8,6 +8,7 @@ import { inNetns, ipBatch, isNetns, removeLink } from '../system/netns.ts';
 import { run } from '../system/run.ts';
 import { decodeKey, type DumpedPeer, type WireguardDump } from '../wire/wireguard.ts';
 import { ownAddresses } from './addressing.ts';
+import { isProbe } from '../wire/wireguard-probe.ts';
 import { formatAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { hubNetns, ownerOf } from './names.ts';
@@ -153,7 +154,7 @@ function describeLink(
     endpoint: alias?.endpoint ?? '',
     publicKey,
     listenPort,
-    peers: peers.map((peer) => describePeer(network, peer)),
+    peers: peers.filter((peer) => !isProbe(peer, publicKey)).map((peer) => describePeer(network, peer)),
   };
 }
 

@@ -77,14 +77,6 @@ function judge(
   return crypto.open(key, answer.subarray(44, 60), hash) === undefined ? 'foreign' : 'proved';
 }
 
-/**
- * Marks the peer that a gateway proves its own interface with: known to whoever knows the interface, and never one of a
- * device, whose are random. The secret of such a proof is the peer's private key.
- */
-export function probePresharedKey(publicKey: Uint8Array): Uint8Array {
-  return blake2s(concat(text('gateway probe'), publicKey));
-}
-
 function mix(hash: Uint8Array, data: Uint8Array): Uint8Array {
   return blake2s(concat(hash, data));
 }

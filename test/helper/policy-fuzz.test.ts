@@ -15,6 +15,7 @@ const RUNS = Number(process.env['GATEWAY_FUZZ_RUNS'] ?? 10_000);
 const NETWORK = networkFor('gw', '10.64.0.0/20');
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const OTHER_KEY = 'BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const PROBE_KEY = 'CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const PHONE = { publicKey: KEY, address: '10.64.8.2' };
 /** What the phone and the other device were given. */
 const [GIVEN, GIVEN_OTHER] = [['nas', 'printer'], ['shop']];
@@ -138,6 +139,9 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
     input: { network, name: 'gwwg0', publicKey: KEY },
     free: { ...WIREGUARD_NAME, publicKey: ANY },
   },
+  // Any key but a device's.
+  'wireguard.ensureProbe': { input: { network, name: 'gwwg0', publicKey: PROBE_KEY }, free: WIREGUARD_NAME },
+  'wireguard.removeProbe': { input: { network, name: 'gwwg0' }, free: WIREGUARD_NAME },
   'tor.writeOnion': {
     input: {
       network,

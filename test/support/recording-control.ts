@@ -1,7 +1,14 @@
 import type { Control, Enrolled, PlaceReport, UpReport } from '../../src/core/control.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { JournalEvent } from '../../src/core/events.ts';
-import type { Condition, DeviceStatus, ServiceStatus, Status, Way } from '../../src/core/status.ts';
+import type {
+  Condition,
+  DeviceStatus,
+  RelayStatus,
+  ServiceStatus,
+  Status,
+  Way,
+} from '../../src/core/status.ts';
 
 export const ONION = `http://${'a'.repeat(55)}d.onion`;
 
@@ -74,6 +81,20 @@ const REPORT: UpReport = {
   failed: [],
   notices: [],
 };
+export function relay(name: string, changes: Partial<RelayStatus> = {}): RelayStatus {
+  return {
+    name,
+    address: '11.1.0.2:7443',
+    fingerprint: 'A'.repeat(43),
+    state: 'up',
+    message: '',
+    version: '0.1.0',
+    addresses: ['11.1.0.2', '11.1.0.3'],
+    observed: '11.2.0.2',
+    ...changes,
+  };
+}
+
 const ENROLLED: Enrolled = {
   device: device('phone'),
   handouts: [
@@ -137,6 +158,9 @@ export function recordingControl(replace: Partial<Control> = {}) {
         ? Promise.resolve([{ kind: 'link', label: 'Tor', file: 'shop-tor', secret: false, text: ONION }])
         : Promise.reject(new GatewayError(`there is no service "${name}"`, { code: 'ServiceUnknown' })),
     place: (name) => Promise.resolve(place(name)),
+    relays: () => Promise.resolve([relay('vps')]),
+    joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
+    removeRelay: (name) => report('removeRelay', name),
     events: (after, limit) =>
       Promise.resolve(world.events.filter((event) => event.seq > after).slice(0, limit)),
     generations: () =>

@@ -16,6 +16,7 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
     now: Date.now,
     helper: { call: gone('the helper') },
     tor: { tor, 'tor-only': tor },
+    vantages: { dialBack: () => Promise.resolve({ status: 'none' }) },
     resolve: () => Promise.resolve(undefined),
     home: { addresses: () => [] },
     names: {

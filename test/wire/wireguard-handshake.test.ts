@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { blake2s } from '../../src/wire/blake2s.ts';
-import { initiate, probePresharedKey } from '../../src/wire/wireguard-handshake.ts';
+import { initiate } from '../../src/wire/wireguard-handshake.ts';
+import { probePresharedKey } from '../../src/wire/wireguard-probe.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 

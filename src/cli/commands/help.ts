@@ -36,7 +36,7 @@ export const version: Command = {
 };
 
 /** The nearest package.json: this file runs from src/ and from dist/src/. */
-function packageVersion(): string {
+export function packageVersion(): string {
   for (const up of ['../../..', '../../../..']) {
     const file = new URL(`${up}/package.json`, import.meta.url);
     try {

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { parseEndpoint } from './inet.ts';
+
+/**
+ * What a home and its relay say to each other: over TLS 1.3, whose certificate the home knows by its fingerprint, one line
+ * of JSON each way, then the connection ends. Both sides take the other for hostile: every field is bounded.
+ */
+export const MAX_MESSAGE_BYTES = 4096;
+export const MAX_PAYLOAD_BYTES = 1024;
+/** How long a relay waits for what comes back. */
+export const DIAL_BACK_MS = 3000;
+
+/** 32 bytes, base64url. */
+const Bytes32 = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/);
+const HomeId = z.string().regex(/^[0-9a-f]{16}$/);
+const Address = z.union([z.ipv4(), z.ipv6()]);
+const Payload = z
+  .string()
+  .max(4 * Math.ceil(MAX_PAYLOAD_BYTES / 3))
+  .regex(/^[A-Za-z0-9+/]*={0,2}$/);
+
+/** Under `relays` in gateway.yaml; written by `gateway relay join`. The secret is in keys/. */
+export const RelaySettings = z.strictObject({
+  address: z
+    .string()
+    .max(270)
+    .refine((text) => parseEndpoint(text) !== undefined, {
+      error: 'must be host:port, like relay.example.net:7443 or 11.1.0.2:7443',
+    })
+    .describe('Where the relay listens.'),
+  fingerprint: Bytes32.describe('SHA-256 of its certificate; no other relay is spoken to.'),
+  home: HomeId.describe('What the relay calls this gateway.'),
+});
+
+export interface Relay extends z.infer<typeof RelaySettings> {
+  readonly name: string;
+}
+
+/** Name of the key under which `Keys` holds what this gateway proves itself to a relay with. */
+export function relayKeyName(relay: string): string {
+  return `relay/${relay}`;
+}
+
+const AsHome = { home: HomeId, secret: Bytes32 };
+export const RelayRequest = z.discriminatedUnion('ask', [
+  /** `credential` is the SHA-256 of the secret that the home made and keeps. */
+  z.strictObject({ ask: z.literal('join'), invite: Bytes32, credential: Bytes32 }),
+  z.strictObject({ ask: z.literal('status'), ...AsHome }),
+  z.strictObject({ ask: z.literal('leave'), ...AsHome }),
+  /** To the address that asks, and no other. */
+  z.strictObject({
+    ask: z.literal('dialBack'),
+    ...AsHome,
+    protocol: z.enum(['udp', 'tcp']),
+    port: z.int().min(1).max(65535),
+    payload: Payload,
+    /** Over TCP: as many bytes back are enough. */
+    enough: z.int().min(0).max(MAX_PAYLOAD_BYTES),
+  }),
+]);
+export type RelayRequest = z.infer<typeof RelayRequest>;
+
+export const RelayAbout = z.object({
+  version: z.string().max(40),
+  /** Addresses that it listens on. */
+  addresses: z.array(Address).max(16),
+  /** From where this request came. */
+  observed: Address,
+});
+export type RelayAbout = z.infer<typeof RelayAbout>;
+
+export const RelayJoined = RelayAbout.extend({ home: HomeId });
+export type RelayJoined = z.infer<typeof RelayJoined>;
+
+export const RelayDialled = z.object({
+  from: Address,
+  to: Address,
+  /** `from` is another address than the one that was asked. */
+  isOtherAddress: z.boolean(),
+  /** `failed`: the relay could not even try. */
+  outcome: z.enum(['answered', 'silent', 'refused', 'failed']),
+  answer: Payload,
+});
+export type RelayDialled = z.infer<typeof RelayDialled>;
+
+/** `refused`: the secret, invite or home is not known. `busy`: too many questions; ask later. */
+export const RELAY_FAILURES = ['refused', 'busy', 'malformed', 'failed'] as const;
+export const RelayAnswer = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), value: z.unknown() }),
+  z.object({ ok: z.literal(false), failure: z.enum(RELAY_FAILURES), message: z.string().max(300) }),
+]);
+export type RelayAnswer = z.infer<typeof RelayAnswer>;

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { addRelay, removeRelay } from '../core/config-edit.ts';
+import type { Progress, RelayDraft, UpReport } from '../core/control.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Crypto, Keys } from '../core/ports.ts';
+import { type Relay, RelayAbout, RelayJoined, relayKeyName } from '../core/relay.ts';
+import { Secret } from '../core/secret.ts';
+import type { RelayStatus } from '../core/status.ts';
+import type { Engine } from '../engine/engine.ts';
+import { askRelay } from '../system/relay-client.ts';
+import { parseInvite } from '../wire/invite.ts';
+import type { Changes } from './change.ts';
+import type { Recorder } from './journal.ts';
+import type { RelayVantages } from './vantages.ts';
+
+export interface RelaysOptions {
+  readonly changes: Changes;
+  readonly engine: Engine;
+  readonly keys: Keys;
+  readonly crypto: Crypto;
+  readonly record: Recorder;
+  readonly vantages: RelayVantages;
+}
+
+/** Joins and leaves relays: the key first, then gateway.yaml. */
+export class Relays {
+  readonly #options: RelaysOptions;
+
+  constructor(options: RelaysOptions) {
+    this.#options = options;
+  }
+
+  list(signal: AbortSignal): Promise<readonly RelayStatus[]> {
+    return Promise.all(this.#known().map((relay) => this.#look(relay, signal)));
+  }
+
+  /**
+   * The secret is made here; the relay learns its hash. Stopped between, the relay knows a home that never comes, which
+   * opens nothing.
+   */
+  async join(draft: RelayDraft, progress: Progress, signal: AbortSignal): Promise<RelayStatus> {
+    const { changes, crypto, engine, keys, record, vantages } = this.#options;
+    const invite = parseInvite(draft.invite);
+    if (invite === undefined) throw notAnInvite();
+    const name = this.#nameFor(draft.name);
+    const secret = crypto.random(32);
+    const credential = createHash('sha256').update(secret).digest('base64url');
+    const { address, fingerprint } = invite;
+    progress(`asking the relay at ${address}`);
+    const request = { ask: 'join', invite: invite.secret, credential } as const;
+    const { home } = await askRelay(invite, request, RelayJoined, signal);
+    vantages.forget(name);
+    await keys.put(relayKeyName(name), 'preshared', new Secret(secret));
+    try {
+      await changes.edit((text) => addRelay(text, name, { address, fingerprint, home }), progress, signal);
+    } catch (error) {
+      if (!this.#known().some((relay) => relay.name === name)) await keys.remove(relayKeyName(name));
+      throw error;
+    }
+    record('relay.joined', `relay ${name} at ${address} was joined`, { relay: name });
+    // What nobody could look at before is looked at now.
+    for (const service of engine.desired?.services ?? []) engine.health.retry(service.name);
+    return this.#look({ name, address, fingerprint, home }, signal);
+  }
+
+  /** A relay that cannot be told is left all the same. */
+  async remove(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport> {
+    const { changes, keys, record, vantages } = this.#options;
+    const relay = this.#known().find((one) => one.name === name);
+    const notices = relay === undefined ? [] : await this.#leave(relay, progress, signal);
+    const report = await changes.edit((text) => removeRelay(text, name), progress, signal);
+    await keys.remove(relayKeyName(name));
+    vantages.forget(name);
+    record('relay.left', `relay ${name} was left`, { relay: name });
+    return { ...report, notices: [...report.notices, ...notices] };
+  }
+
+  async #leave(relay: Relay, progress: Progress, signal: AbortSignal): Promise<string[]> {
+    try {
+      progress(`telling the relay at ${relay.address}`);
+      await this.#options.vantages.ask(relay, { ask: 'leave' }, RelayAbout, signal);
+      return [];
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+      return [`the relay was not told, and still knows this gateway as home ${relay.home}: ${error.message}`];
+    }
+  }
+
+  async #look(relay: Relay, signal: AbortSignal): Promise<RelayStatus> {
+    const { name, address, fingerprint } = relay;
+    const silent = { name, address, fingerprint, version: null, addresses: [], observed: null };
+    try {
+      const about = await this.#options.vantages.ask(relay, { ask: 'status' }, RelayAbout, signal);
+      return { ...silent, ...about, state: 'up', message: '' };
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+      const state = error.code === 'RelayUnreachable' ? 'unreachable' : 'refused';
+      return { ...silent, state, message: error.message };
+    }
+  }
+
+  #known(): readonly Relay[] {
+    return this.#options.engine.desired?.relays ?? [];
+  }
+
+  #nameFor(wanted: string | undefined): string {
+    const taken = new Set(this.#known().map(({ name }) => name));
+    if (wanted === undefined) {
+      let number = 1;
+      while (taken.has(`relay-${number}`)) number += 1;
+      return `relay-${number}`;
+    }
+    if (!taken.has(wanted)) return wanted;
+    throw new GatewayError(`there is a relay ${wanted} already`, {
+      code: 'AlreadyExists',
+      retry: 'never',
+      hint: `choose another name, or leave that one first: gateway relay remove ${wanted}`,
+    });
+  }
+}
+
+function notAnInvite(): GatewayError {
+  return new GatewayError('this is not an invite of a relay', {
+    code: 'InvalidRequest',
+    retry: 'never',
+    hint: 'copy all of it, from gateway-relay:// to the end; the relay prints a new one with: gateway relay invite',
+  });
+}

@@ -1,0 +1,132 @@
+import { isIP } from 'node:net';
+import type { z } from 'zod';
+import { GatewayError } from '../core/errors.ts';
+import { formatEndpoint, parseEndpoint } from '../core/inet.ts';
+import type { DialBack, DialledBack, Keys, Vantages } from '../core/ports.ts';
+import {
+  MAX_PAYLOAD_BYTES,
+  type Relay,
+  RelayAbout,
+  RelayDialled,
+  relayKeyName,
+  type RelayRequest,
+} from '../core/relay.ts';
+import { askRelay, type RelayPlace } from '../system/relay-client.ts';
+import type { Recorder } from './journal.ts';
+
+export interface RelayVantagesOptions {
+  /** Those that are applied now. */
+  readonly relays: () => readonly Relay[];
+  readonly keys: Keys;
+  readonly record: Recorder;
+}
+
+/** What a home asks, without what proves that it is this home. */
+type Question<Request = RelayRequest> = Request extends { readonly home: string }
+  ? Omit<Request, 'home' | 'secret'>
+  : never;
+
+/** The relays that were joined, as vantages. */
+export class RelayVantages implements Vantages {
+  readonly #options: RelayVantagesOptions;
+  /** How each answered last, by name; absent before the first question. */
+  readonly #isUp = new Map<string, boolean>();
+  readonly #addresses = new Map<string, readonly string[]>();
+
+  constructor(options: RelayVantagesOptions) {
+    this.#options = options;
+  }
+
+  async dialBack(request: DialBack, signal: AbortSignal): Promise<DialledBack> {
+    const relays = this.#options.relays();
+    if (relays.length === 0) return { status: 'none' };
+    const failures: string[] = [];
+    for (const relay of relays) {
+      try {
+        const dialled = await this.#dialBackBy(relay, request, signal);
+        if (typeof dialled !== 'string') return dialled;
+        failures.push(dialled);
+      } catch (error) {
+        if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+        failures.push(error.message);
+      }
+    }
+    return { status: 'unreachable', detail: failures.join('; ') };
+  }
+
+  async #dialBackBy(relay: Relay, request: DialBack, signal: AbortSignal): Promise<DialledBack | string> {
+    const { protocol, family, port, payload, enough = MAX_PAYLOAD_BYTES } = request;
+    const place = await this.#placeOf(relay, family, signal);
+    if (place === undefined) return `the relay ${relay.name} has no IPv${family} address`;
+    const question = {
+      ask: 'dialBack',
+      protocol,
+      port,
+      payload: Buffer.from(payload).toString('base64'),
+      enough,
+    } as const;
+    const dialled = await this.ask(relay, question, RelayDialled, signal, place);
+    const { outcome, from, to, isOtherAddress } = dialled;
+    if (outcome === 'failed') return `the relay ${relay.name} could not dial`;
+    if (isIP(to) !== family) return `the relay ${relay.name} dialled another family than it was asked to`;
+    const answer = Uint8Array.from(Buffer.from(dialled.answer, 'base64'));
+    return { status: 'dialled', relay: relay.name, from, to, isOtherAddress, outcome, answer };
+  }
+
+  /** One question; whether the relay answers at all is remembered and told when it changes. */
+  async ask<Shape extends z.ZodType>(
+    relay: Relay,
+    question: Question,
+    shape: Shape,
+    signal: AbortSignal,
+    place: RelayPlace = relay,
+  ): Promise<z.infer<Shape>> {
+    const secret = await this.#secretOf(relay);
+    try {
+      const answer = await askRelay(place, { ...question, home: relay.home, secret }, shape, signal);
+      this.#tell(relay.name, true, 'it answers again');
+      return answer;
+    } catch (error) {
+      const isDown = error instanceof GatewayError && error.code === 'RelayUnreachable';
+      if (isDown) this.#tell(relay.name, false, error.message);
+      throw error;
+    }
+  }
+
+  /** Another relay may take this name. */
+  forget(relay: string): void {
+    this.#isUp.delete(relay);
+    this.#addresses.delete(relay);
+  }
+
+  async #placeOf(relay: Relay, family: 4 | 6, signal: AbortSignal): Promise<RelayPlace | undefined> {
+    const endpoint = parseEndpoint(relay.address);
+    if (endpoint === undefined) return undefined;
+    const { fingerprint } = relay;
+    if (endpoint.type === 'name') return { address: relay.address, fingerprint, family };
+    if (isIP(endpoint.host) === family) return relay;
+    const known = this.#addresses.get(relay.name);
+    const addresses = known ?? (await this.ask(relay, { ask: 'status' }, RelayAbout, signal)).addresses;
+    this.#addresses.set(relay.name, addresses);
+    const host = addresses.find((address) => isIP(address) === family);
+    if (host === undefined) return undefined;
+    return { address: formatEndpoint({ host, port: endpoint.port }), fingerprint };
+  }
+
+  async #secretOf({ name }: Relay): Promise<string> {
+    const secret = await this.#options.keys.read(relayKeyName(name), 'preshared');
+    if (secret !== undefined) return Buffer.from(secret.reveal()).toString('base64url');
+    throw new GatewayError(`the key for the relay ${name} is not on disk`, {
+      code: 'KeyMissing',
+      retry: 'when-changed',
+      hint: `restore keys/ from a backup, or: gateway relay remove ${name}, then join it again`,
+    });
+  }
+
+  #tell(relay: string, isUp: boolean, why: string): void {
+    const before = this.#isUp.get(relay);
+    this.#isUp.set(relay, isUp);
+    if (before === isUp || (before === undefined && isUp)) return;
+    this.#options.record('relay.changed', `relay ${relay}: ${why}`, { relay, isUp });
+  }
+}

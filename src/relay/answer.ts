@@ -1,0 +1,151 @@
+import { isIP } from 'node:net';
+import type { Log } from '../core/ports.ts';
+import {
+  RelayRequest,
+  type RELAY_FAILURES,
+  type RelayAbout,
+  type RelayDialled,
+  type RelayJoined,
+} from '../core/relay.ts';
+import { Allowance, sourceOf } from './allowance.ts';
+import { dialTcp, dialUdp } from './dial-back.ts';
+import type { Members } from './members.ts';
+
+/** Where a question came from and on which of our addresses it arrived. */
+export interface Asker {
+  readonly source: string;
+  readonly contacted: string;
+}
+
+export interface AnswerOptions {
+  readonly members: Members;
+  /** Addresses that we may speak from. */
+  readonly addresses: readonly string[];
+  readonly version: string;
+  readonly now: () => number;
+  /** Everything that was asked and refused, for whoever runs the relay. No secrets. */
+  readonly log: Log;
+}
+
+export type Answered =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly failure: (typeof RELAY_FAILURES)[number]; readonly message: string };
+
+/** A home at rest asks once a minute; one that looks for a fault, a few times in a second. */
+const DIALS = { burst: 30, refillMs: 2000 };
+const QUESTIONS = { burst: 60, refillMs: 500 };
+const WRONG_SECRETS = { burst: 10, refillMs: 30_000 };
+
+/** What the relay does for a question; transport and framing are elsewhere. */
+export class Answerer {
+  readonly #options: AnswerOptions;
+  readonly #wrong: Allowance;
+  readonly #questions: Allowance;
+  readonly #dials: Allowance;
+
+  constructor(options: AnswerOptions) {
+    this.#options = options;
+    this.#wrong = new Allowance(WRONG_SECRETS, options.now);
+    this.#questions = new Allowance(QUESTIONS, options.now);
+    this.#dials = new Allowance(DIALS, options.now);
+  }
+
+  /** Is it worth the handshake? Whoever guessed too often is not even answered. */
+  isWelcome(source: string): boolean {
+    return this.#wrong.has(sourceOf(source));
+  }
+
+  async answer(text: string, asker: Asker, signal: AbortSignal): Promise<Answered> {
+    const request = requestOf(text);
+    if (request === undefined) return this.#refuse(asker, 'malformed', 'the request is not well formed');
+    if (request.ask === 'join') return this.#join(request, asker);
+    if (!(await this.#options.members.isHome(request.home, request.secret))) {
+      return this.#refuse(asker, 'refused', 'this home is not known here');
+    }
+    if (!this.#questions.take(request.home)) return tooMany(this.#options.log, request.home);
+    if (request.ask === 'dialBack') return this.#dialBack(request, asker, signal);
+    if (request.ask === 'leave') {
+      await this.#options.members.leave(request.home);
+      this.#options.log('info', 'a home left', { home: request.home, source: asker.source });
+    }
+    return { ok: true, value: this.#about(asker) };
+  }
+
+  async #join(request: Extract<RelayRequest, { ask: 'join' }>, asker: Asker): Promise<Answered> {
+    const { members, now, log } = this.#options;
+    const home = await members.join(request.invite, request.credential, now());
+    if (home === undefined) {
+      return this.#refuse(asker, 'refused', 'this invite was used, is too old, or is none of ours');
+    }
+    log('info', 'a home joined', { home, source: asker.source });
+    return { ok: true, value: { ...this.#about(asker), home } satisfies RelayJoined };
+  }
+
+  async #dialBack(
+    request: Extract<RelayRequest, { ask: 'dialBack' }>,
+    asker: Asker,
+    signal: AbortSignal,
+  ): Promise<Answered> {
+    const { addresses, log } = this.#options;
+    const { home, protocol, port } = request;
+    const to = asker.source;
+    if (!this.#dials.take(home)) return tooMany(log, home);
+    if (isOwn(to, addresses)) {
+      return this.#refuse(asker, 'malformed', 'the relay does not dial itself', false);
+    }
+    const from = otherAddress(asker, addresses);
+    const payload = Uint8Array.from(Buffer.from(request.payload, 'base64'));
+    const dial = { from, to, port, payload, enough: request.enough };
+    const { outcome, answer } = await (protocol === 'udp' ? dialUdp : dialTcp)(dial, signal);
+    log('info', 'dialled back', { home, protocol, to, port, from, outcome, bytes: answer.length });
+    const value: RelayDialled = {
+      from,
+      to,
+      isOtherAddress: from !== asker.contacted,
+      outcome,
+      answer: Buffer.from(answer).toString('base64'),
+    };
+    return { ok: true, value };
+  }
+
+  #about(asker: Asker): RelayAbout {
+    const { version, addresses } = this.#options;
+    return { version, addresses: [...addresses], observed: asker.source };
+  }
+
+  #refuse(
+    { source }: Asker,
+    failure: (typeof RELAY_FAILURES)[number],
+    message: string,
+    isGuess = true,
+  ): Answered {
+    if (isGuess) this.#wrong.take(sourceOf(source));
+    this.#options.log('warn', 'a question was refused', { source, why: message });
+    return { ok: false, failure, message };
+  }
+}
+
+function requestOf(text: string): RelayRequest | undefined {
+  try {
+    return RelayRequest.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function tooMany(log: Log, home: string): Answered {
+  log('warn', 'a home asks too often', { home });
+  return { ok: false, failure: 'busy', message: 'too many questions; ask again in a minute' };
+}
+
+/** A visitor comes from elsewhere: an address that home has not just spoken to, where there is one. */
+function otherAddress({ contacted }: Asker, addresses: readonly string[]): string {
+  const family = isIP(contacted);
+  return addresses.find((address) => isIP(address) === family && address !== contacted) ?? contacted;
+}
+
+/** Our own machine is not outside, and what listens on it is nobody's to reach through us. */
+function isOwn(address: string, addresses: readonly string[]): boolean {
+  return addresses.includes(address) || address.startsWith('127.') || address === '::1';
+}
