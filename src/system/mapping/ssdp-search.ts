@@ -1,0 +1,118 @@
+import { createSocket, type Socket } from 'node:dgram';
+import {
+  encodeSearch,
+  isGatewayTarget,
+  parseSsdp,
+  SEARCH_TARGETS,
+  SSDP_GROUP,
+  SSDP_PORT,
+  type SsdpMessage,
+} from '../../wire/ssdp.ts';
+
+/** When what is sent, in milliseconds from the start; each time one packet for each target, to the router and the group. */
+const SEND_AT_MS = [0, 400, 1200] as const;
+const SEARCH_MS = 2500;
+/** Answers of one router; more is noise, or an attack. */
+const MOST_ANSWERS = 32;
+
+/**
+ * Descriptions that a router has, each once, as they come in. Both ways at once: some routers answer only what is sent to
+ * the group, others only what is sent to themselves, and a host's firewall may drop the answer to a question to the
+ * group unless the router was spoken to (tailscale #3197, Eero). Answers count from any port (a TP-Link ER605 does not
+ * answer from 1900, tailscale #7377) but only from the router's address: anything in a home may answer, a television, or
+ * a second router that is not on the way (RFC 6886 9.8).
+ */
+export async function* searchRouter(
+  router: string,
+  signal: AbortSignal,
+): AsyncGenerator<SsdpMessage, void, undefined> {
+  const socket = createSocket('udp4');
+  const answers = new Answers(router);
+  socket.on('message', (text, from) => answers.take(text, from.address));
+  // No route, or a network that is down: nobody will answer, which is what the end of the search says.
+  const end = (): void => answers.end();
+  socket.on('error', end);
+  const timers = [setTimeout(end, SEARCH_MS)];
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  try {
+    await towards(socket, router);
+    timers.push(...SEND_AT_MS.map((at) => setTimeout(() => send(socket, router), at)));
+    for (;;) {
+      const next = await answers.next();
+      if (next === undefined) return;
+      yield next;
+    }
+  } finally {
+    timers.forEach(clearTimeout);
+    signal.removeEventListener('abort', end);
+    socket.removeAllListeners().on('error', () => undefined);
+    socket.close();
+  }
+}
+
+/** What came from the router, each description once, until somebody takes it. */
+class Answers {
+  readonly #router: string;
+  readonly #found: SsdpMessage[] = [];
+  readonly #seen = new Set<string>();
+  #wake = (): void => undefined;
+  #isOver = false;
+
+  constructor(router: string) {
+    this.#router = router;
+  }
+
+  take(text: Buffer, from: string): void {
+    const message = from === this.#router ? parseSsdp(text.toString('latin1')) : undefined;
+    if (message?.kind !== 'answer' || !isGatewayTarget(message.target)) return;
+    if (this.#seen.has(message.location) || this.#seen.size >= MOST_ANSWERS) return;
+    this.#seen.add(message.location);
+    this.#found.push(message);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#wake();
+  }
+
+  /** `undefined`: no more will come. */
+  async next(): Promise<SsdpMessage | undefined> {
+    if (this.#found.length === 0 && !this.#isOver) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    return this.#found.shift();
+  }
+}
+
+/** Questions to the group leave where the router is, also on a machine with several networks. */
+async function towards(socket: Socket, router: string): Promise<void> {
+  const address = await addressTowards(router);
+  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+  if (address !== undefined) socket.setMulticastInterface(address);
+}
+
+/** Which of our addresses packets to the router carry; `undefined` when there is no way to it. Sends nothing. */
+export function addressTowards(router: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(router.includes(':') ? 'udp6' : 'udp4');
+    const end = (address: string | undefined): void => {
+      socket.removeAllListeners().on('error', () => undefined);
+      socket.close();
+      resolve(address);
+    };
+    socket.on('error', () => end(undefined));
+    socket.connect(SSDP_PORT, router, () => end(socket.address().address));
+  });
+}
+
+function send(socket: Socket, router: string): void {
+  // What cannot be sent is not answered, and nothing more follows from it.
+  const ignore = (): void => undefined;
+  for (const target of SEARCH_TARGETS) {
+    const packet = encodeSearch(target, 1);
+    socket.send(packet, SSDP_PORT, router, ignore);
+    socket.send(packet, SSDP_PORT, SSDP_GROUP, ignore);
+  }
+}
