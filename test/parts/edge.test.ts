@@ -46,6 +46,7 @@ describe('compile', () => {
       {
         key: 'edge:haproxy',
         spec: {
+          type: 'edge',
           devices: '10.64.8.0/21',
           routes: [
             { service: 'camera', address: '10.64.1.5', port: 443, to: { host: 'fd00::20', port: 443 } },
@@ -54,6 +55,8 @@ describe('compile', () => {
         },
         neededBy: ['camera', 'printer'],
       },
+      { key: 'route:camera', spec: { type: 'route', service: 'camera' }, neededBy: ['camera'] },
+      { key: 'route:printer', spec: { type: 'route', service: 'printer' }, neededBy: ['printer'] },
     ]);
   });
 
@@ -118,10 +121,12 @@ describe('with a real helper', () => {
   it('says what it does, does it, and then has nothing left to do', async () => {
     expect(await up(PRINTER)).toEqual([
       'have HAProxy carry connections of devices on to printer (10.64.1.4:631 to 192.168.1.20:631)',
+      'let devices in to printer at the edge',
     ]);
     expect(await up(PRINTER)).toEqual([]);
     expect(await up(CAMERA, PRINTER)).toEqual([
       'have HAProxy carry connections of devices on to camera (10.64.1.5:443 to fd00::20:443), printer (10.64.1.4:631 to 192.168.1.20:631)',
+      'let devices in to camera at the edge',
     ]);
     const listening = await machine.sh('ss', '-Hltn');
     expect(listening).toContain('10.64.1.4:631');
@@ -137,12 +142,13 @@ describe('with a real helper', () => {
 
   it('writes a configuration again that somebody changed', async () => {
     await machine.sh('sed', '-i', 's/192.168.1.20/192.168.1.66/', '/run/gw-root/lib/edge/haproxy.cfg');
-    expect(await up(CAMERA, PRINTER)).toHaveLength(1);
+    expect(await up(CAMERA, PRINTER)).toHaveLength(3);
     expect(await machine.sh('cat', '/run/gw-root/lib/edge/haproxy.cfg')).not.toContain('192.168.1.66');
   });
 
   it('ends it with the last service', async () => {
-    expect(await up()).toEqual(['stop HAProxy: no device needs a service of another machine']);
+    const sentences = await up();
+    expect(sentences.at(-1)).toBe('stop HAProxy: no device needs a service of another machine');
     expect(await edgePart.observe(context)).toEqual([]);
     expect(await machine.sh('ss', '-Hltn')).toBe('');
   });
@@ -156,7 +162,11 @@ describe('with a real helper', () => {
       ),
     });
     expect(await machine.sh('ss', '-Hltn')).toContain('10.64.1.4:631');
-    const [seen] = await edgePart.observe(context);
-    expect(seen?.renew).toMatch(/^camera was left out: port 443 is taken/);
+    const renewals = (await edgePart.observe(context)).map(({ key, renew }) => [key, renew]);
+    expect(renewals).toEqual([
+      ['edge:haproxy', undefined],
+      ['route:camera', expect.stringMatching(/^it was left out: port 443 is taken/)],
+      ['route:printer', undefined],
+    ]);
   });
 });

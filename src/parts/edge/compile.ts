@@ -1,10 +1,14 @@
 import { deviceBlock } from '../../core/allocate.ts';
-import type { Compiled, CompileInput } from '../../core/contract.ts';
+import type { Compiled, CompileInput, Resource } from '../../core/contract.ts';
 import type { EdgeRoute, EdgeSpec } from '../../core/operations.ts';
 import type { Service } from '../../core/service.ts';
 
-/** `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service. */
-export type Spec = EdgeSpec;
+/**
+ * `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service, but those that it cannot bind.
+ * `route:printer`: it has bound this one. A resource of its own, so that a port that is taken marks that service alone.
+ */
+export type Spec =
+  ({ readonly type: 'edge' } & EdgeSpec) | { readonly type: 'route'; readonly service: string };
 
 export const EDGE_KEY = 'edge:haproxy';
 
@@ -15,14 +19,19 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
     .filter(({ name }) => wanted.has(name))
     .flatMap(routeOf)
     .sort((a, b) => (a.service < b.service ? -1 : 1));
-  const spec = { devices: deviceBlock(network.pool), routes };
+  const spec = { type: 'edge', devices: deviceBlock(network.pool), routes } as const;
   const neededBy = routes.map(({ service }) => service);
+  const bound = routes.map(({ service }) => routeResource(service));
   return {
-    resources: routes.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }],
+    resources: routes.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound],
     wants: [],
     problems: [],
     ledger: {},
   };
+}
+
+function routeResource(service: string): Resource<Spec> {
+  return { key: `route:${service}`, spec: { type: 'route', service }, neededBy: [service] };
 }
 
 function routeOf({ name, address, port, place }: Service): EdgeRoute[] {

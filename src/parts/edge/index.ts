@@ -6,7 +6,7 @@ import { observe } from './observe.ts';
 /** Owner of HAProxy, which carries connections on to services that are not behind the hub. */
 export const edgePart: Part<Spec> = {
   id: 'edge',
-  kinds: ['edge'],
+  kinds: ['edge', 'route'],
   compile,
   observe,
   apply,
@@ -15,29 +15,47 @@ export const edgePart: Part<Spec> = {
   close: async () => {},
 };
 
+async function apply(change: Change<Spec>, context: Context): Promise<void> {
+  const { spec } = change.op === 'delete' ? change.have : change.want;
+  if (spec.type === 'edge') return applyEdge(change.op, spec, context);
+  // Leaving a route out is the work of the process's own change.
+  if (change.op !== 'delete') await bindRoute(spec.service, context);
+}
+
 /** Both halves do nothing when there is nothing to do, so a pass that was cut in between carries on here. */
-async function apply(change: Change<Spec>, { network, ports, signal }: Context): Promise<void> {
-  if (change.op === 'delete') {
+async function applyEdge(
+  op: Change['op'],
+  { devices, routes }: Extract<Spec, { type: 'edge' }>,
+  { network, ports, signal }: Context,
+): Promise<void> {
+  if (op === 'delete') {
     await ports.helper.call('edge.stop', {}, signal);
     return;
   }
-  const { devices, routes } = change.want.spec;
   await ports.helper.call('edge.write', { network, edge: { devices, routes: [...routes] } }, signal);
+  await ports.helper.call('edge.load', {}, signal);
+}
+
+/** Loading looks again at which ports are free. */
+async function bindRoute(service: string, { ports, signal }: Context): Promise<void> {
   const { left } = await ports.helper.call('edge.load', {}, signal);
-  const [first] = left;
-  if (first === undefined) return;
-  throw new GatewayError(
-    `devices cannot reach ${left.map(({ service }) => service).join(', ')}: ${first.reason}`,
-    {
-      code: 'PortInUse',
-      hint: `a program that listens on 0.0.0.0 can be told to listen on the addresses that it needs; the other services work meanwhile, and ${first.service} is tried again`,
-    },
-  );
+  const found = left.find((route) => route.service === service);
+  if (found === undefined) return;
+  throw new GatewayError(`devices cannot reach ${service}: ${found.reason}`, {
+    code: 'PortInUse',
+    hint: `a program that listens on 0.0.0.0 can be told to listen on the addresses that it needs; the other services work meanwhile, and ${service} is tried again`,
+  });
 }
 
 function describe(change: Change<Spec>): string {
+  const { spec } = change.op === 'delete' ? change.have : change.want;
+  if (spec.type === 'route') {
+    return change.op === 'delete'
+      ? `carry devices no longer on to ${spec.service}`
+      : `let devices in to ${spec.service} at the edge`;
+  }
   if (change.op === 'delete') return 'stop HAProxy: no device needs a service of another machine';
-  const routes = change.want.spec.routes.map(
+  const routes = spec.routes.map(
     ({ service, address, port, to }) => `${service} (${address}:${port} to ${to.host}:${to.port})`,
   );
   return `have HAProxy carry connections of devices on to ${routes.join(', ')}`;
