@@ -1,22 +1,39 @@
 /**
  * `npm run bench`: speed and memory, as ratios against a rival or limit in the same run. Prints a table, and JSON with
- * `--json`. Never part of the tests: a busy machine makes figures worse, not the code wrong.
+ * `--json`; with names (`npm run bench -- many lab`) only those. Never part of the tests: a busy machine makes figures
+ * worse, not the code wrong.
  */
 import { benchDemo } from './demo.ts';
 import { benchLab } from './lab.ts';
+import { benchMany } from './many.ts';
 import type { Figure } from './figure.ts';
 import { benchThroughput } from './throughput.ts';
 
-const signal = AbortSignal.timeout(600_000);
+const BENCHES = {
+  lab: benchLab,
+  demo: benchDemo,
+  throughput: benchThroughput,
+  many: benchMany,
+} as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]>>;
+
+const asked = process.argv.slice(2).filter((word) => word !== '--json');
+const unknown = asked.find((word) => !Object.hasOwn(BENCHES, word));
+if (unknown !== undefined) {
+  process.stderr.write(`there is no benchmark ${unknown}; there are: ${Object.keys(BENCHES).join(', ')}\n`);
+  process.exit(64);
+}
+const signal = AbortSignal.timeout(1_200_000);
 const figures: Figure[] = [];
-for (const bench of [benchLab, benchDemo, benchThroughput]) {
-  process.stderr.write(`${bench.name} …\n`);
-  figures.push(...(await bench(signal)));
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  process.stderr.write(`${name} …\n`);
+  const some = await bench(signal);
+  figures.push(...some);
+  for (const figure of some) process.stderr.write(`${lineOf(figure)}\n`);
 }
 if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
-else for (const figure of figures) process.stdout.write(`${lineOf(figure)}\n`);
 
 function lineOf({ what, value, unit, against, ratio, goal }: Figure): string {
   const compared = ratio === undefined ? '' : `  ratio ${ratio.toFixed(2)} to ${against}`;
-  return `${what.padEnd(46)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(7)}${compared}  (goal: ${goal})`;
+  return `${what.padEnd(62)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(7)}${compared}  (goal: ${goal})`;
 }

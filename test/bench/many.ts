@@ -1,0 +1,192 @@
+import { chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClient, type Client } from '../../src/cli/client.ts';
+import type { PlanReport, UpReport } from '../../src/core/control.ts';
+import type { Device } from '../../src/core/service.ts';
+import { presharedKeyName } from '../../providers/wireguard/spec.ts';
+import { LabGateway } from '../../src/lab/actors/gateway.ts';
+import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
+import { directoriesIn, pathsOf, type Paths } from '../../src/system/directories.ts';
+import { fingerprintOf, renderKeyFile } from '../../src/system/keyfile.ts';
+import { openStore } from '../../src/system/store/index.ts';
+import { encodeKey } from '../../src/wire/wireguard.ts';
+import { medianOf, secondsOf, type Figure } from './figure.ts';
+
+/** Services, each with ten devices of its own. `BENCH_COUNTS=100 npm run bench -- many` asks for others. */
+const COUNTS = (process.env['BENCH_COUNTS'] ?? '1,10,100,1000').split(',').map(Number);
+const DEVICES_EACH = 10;
+const RUNS = 5;
+
+const TOPOLOGY = parseTopology(
+  {
+    nodes: { home: { defaultRoute: '11.2.0.1' }, far: {} },
+    networks: { uplink: { home: '11.2.0.2/24', far: '11.2.0.1/24' } },
+  },
+  'many',
+);
+
+/** What it costs to look after many: with real namespaces, links, rules and peers. */
+export async function benchMany(signal: AbortSignal): Promise<Figure[]> {
+  await using lab = await startLab(TOPOLOGY, { signal });
+  const box = await Box.start(lab, signal);
+  const figures: Figure[] = [];
+  for (const count of COUNTS) figures.push(...(await figuresOf(box, count, signal)));
+  return figures;
+}
+
+async function figuresOf(box: Box, count: number, signal: AbortSignal): Promise<Figure[]> {
+  const of = `${count} services, ${count * DEVICES_EACH} devices`;
+  const figure = (what: string, value: number, limit?: number): Figure => {
+    const against = limit === undefined ? {} : { against: `a limit of ${limit} s`, ratio: value / limit };
+    return {
+      what: `${of}: ${what}`,
+      value,
+      unit: 's',
+      ...against,
+      goal: limit === undefined ? 'reported' : 'below 1',
+    };
+  };
+  const isMost = count === COUNTS.at(-1);
+  await box.stop(signal);
+  box.fill(count);
+  const made = await secondsOf(() => box.up(signal));
+  const passes = await repeated(() => box.pass(signal));
+  const changes = await repeated(() => box.change(signal));
+  const devices = await repeated(() => box.addDevice(signal));
+  const adopted = await repeated(async () => {
+    await box.stop(signal);
+    return secondsOf(() => box.up(signal));
+  });
+  await box.cut(signal);
+  const powered = await secondsOf(() => box.up(signal));
+  return [
+    figure('first made', made),
+    figure('a pass that finds nothing to do', passes),
+    figure('one service changed', changes, isMost ? 0.1 : undefined),
+    figure('one device added', devices, isMost ? 0.1 : undefined),
+    figure('start that adopts', adopted, isMost ? 3 : undefined),
+    figure('start after a power cut', powered, isMost ? 10 : undefined),
+  ];
+}
+
+async function repeated(task: () => Promise<number>): Promise<number> {
+  const values: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) values.push(await task());
+  return medianOf(values);
+}
+
+/** A gateway with as many services and devices as asked for. */
+class Box {
+  readonly #lab: Lab;
+  readonly #gateway: LabGateway;
+  readonly #paths: Paths;
+  readonly #client: Client;
+  #count = 0;
+  #added = 0;
+
+  private constructor(lab: Lab, gateway: LabGateway) {
+    this.#lab = lab;
+    this.#gateway = gateway;
+    this.#paths = pathsOf(directoriesIn(gateway.root));
+    this.#client = createClient(this.#paths.apiSocket);
+  }
+
+  static async start(lab: Lab, signal: AbortSignal): Promise<Box> {
+    const box = new Box(lab, await LabGateway.prepare(lab, 'home', textOf(0)));
+    await box.up(signal);
+    return box;
+  }
+
+  async up(signal: AbortSignal): Promise<void> {
+    const { stdout, stderr } = await this.#gateway.node.run(this.#gateway.argv('--json', 'up'), {
+      signal,
+      timeoutMs: 300_000,
+      accept: [0, 1, 2, 3],
+    });
+    if (stdout === '') throw new Error(stderr);
+    const report = JSON.parse(stdout) as UpReport;
+    if (report.failed.length > 0 || report.problems.length > 0) {
+      throw new Error(`not everything was made: ${JSON.stringify([report.failed[0], report.problems[0]])}`);
+    }
+  }
+
+  /** Ends daemon and helper; what they made stays. */
+  async stop(signal: AbortSignal): Promise<void> {
+    const ours = ['-f', 'main.js (daemon|helper)'] as const;
+    await this.#gateway.node.run(['pkill', '-KILL', ...ours], { signal, accept: [0, 1] });
+    for (;;) {
+      const found = await this.#gateway.node.run(['pgrep', ...ours], { signal, accept: [0, 1] });
+      if (found.exitCode === 1) return;
+    }
+  }
+
+  async cut(signal: AbortSignal): Promise<void> {
+    await this.#gateway.node.cut();
+    await this.#lab.boot('home', signal);
+  }
+
+  /** Observes everything and plans; there is nothing to change. */
+  async pass(signal: AbortSignal): Promise<number> {
+    let changes: readonly string[] = [];
+    const seconds = await secondsOf(async () => {
+      ({ changes } = await this.#client.get<PlanReport>('/v1/plan', signal));
+    });
+    if (changes.length > 0) throw new Error(`there was something to change: ${changes[0]}`);
+    return seconds;
+  }
+
+  /** Takes a way in from one service, which is timed, and gives it back. */
+  async change(signal: AbortSignal): Promise<number> {
+    const path = '/v1/services/s1/expose/wireguard';
+    const seconds = await secondsOf(() => this.#client.send('DELETE', path, undefined, quiet, signal));
+    await this.#client.send('PUT', path, {}, quiet, signal);
+    return seconds;
+  }
+
+  addDevice(signal: AbortSignal): Promise<number> {
+    this.#added += 1;
+    const draft = { name: `extra${this.#added}`, services: ['s1'] };
+    return secondsOf(() => this.#client.send('POST', '/v1/devices', draft, quiet, signal));
+  }
+
+  /** As if they had been added one by one, which takes too long for a benchmark. */
+  fill(count: number): void {
+    const { configFile, database, keys, snapshot } = this.#paths;
+    writeFileSync(configFile, textOf(count));
+    const store = openStore({ database, snapshot });
+    const devices: Device[] = [];
+    const rememberKeys: Record<string, string> = {};
+    const owner = statSync(database);
+    for (const directory of ['.', 'wireguard', 'wireguard/peers'].map((each) => join(keys, each))) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      chownSync(directory, owner.uid, owner.gid);
+    }
+    for (let index = this.#count * DEVICES_EACH; index < count * DEVICES_EACH; index += 1) {
+      const publicKey = encodeKey(nodeCrypto.curve25519Public(nodeCrypto.curve25519Secret()));
+      const secret = nodeCrypto.random(32);
+      const name = presharedKeyName(publicKey);
+      const file = join(keys, `${name}.key`);
+      writeFileSync(file, renderKeyFile('preshared', secret), { mode: 0o600 });
+      chownSync(file, owner.uid, owner.gid);
+      rememberKeys[name] = fingerprintOf('preshared', secret);
+      const services = [`s${Math.floor(index / DEVICES_EACH) + 1}`];
+      devices.push({ name: `d${index}`, services, publicKey, addedAt: new Date().toISOString() });
+    }
+    void store.commit({ putDevices: devices, rememberKeys });
+    store.close();
+    for (const file of [database, snapshot]) chownSync(file, owner.uid, owner.gid);
+    for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true });
+    this.#count = count;
+  }
+}
+
+function textOf(count: number): string {
+  const services = Array.from(
+    { length: count },
+    (_, index) => `  s${index + 1}: { port: 80, kind: tcp, expose: { wireguard: {} } }\n`,
+  );
+  return `pool: 10.64.0.0/16\nwireguard: { endpoint: "11.2.0.2:51820" }\nservices:${count === 0 ? ' {}\n' : `\n${services.join('')}`}`;
+}
+
+const quiet = (): void => undefined;
