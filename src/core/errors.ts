@@ -53,6 +53,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
+
 export interface ErrorDetails {
   readonly code: ErrorCode;
   readonly retry?: Retry;

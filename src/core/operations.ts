@@ -152,6 +152,23 @@ export const OPERATIONS = {
     input: z.strictObject({ network: NetworkSpec, service: Name, spec: NamespaceSpec }),
     result: Done,
   },
+  /** Several at once, as after a power cut. What is not among the failed is as it is after `namespace.ensure`. */
+  'namespace.ensureAll': {
+    input: z.strictObject({
+      network: NetworkSpec,
+      namespaces: z.array(z.strictObject({ service: Name, spec: NamespaceSpec })),
+    }),
+    result: z.object({
+      failed: z.array(
+        z.object({
+          service: z.string(),
+          code: z.string(),
+          message: z.string(),
+          hint: z.string().optional(),
+        }),
+      ),
+    }),
+  },
   'namespace.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
   ...ENTERED_OPERATIONS,
   'hostService.ensure': {

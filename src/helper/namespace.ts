@@ -27,7 +27,7 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
   const [links] = await Promise.all([
     listLinks(hub, signal),
     loadRules(netns, serviceRules(spec, network), signal),
-    setSysctls(netns, { ...SERVICE_SYSCTLS, ...ipv6Sysctls(network) }, signal),
+    setSysctls(netns, settingsOf(network), signal),
   ]);
   const present = linkCalled(serviceLink(service), links);
   const isWhole = !isNew && present !== undefined && isFor(spec, present);
@@ -37,15 +37,20 @@ export const ensureNamespace: Handler<'namespace.ensure'> = async (input, enviro
     await makeLink(network, service, spec, signal);
   }
   await ipBatch(netns, insideOf(network, spec), signal);
-  await ipBatch(hub, finishLink(network, service, spec, ownerOf(environment)), signal);
+  await ipBatch(hub, finishLines(network, service, spec, ownerOf(environment)), signal);
   return {};
 };
+
+/** Of a namespace that we make. */
+export function settingsOf(network: Network): Readonly<Record<string, number>> {
+  return { ...SERVICE_SYSCTLS, ...ipv6Sysctls(network) };
+}
 
 /**
  * The hub's end comes up last: packets that wait for the service would ask for its hardware address before it can answer,
  * and ask again only a second later.
  */
-function finishLink(network: Network, service: string, spec: NamespaceSpec, owner: string): string[] {
+export function finishLines(network: Network, service: string, spec: NamespaceSpec, owner: string): string[] {
   const name = serviceLink(service);
   const { upstreams: list, ...rest } = spec;
   const upstreams = digestOf(list);
@@ -64,12 +69,15 @@ async function makeLink(
   spec: NamespaceSpec,
   signal: AbortSignal,
 ): Promise<void> {
-  const peer = `type veth peer name ${SERVICE_END} netns ${serviceNetns(network, spec.namespace)}`;
-  await ipBatch(hubNetns(network), [`link add name ${serviceLink(service)} ${peer}`], signal);
+  await ipBatch(hubNetns(network), [addLine(service, serviceNetns(network, spec.namespace))], signal);
+}
+
+export function addLine(service: string, netns: string): string {
+  return `link add name ${serviceLink(service)} type veth peer name ${SERVICE_END} netns ${netns}`;
 }
 
 /** Nothing but the pool has a way in IPv6: what is on the internet fails at once, and programs take IPv4. */
-function insideOf(network: Network, { address }: NamespaceSpec): string[] {
+export function insideOf(network: Network, { address }: NamespaceSpec): string[] {
   const [hub, ...hub6] = hostBlocks(network, network.hub);
   return [
     'link set dev lo up',

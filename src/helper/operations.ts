@@ -17,6 +17,7 @@ import { ensureHostService, removeHostService } from './host-service.ts';
 import { cutFlows, ensureHub, removeHub, replaceFlows } from './hub.ts';
 import { listListeners } from './listeners.ts';
 import { ensureNamespace, removeNamespace } from './namespace.ts';
+import { ensureNamespaces } from './namespace-many.ts';
 import { observe } from './observe.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
@@ -29,6 +30,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'hub.ensure': ensureHub,
   'hub.remove': removeHub,
   'namespace.ensure': ensureNamespace,
+  'namespace.ensureAll': ensureNamespaces,
   'namespace.remove': removeNamespace,
   'entered.ensure': ensureEntered,
   'entered.remove': removeEntered,

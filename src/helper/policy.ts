@@ -5,6 +5,7 @@ import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
 import type {
   EdgeRoute,
+  NamespaceSpec,
   OnionSpec,
   OperationArguments,
   OperationName,
@@ -30,20 +31,11 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   observe: always,
   'hub.ensure': ({ network }) => outside(network, [network.hub, network.edge, network.tor]),
   'hub.remove': always,
-  'namespace.ensure': ({ service, spec }, { services }) => {
-    const { place, address, port, egress } = services[service] ?? {};
-    const isJustified =
-      place?.type === 'namespace' &&
-      (spec.egress === undefined || spec.egress === egress) &&
-      place.name === spec.namespace &&
-      address === spec.address &&
-      port === spec.port;
-    const stray = (spec.upstreams ?? []).find((upstream) => !isUpstream(service, upstream, services));
-    if (stray !== undefined) return `connections of ${service} to ${stray.address}:${stray.port}`;
-    return isJustified
-      ? undefined
-      : `namespace ${spec.namespace} with ${spec.address}:${spec.port} for ${service}`;
-  },
+  'namespace.ensure': ({ service, spec }, { services }) => namespaceRule(service, spec, services),
+  'namespace.ensureAll': ({ namespaces }, { services }) =>
+    namespaces
+      .map(({ service, spec }) => namespaceRule(service, spec, services))
+      .find((wrong) => wrong !== undefined),
   'namespace.remove': always,
   'entered.ensure': ({ service, spec }, { services }) => {
     const { place, address } = services[service] ?? {};
@@ -212,6 +204,24 @@ function routeRule(
     to.host === service.place.host &&
     to.port === service.port;
   return isJustified ? undefined : `a route ${name} from ${address}:${port} to ${to.host}:${to.port}`;
+}
+
+function namespaceRule(
+  service: string,
+  spec: NamespaceSpec,
+  services: Readonly<Record<string, AppliedService>>,
+): string | undefined {
+  const { place, address, port, egress } = services[service] ?? {};
+  const isJustified =
+    place?.type === 'namespace' &&
+    (spec.egress === undefined || spec.egress === egress) &&
+    place.name === spec.namespace &&
+    address === spec.address &&
+    port === spec.port;
+  const stray = (spec.upstreams ?? []).find((upstream) => !isUpstream(service, upstream, services));
+  if (stray !== undefined) return `connections of ${service} to ${stray.address}:${stray.port}`;
+  const { namespace } = spec;
+  return isJustified ? undefined : `namespace ${namespace} with ${spec.address}:${spec.port} for ${service}`;
 }
 
 /** An onion may lead to the service's own port and nowhere else. */

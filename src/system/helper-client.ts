@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { ERROR_CODES, errnoOf, GatewayError, messageOf, type ErrorCode } from '../core/errors.ts';
+import { errnoOf, GatewayError, isErrorCode, messageOf } from '../core/errors.ts';
 import {
   OPERATIONS,
   type OperationArguments,
@@ -127,10 +127,6 @@ function translate({ code, message, hint }: NonNullable<Answer['error']>): Error
   if (!isErrorCode(code)) return new Error(`the helper failed: ${message}`);
   const retry = code === 'HelperRefused' || code === 'InvalidRequest' ? 'when-changed' : 'backoff';
   return new GatewayError(message, { code, retry, ...(hint === undefined ? {} : { hint }) });
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, code);
 }
 
 function unreachable(socketPath: string, cause: unknown): GatewayError {

@@ -85,6 +85,14 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
       },
     },
   },
+  'namespace.ensureAll': {
+    input: {
+      network,
+      namespaces: [
+        { service: 'shop', spec: { namespace: 'shop-net', address: '10.64.1.2', port: 8080, egress: 'tor' } },
+      ],
+    },
+  },
   'namespace.remove': { input: { network, service: 'shop' }, free: ONE_NAME },
   'entered.ensure': {
     input: { network, service: 'lnd', spec: { by: 'container', value: 'lnd-1', address: '10.64.1.6' } },

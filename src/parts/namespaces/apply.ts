@@ -1,9 +1,69 @@
-import type { Change, Context } from '../../core/contract.ts';
+import type { Change, Context, ResourceKey } from '../../core/contract.ts';
+import { GatewayError, isErrorCode } from '../../core/errors.ts';
+import type { OperationArguments } from '../../core/operations.ts';
 import type { Spec } from './spec.ts';
 
 export async function apply(change: Change<Spec>, context: Context): Promise<void> {
   if (change.op === 'delete') await remove(change.have.key, change.have.spec, context);
   else await ensure(change.want.key, change.want.spec, context);
+}
+
+type Wanted = OperationArguments<'namespace.ensureAll'>['namespaces'][number];
+
+/** So many are made well within the time in which the helper answers, on a slow machine too. */
+const NAMESPACES_A_CALL = 250;
+
+export async function applyAll(
+  changes: readonly Change<Spec>[],
+  context: Context,
+): Promise<ReadonlyMap<ResourceKey, GatewayError>> {
+  const failed = new Map<ResourceKey, GatewayError>();
+  const namespaces: Wanted[] = [];
+  for (const change of changes) {
+    if (change.op !== 'delete' && change.want.spec.type === 'namespace') {
+      const { type: _type, ...spec } = change.want.spec;
+      namespaces.push({ service: nameIn(change.want.key), spec });
+      continue;
+    }
+    const failure = await failureOf(() => apply(change, context));
+    if (failure !== undefined)
+      failed.set(change.op === 'delete' ? change.have.key : change.want.key, failure);
+  }
+  for (let from = 0; from < namespaces.length; from += NAMESPACES_A_CALL) {
+    const some = namespaces.slice(from, from + NAMESPACES_A_CALL);
+    for (const [service, error] of await ensureAll(some, context)) failed.set(`namespace:${service}`, error);
+  }
+  return failed;
+}
+
+async function ensureAll(
+  namespaces: readonly Wanted[],
+  { network, ports, signal }: Context,
+): Promise<ReadonlyMap<string, GatewayError>> {
+  let failed: readonly { readonly service: string; readonly error: GatewayError }[] = [];
+  const failure = await failureOf(async () => {
+    const input = { network, namespaces: [...namespaces] };
+    const answer = await ports.helper.call('namespace.ensureAll', input, signal);
+    failed = answer.failed.map(({ service, code, message, hint }) => ({
+      service,
+      error: new GatewayError(message, {
+        code: isErrorCode(code) ? code : 'CommandFailed',
+        ...(hint === undefined ? {} : { hint }),
+      }),
+    }));
+  });
+  if (failure !== undefined) return new Map(namespaces.map(({ service }) => [service, failure]));
+  return new Map(failed.map(({ service, error }) => [service, error]));
+}
+
+async function failureOf(attempt: () => Promise<void>): Promise<GatewayError | undefined> {
+  try {
+    await attempt();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    return error;
+  }
 }
 
 async function ensure(key: string, spec: Spec, { network, ports, signal }: Context): Promise<void> {

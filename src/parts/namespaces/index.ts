@@ -1,5 +1,5 @@
 import type { Part } from '../../core/contract.ts';
-import { apply } from './apply.ts';
+import { apply, applyAll } from './apply.ts';
 import { compile } from './compile.ts';
 import { describe } from './describe.ts';
 import { observe } from './observe.ts';
@@ -12,6 +12,7 @@ export const namespacesPart: Part<Spec> = {
   compile,
   observe,
   apply,
+  applyAll,
   describe,
   // Holds nothing open: the helper does.
   close: async () => {},
