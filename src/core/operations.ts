@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EGRESS_OPERATIONS } from './egress.ts';
 import { ENTERED_OPERATIONS, EnteredSpec } from './entered.ts';
+import { NAMESPACE_OPERATIONS } from './namespace-operations.ts';
 import { Flow, HostServiceSpec, NamespaceSpec } from './namespace-spec.ts';
 import { NetworkSpec } from './network-spec.ts';
 import { TOR_INSTANCES } from './tor-instance.ts';
@@ -148,45 +149,14 @@ export const OPERATIONS = {
   /** Hub namespace, link to the host, forwarding off until the deny-all table stands. */
   'hub.ensure': { input: z.strictObject({ network: NetworkSpec }), result: Done },
   'hub.remove': { input: z.strictObject({ network: NetworkSpec }), result: Done },
-  'namespace.ensure': {
-    input: z.strictObject({ network: NetworkSpec, service: Name, spec: NamespaceSpec }),
-    result: Done,
-  },
-  /** Several at once, as after a power cut. What is not among the failed is as it is after `namespace.ensure`. */
-  'namespace.ensureAll': {
-    input: z.strictObject({
-      network: NetworkSpec,
-      namespaces: z.array(z.strictObject({ service: Name, spec: NamespaceSpec })),
-    }),
-    result: z.object({
-      failed: z.array(
-        z.object({
-          service: z.string(),
-          code: z.string(),
-          message: z.string(),
-          hint: z.string().optional(),
-        }),
-      ),
-    }),
-  },
-  'namespace.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
+  ...NAMESPACE_OPERATIONS,
   ...ENTERED_OPERATIONS,
-  'hostService.ensure': {
-    input: z.strictObject({ network: NetworkSpec, service: Name, spec: HostServiceSpec }),
-    result: Done,
-  },
-  'hostService.remove': { input: z.strictObject({ network: NetworkSpec, service: Name }), result: Done },
   /** Replaces the permitted flows in one nftables transaction. */
   'flows.replace': { input: z.strictObject({ network: NetworkSpec, flows: z.array(Flow) }), result: Done },
   /** Ends connections that are open on a flow (conntrack entries deleted): `unexpose --now`, revoke. */
   'flows.cut': {
     input: z.strictObject({ network: NetworkSpec, source: Ipv4.optional(), address: Ipv4.optional() }),
     result: Done,
-  },
-  /** Sockets that listen inside a service's namespace: `[{address: '127.0.0.1', port: 80}]`. */
-  'namespace.listeners': {
-    input: z.strictObject({ network: NetworkSpec, service: Name }),
-    result: z.object({ listeners: z.array(z.object({ address: z.string(), port: z.number() })) }),
   },
   'wireguard.ensure': {
     input: z.strictObject({

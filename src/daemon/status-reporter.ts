@@ -1,5 +1,7 @@
 import type { Provider } from '../core/contract.ts';
-import { GatewayError, messageOf } from '../core/errors.ts';
+import type { Desired } from '../core/desired.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Listener } from '../core/namespace-operations.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Network, Service } from '../core/service.ts';
 import type { DeviceStatus, Status } from '../core/status.ts';
@@ -79,10 +81,17 @@ export class StatusReporter {
   async #listening(): Promise<ReadonlyMap<string, Listening>> {
     const desired = this.#options.engine.desired;
     if (desired === undefined) return new Map();
-    const entries = desired.services.map(
-      async (service) => [service.name, await this.#listeningOf(service, desired.network)] as const,
+    const answers = await this.#askAbout(
+      desired.services.filter(({ place }) => place.type !== 'target').map(({ name }) => name),
+      desired.network,
     );
-    const listening = new Map(await Promise.all(entries));
+    const ways = this.#waysByService(desired);
+    const listening = new Map(
+      desired.services.map((service) => {
+        const heard = answers.get(service.name);
+        return [service.name, listeningOf(service, ways.get(service.name) ?? [], heard)] as const;
+      }),
+    );
     for (const [name, { status }] of listening) this.#notice(name, status);
     return listening;
   }
@@ -93,33 +102,56 @@ export class StatusReporter {
     if (listening === 'no') this.#silent.add(service);
   }
 
-  #waysOf({ name }: Service): Provider[] {
-    const { engine, providers } = this.#options;
-    const exposures = (engine.desired?.exposures ?? []).filter(
-      ({ service, problem }) => service.name === name && problem === undefined,
+  #waysByService({ exposures }: Desired): ReadonlyMap<string, readonly Provider[]> {
+    const accepted = exposures.filter(({ problem }) => problem === undefined);
+    const byService = Map.groupBy(accepted, ({ service }) => service.name);
+    return new Map(
+      [...byService].map(([name, ways]) => {
+        const ids = new Set(ways.map(({ provider }) => provider));
+        return [name, this.#options.providers.filter(({ id }) => ids.has(id))];
+      }),
     );
-    return providers.filter(({ id }) => exposures.some(({ provider }) => provider === id));
   }
 
-  async #listeningOf(service: Service, network: Network): Promise<Listening> {
-    if (service.place.type === 'target') {
-      return {
-        status: 'unknown',
-        message: `on another machine (${service.place.host}): it is not looked at`,
-      };
-    }
+  /** By service: what listens, or why that cannot be told. */
+  async #askAbout(
+    services: readonly string[],
+    network: Network,
+  ): Promise<ReadonlyMap<string, readonly Listener[] | Unheard>> {
+    if (services.length === 0) return new Map();
     try {
-      const input = { network, service: service.name };
-      const { listeners } = await this.#options.ports.helper.call(
-        'namespace.listeners',
-        input,
-        AbortSignal.timeout(TIMEOUT_MS),
-      );
-      return judgeListeners(service, arrivalsAt(service, this.#waysOf(service)), listeners);
+      const input = { network, services: [...services] };
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const { found, failed } = await this.#options.ports.helper.call('namespace.listeners', input, signal);
+      return new Map<string, readonly Listener[] | Unheard>([
+        ...found.map(({ service, listeners }) => [service, listeners] as const),
+        ...failed.map(({ service, code, message }) => [service, { code, message }] as const),
+      ]);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      const isGone = error.code === 'NamespaceMissing';
-      return { status: isGone ? 'no' : 'unknown', message: messageOf(error) };
+      const { code, message } = error;
+      return new Map(services.map((service) => [service, { code, message }]));
     }
   }
+}
+
+interface Unheard {
+  readonly code: string;
+  readonly message: string;
+}
+
+function listeningOf(
+  service: Service,
+  ways: readonly Provider[],
+  heard: readonly Listener[] | Unheard | undefined,
+): Listening {
+  if (service.place.type === 'target') {
+    const message = `on another machine (${service.place.host}): it is not looked at`;
+    return { status: 'unknown', message };
+  }
+  if (heard === undefined) return { status: 'unknown', message: 'not looked at yet' };
+  if ('code' in heard) {
+    return { status: heard.code === 'NamespaceMissing' ? 'no' : 'unknown', message: heard.message };
+  }
+  return judgeListeners(service, arrivalsAt(service, ways), heard);
 }

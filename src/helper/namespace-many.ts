@@ -1,8 +1,10 @@
 import { GatewayError } from '../core/errors.ts';
-import type { OperationArguments, OperationResult } from '../core/operations.ts';
+import type { ServiceFailure } from '../core/namespace-operations.ts';
+import type { OperationArguments } from '../core/operations.ts';
 import { ipBatch, isNetns, setSysctls } from '../system/netns.ts';
 import { loadRules } from '../system/nft.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
+import { failureOf } from './failure.ts';
 import { listLinks } from './links.ts';
 import { addMark, listMarks } from './marks.ts';
 import { hubNetns, ownerOf, serviceLink, serviceNetns } from './names.ts';
@@ -25,14 +27,12 @@ export const ensureNamespaces: Handler<'namespace.ensureAll'> = async (input, en
   const fresh = await freshOf(input, environment, signal);
   const areMade = await makeAll(input, fresh, environment, signal);
   const others = areMade ? input.namespaces.filter((wanted) => !fresh.includes(wanted)) : input.namespaces;
-  const failed: OperationResult<'namespace.ensureAll'>['failed'] = [];
+  const failed: ServiceFailure[] = [];
   for (const { service, spec } of others) {
     try {
       await ensureNamespace({ network: input.network, service, spec }, environment, signal);
     } catch (error) {
-      if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
-      const { code, message, hint } = error;
-      failed.push({ service, code, message, ...(hint === undefined ? {} : { hint }) });
+      failed.push({ service, ...failureOf(error) });
     }
   }
   return { failed };

@@ -67,10 +67,13 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
       [source, address].filter((each) => each !== undefined),
     );
   },
-  'namespace.listeners': ({ service }, { services }) => {
-    const type = services[service]?.place.type;
-    const isHere = type === 'namespace' || type === 'entered' || type === 'host';
-    return isHere ? undefined : `looking at the sockets of ${service}`;
+  'namespace.listeners': ({ services: asked }, { services }) => {
+    const isElsewhere = (name: string): boolean => {
+      const type = services[name]?.place.type;
+      return type !== 'namespace' && type !== 'entered' && type !== 'host';
+    };
+    const stray = asked.find(isElsewhere);
+    return stray === undefined ? undefined : `looking at the sockets of ${stray}`;
   },
   'wireguard.ensure': ({ network, name, listenPort, address }, { ports }) => {
     if (!isWireguardName(name, network)) return `WireGuard interface ${name}`;

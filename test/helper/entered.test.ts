@@ -273,9 +273,10 @@ describe.skipIf(PODMAN_LACKS !== undefined)('a container of podman', () => {
     await until(async () => ((await reach()) === 'nothing' ? undefined : true));
     expect(await reach()).toBe(`lnd sees ${gateway.network.tor}`);
     expect(await observed()).toEqual([{ service: 'lnd', spec: { ...place, address: ADDRESS } }]);
-    expect((await gateway.call('namespace.listeners', { service: 'lnd' })).listeners).toEqual([
-      { address: '0.0.0.0', port: PORT },
-    ]);
+    expect(await gateway.call('namespace.listeners', { services: ['lnd'] })).toEqual({
+      found: [{ service: 'lnd', listeners: [{ address: '0.0.0.0', port: PORT }] }],
+      failed: [],
+    });
     await expect(enter({ by: 'container', value: 'none' })).rejects.toMatchObject({
       code: 'NamespaceMissing',
       message: 'container none is not running, so its network namespace is not there',

@@ -193,7 +193,7 @@ it('tells which sockets listen inside', async () => {
     "require('node:net').createServer().listen(81, '127.0.0.1')",
   );
   const listeners = async (): Promise<unknown> =>
-    (await gateway.call('namespace.listeners', { service: 'shop' })).listeners;
+    (await gateway.call('namespace.listeners', { services: ['shop'] })).found[0]?.listeners;
   await expect.poll(listeners, { timeout: 5000 }).toContainEqual({ address: '127.0.0.1', port: 81 });
   expect(await listeners()).toContainEqual({ address: '0.0.0.0', port: SHOP.port });
 });

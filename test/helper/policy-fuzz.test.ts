@@ -124,8 +124,8 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
     free: { source: ANY, address: ANY },
   },
   'namespace.listeners': {
-    input: { network, service: 'shop' },
-    free: { service: ['btcpay', 'nas', 'lnd'] },
+    input: { network, services: ['shop'] },
+    free: { 'services.0': ['btcpay', 'nas', 'lnd'] },
   },
   'wireguard.ensure': {
     input: {

@@ -208,7 +208,7 @@ describe('what the applied config does not justify', () => {
       },
     ],
     ['cutting everything', 'flows.cut', {}],
-    ['sockets of a target', 'namespace.listeners', { service: 'printer' }],
+    ['sockets of a target', 'namespace.listeners', { services: ['printer'] }],
     ['another interface name', 'wireguard.remove', { name: 'eth0' }],
     ['a WireGuard of another gateway', 'wireguard.remove', { name: 'altwg0' }],
     [
