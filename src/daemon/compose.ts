@@ -181,7 +181,7 @@ function createOwnersControl(
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
-  const enrolment = new Enrolment({ ...pieces, providers, report: (name) => reporter.device(name) });
+  const enrolment = new Enrolment({ ...pieces, providers });
   const devices = new Devices({ ...pieces, providers, enrolment });
   const relays = new Relays({ ...pieces, keys: ports.keys, crypto: ports.crypto });
   return { control: createControl({ ...pieces, devices, providers, relays, reporter }), devices };

@@ -4,9 +4,9 @@ import { GatewayError } from '../core/errors.ts';
 import { canonical } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Device } from '../core/service.ts';
-import type { DeviceStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FailedChange, World } from '../engine/reconciler.ts';
+import { reportDevice } from '../engine/report.ts';
 import type { Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
 import { base64, keyOf, publicKeysOf, type FreshKeys } from './device-keys.ts';
@@ -17,7 +17,6 @@ export interface EnrolmentOptions {
   readonly store: Store;
   readonly ports: Ports;
   readonly providers: readonly Provider[];
-  readonly report: (name: string) => Promise<DeviceStatus>;
 }
 
 /** A device as it shall be, and what is handed out for it. */
@@ -42,7 +41,7 @@ export class Enrolment {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<Enrolled> {
-    const { changes, ports, providers, report, store } = this.#options;
+    const { changes, ports, providers, store } = this.#options;
     const before = store.device(planned.name);
     const device: Device = { ...planned, ...publicKeysOf(keys) };
     const put = async (): Promise<void> => {
@@ -63,7 +62,7 @@ export class Enrolment {
           this.#addresses(device, provider, known?.services ?? [], world),
         ),
       ];
-      return { device: await report(device.name), handouts, notices: this.#notices(involved, device) };
+      return { device: reportDevice(device, world), handouts, notices: this.#notices(involved, device) };
     } catch (error) {
       if (error instanceof GatewayError) await this.#takeBack(device, before, signal);
       throw error;

@@ -4,7 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Listener } from '../core/namespace-operations.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Network, Service } from '../core/service.ts';
-import type { DeviceStatus, Status } from '../core/status.ts';
+import type { Status } from '../core/status.ts';
 import type { ConditionClock } from '../engine/conditions.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { World } from '../engine/reconciler.ts';
@@ -59,12 +59,6 @@ export class StatusReporter {
       fileDiffers: (text ?? '') !== (store.generationConfig() ?? ''),
       notices: [...notices(), ...seen.notices],
     });
-  }
-
-  async device(name: string): Promise<DeviceStatus> {
-    const found = (await this.report()).devices.find((device) => device.name === name);
-    if (found !== undefined) return found;
-    throw new GatewayError(`there is no device ${name}`, { code: 'DeviceUnknown' });
   }
 
   /** A helper that does not answer must not hide the rest of the status. */

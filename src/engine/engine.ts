@@ -31,6 +31,7 @@ export interface EngineOptions {
 
 /** The world is looked at again this often although nothing happened. */
 const INTERVAL_MS = 30_000;
+const SETTLE_MS = 2000;
 const PASS_TIMEOUT_MS = 300_000;
 const LOOK_TIMEOUT_MS = 60_000;
 
@@ -106,7 +107,9 @@ export class Engine {
       return this.#pass(desired, AbortSignal.any([signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]), progress);
     });
     this.#visit(report, true);
-    this.#scheduler.trigger();
+    // Not at once when all is well: what is asked for next would wait for it.
+    if (report.failed.length === 0) this.#scheduler.triggerIn(SETTLE_MS);
+    else this.#scheduler.trigger();
     return report;
   }
 

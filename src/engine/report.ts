@@ -109,7 +109,7 @@ function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
 }
 
 /** A provider with credentials per device observes each with these facts: publicKey, address, latestHandshake, endpoint. */
-function reportDevice(device: Device, world: World): DeviceStatus {
+export function reportDevice(device: Device, world: World): DeviceStatus {
   const peer = device.publicKey === undefined ? undefined : peerOf(device.publicKey, world);
   const handshake = peer?.facts['latestHandshake'];
   const endpoint = peer?.facts['endpoint'];

@@ -62,7 +62,7 @@ export function parseTable(text: string): Listener[] {
 function addressFrom(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
   // Every machine that we run on is little-endian.
-  const bytes = words.flatMap((word) => [...Buffer.from(word, 'hex').reverse()]);
+  const bytes = words.flatMap((word) => [...Buffer.from(word, 'hex')].toReversed());
   if (bytes.length === 4) return bytes.join('.');
   const isMapped = bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255;
   if (isMapped) return bytes.slice(12).join('.');
