@@ -158,6 +158,11 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const grant = c.req.valid('json');
     return answerJob(c, log, (progress) => control.ungrantDevice(name, grant, progress, signal));
   });
+  app.openapi(WRITES.mintToken, (c) => {
+    const { name } = c.req.valid('param');
+    const minting = c.req.valid('json');
+    return answerJob(c, log, (progress) => control.mintToken(name, minting, progress, signal));
+  });
   app.openapi(WRITES.revokeDevice, (c) => {
     const { name } = c.req.valid('param');
     const isGentle = c.req.valid('query').gently === 'true';

@@ -1,11 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
+import { answers, json, lines, reports } from './describe.ts';
+import { DEVICE_WRITES } from './device-routes.ts';
 import { withoutBody } from './guard.ts';
 import {
-  DeviceDraft,
-  DevicePath,
-  Enrolled,
-  ErrorBody,
   Event,
   Events,
   EventsQuery,
@@ -13,9 +11,7 @@ import {
   ExposurePath,
   FollowQuery,
   Generations,
-  Grant,
   Handouts,
-  jobLine,
   NameDraft,
   NamePath,
   NameReports,
@@ -28,50 +24,16 @@ import {
   RelayDraft,
   RelayPath,
   Relays,
-  RevokeQuery,
   RollbackRequest,
   ServiceDraft,
   ServiceEdit,
   ServicePath,
   StatusBody,
   UnexposeQuery,
-  Ungrant,
   UpReport,
 } from './schema.ts';
 
 /** What the API offers, as data: the handlers (app.ts), openapi.json and docs/reference/api.md follow from it. */
-
-const failed = {
-  description: 'It failed; `code` is one of docs/reference/errors.md, `hint` says what to do.',
-  content: { 'application/json': { schema: ErrorBody } },
-};
-
-/** A short call: one JSON object. */
-function answers<Schema extends z.ZodType>(schema: Schema, description: string) {
-  return { 200: { description, content: { 'application/json': { schema } } }, default: failed };
-}
-
-/** Typed so loosely (no media type, no `default`) that handlers may return a plain `Response` of JSON lines. */
-type Lines = {
-  200: { description: string; content: Record<string, { schema: z.ZodType }> };
-};
-
-/** A long call: JSON lines with progress, then the result. */
-function reports(schema: z.ZodType, description: string): Lines {
-  return lines(`JSON lines: progress, then the result. ${description}`.trim(), jobLine(schema));
-}
-
-function lines(description: string, schema: z.ZodType): Lines {
-  const all = {
-    200: { description, content: { 'application/x-ndjson': { schema } } },
-    default: failed,
-  };
-  return all;
-}
-
-function json<Schema extends z.ZodType>(schema: Schema) {
-  return { required: true, content: { 'application/json': { schema } } };
-}
 
 const Nothing = z.null();
 
@@ -228,46 +190,7 @@ export const WRITES = {
     middleware: withoutBody,
     responses: reports(UpReport, 'Its address is taken away where its host knows how.'),
   }),
-  addDevice: createRoute({
-    method: 'post',
-    path: '/v1/devices',
-    summary: 'Add a device and hand out its credentials, once',
-    request: { query: NoQuery, body: json(DeviceDraft) },
-    responses: reports(Enrolled, 'Private keys in `handouts` are not kept.'),
-  }),
-  grantDevice: createRoute({
-    method: 'post',
-    path: '/v1/devices/{name}/grant',
-    summary: 'Give a device more services; what it has goes on as it is',
-    request: { params: DevicePath, query: NoQuery, body: json(Grant) },
-    responses: reports(
-      Enrolled,
-      '`handouts` is what is new for it; empty when its tunnel leads there already.',
-    ),
-  }),
-  ungrantDevice: createRoute({
-    method: 'post',
-    path: '/v1/devices/{name}/ungrant',
-    summary: 'Take services away from a device and cut what it has open with them',
-    request: { params: DevicePath, query: NoQuery, body: json(Ungrant) },
-    responses: reports(Nothing, 'The result is null.'),
-  }),
-  renewDevice: createRoute({
-    method: 'post',
-    path: '/v1/devices/{name}/renew',
-    summary: 'Give a device new keys; the old ones stop working at once',
-    request: { params: DevicePath, query: NoQuery },
-    middleware: withoutBody,
-    responses: reports(Enrolled, 'Private keys in `handouts` are not kept.'),
-  }),
-  revokeDevice: createRoute({
-    method: 'delete',
-    path: '/v1/devices/{name}',
-    summary: 'Revoke a device and cut its session; with `gently=true` no other device is disturbed',
-    request: { params: DevicePath, query: RevokeQuery },
-    middleware: withoutBody,
-    responses: reports(Nothing, 'The result is null.'),
-  }),
+  ...DEVICE_WRITES,
   joinRelay: createRoute({
     method: 'post',
     path: '/v1/relays',

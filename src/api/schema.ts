@@ -7,6 +7,8 @@ import { DnsAccess } from '../core/dns-config.ts';
 import { JournalEvent } from '../core/events.ts';
 import { isHostName } from '../core/inet.ts';
 import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
+import { TOKEN_KINDS } from '../core/node-access.ts';
+import { RIGHTS } from '../core/rights.ts';
 import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
 import { DeviceStatus, RelayStatus, Status } from '../core/status.ts';
 
@@ -125,6 +127,13 @@ export const DeviceDraft = z
   })
   .meta({ id: 'DeviceDraft' }) satisfies z.ZodType<control.DeviceDraft>;
 
+export const Minting = z
+  .strictObject({
+    service: Name,
+    rights: z.enum(RIGHTS).describe('What a wallet may do with the node; each includes those before it.'),
+  })
+  .meta({ id: 'Minting' }) satisfies z.ZodType<control.Minting>;
+
 export const OnionImport = z
   .strictObject({
     secretKey: z
@@ -187,6 +196,20 @@ export const Enrolled = z
     notices: z.array(z.string()).readonly(),
   })
   .meta({ id: 'Enrolled' }) satisfies z.ZodType<control.Enrolled>;
+
+export const Taken = z
+  .object({ notices: z.array(z.string()).readonly() })
+  .meta({ id: 'Taken' }) satisfies z.ZodType<control.Taken>;
+
+export const MintedToken = z
+  .object({
+    device: z.string(),
+    service: z.string(),
+    kind: z.enum(TOKEN_KINDS),
+    rights: z.enum(RIGHTS),
+    secret: z.string().describe('A macaroon as base64, a rune as it is.'),
+  })
+  .meta({ id: 'MintedToken' }) satisfies z.ZodType<control.MintedToken>;
 
 export const OnionImported = z
   .object({ service: z.string(), hostname: z.string() })

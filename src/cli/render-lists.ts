@@ -27,12 +27,13 @@ export function renderServices(services: readonly ServiceStatus[]): string {
 export function renderDevices(devices: readonly DeviceStatus[], now: number): string {
   if (devices.length === 0) return 'No devices yet.\nnext: gateway device add NAME --service SERVICE';
   return table(
-    ['DEVICE', 'REACHES', 'REACHED BY', 'KEYS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
+    ['DEVICE', 'REACHES', 'REACHED BY', 'KEYS', 'WALLETS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
     devices.map((device) => [
       device.name,
       device.services.join(', ') || '–',
       reachersOf(device) || '–',
       keysOf(device),
+      device.wallets.map(({ service, rights }) => `${service} (${rights})`).join(', ') || '–',
       device.address ?? '–',
       handshakeOf(device, now),
       plain(device.endpoint ?? '–'),

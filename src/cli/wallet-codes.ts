@@ -1,11 +1,10 @@
-import { open } from 'node:fs/promises';
 import type { Handout } from '../core/contract.ts';
-import { GatewayError, messageOf } from '../core/errors.ts';
+import { RIGHTS, RIGHTS_MEANINGS } from '../core/rights.ts';
 import type { ServiceKind } from '../core/service.ts';
-import { isAdmin, parseMacaroon } from '../wire/macaroon.ts';
-import { clnrestCore, clnrestZeus, electrum, isRune, lndconnect, type Place } from '../wire/wallet.ts';
+import { clnrestCore, clnrestZeus, electrum, lndconnect, type Place } from '../wire/wallet.ts';
 import type { Input, Option } from './command.ts';
 import { UsageError } from './failure.ts';
+import { credentialFor, type Mint } from './wallet-credential.ts';
 
 export const WALLETS = ['zeus', 'cln', 'electrum'] as const;
 type Wallet = (typeof WALLETS)[number];
@@ -16,6 +15,18 @@ export const WALLET_OPTIONS: readonly Option[] = [
     value: 'WALLET',
     completion: WALLETS,
     summary: 'Make the code that a wallet scans: zeus, cln (the form of Core Lightning) or electrum',
+  },
+  {
+    name: 'device',
+    value: 'DEVICE',
+    completion: 'devices',
+    summary: 'Have the node make a macaroon or rune for this device alone; it ends with the device',
+  },
+  {
+    name: 'rights',
+    value: 'RIGHTS',
+    completion: RIGHTS,
+    summary: `What the wallet on it may do: ${RIGHTS.map((each) => `${each} (${RIGHTS_MEANINGS[each]})`).join(', ')}; read when left out`,
   },
   {
     name: 'macaroon',
@@ -38,12 +49,19 @@ export interface WalletCodesInput {
   readonly kind: ServiceKind;
   readonly handouts: readonly Handout[];
   readonly input: Input;
+  readonly mint: Mint;
 }
 
 /** The codes of a service's addresses, as one wallet reads them. Secret when there is something in it to spend with. */
-export async function walletCodes({ service, kind, handouts, input }: WalletCodesInput): Promise<Handout[]> {
+export async function walletCodes({
+  service,
+  kind,
+  handouts,
+  input,
+  mint,
+}: WalletCodesInput): Promise<Handout[]> {
   const wallet = walletOf(input.text('wallet') ?? '');
-  const render = await rendererFor(service, kind, wallet, input);
+  const render = await rendererFor(service, kind, wallet, input, mint);
   return handouts
     .filter((handout) => handout.kind === 'link')
     .map((handout) => ({
@@ -65,15 +83,16 @@ async function rendererFor(
   kind: ServiceKind,
   wallet: Wallet,
   input: Input,
+  mint: Mint,
 ): Promise<(place: Place) => string> {
   if (wallet === 'electrum' && kind === 'electrum') return (place) => electrum(place, input.has('tls'));
   if (wallet === 'zeus' && kind === 'lnd') {
-    const macaroon = await readMacaroon(demand(input, 'macaroon'), input.has('force'));
-    return (place) => lndconnect(place, macaroon);
+    const macaroon = await credentialFor('macaroon', service, input, mint);
+    return (place) => lndconnect(place, Buffer.from(macaroon));
   }
   if (wallet !== 'electrum' && kind === 'clnrest') {
-    const rune = await readRune(demand(input, 'rune'));
-    return (place) => (wallet === 'zeus' ? clnrestZeus : clnrestCore)(place, rune);
+    const rune = await credentialFor('rune', service, input, mint);
+    return (place) => (wallet === 'zeus' ? clnrestZeus : clnrestCore)(place, String(rune));
   }
   throw new UsageError(
     `${service} is of kind ${kind}, for which ${wallet} has no code`,
@@ -81,73 +100,7 @@ async function rendererFor(
   );
 }
 
-function demand(input: Input, option: string): string {
-  const path = input.text(option);
-  if (path !== undefined) return path;
-  throw new UsageError(
-    `--${option} is missing`,
-    `name the file with what the wallet may do: --${option} FILE`,
-  );
-}
-
 function placeOf(text: string): Place {
   const url = new URL(text);
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port === '' ? 80 : url.port) };
-}
-
-/** A macaroon for everything on a phone that may be lost is not a macaroon for that phone. */
-async function readMacaroon(path: string, isForced: boolean): Promise<Uint8Array> {
-  const bytes = await readSmall(path);
-  const macaroon = parseMacaroon(bytes);
-  if (macaroon === undefined) {
-    throw new GatewayError(`${path} is no macaroon in the binary form in which LND writes its files`, {
-      code: 'InvalidRequest',
-      retry: 'never',
-      hint: 'take the file of lncli bakemacaroon --save_to FILE, not its text in hexadecimal',
-    });
-  }
-  const isUnknown = macaroon.permissions.length === 0;
-  if (isForced || (!isUnknown && !isAdmin(macaroon))) return bytes;
-  throw new GatewayError(
-    isUnknown
-      ? `what the macaroon in ${path} allows cannot be told`
-      : `the macaroon in ${path} may make others for anything: who finds the phone has the node, for ever`,
-    {
-      code: 'InvalidRequest',
-      retry: 'never',
-      hint: 'make one for this wallet, with a root key of its own, which can be deleted: lncli bakemacaroon --root_key_id 1001 --save_to FILE info:read invoices:read invoices:write offchain:read offchain:write (or --force)',
-    },
-  );
-}
-
-async function readRune(path: string): Promise<string> {
-  const text = Buffer.from(await readSmall(path))
-    .toString('utf8')
-    .trim();
-  if (isRune(text)) return text;
-  throw new GatewayError(`${path} holds no rune`, {
-    code: 'InvalidRequest',
-    retry: 'never',
-    hint: 'put the value of "rune" into it, which lightning-cli createrune prints',
-  });
-}
-
-const MOST_BYTES = 8192;
-
-/** Never what is in the file: it is a secret. */
-async function readSmall(path: string): Promise<Uint8Array> {
-  try {
-    const file = await open(path, 'r');
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES), 0, MOST_BYTES, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw new GatewayError(`${path} cannot be read: ${messageOf(cause)}`, {
-      code: 'PermissionDenied',
-      cause,
-    });
-  }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { PART_SECTIONS } from './config-sections.ts';
 import { NAME } from './name.ts';
 import { type Relay, RelaySettings } from './relay.ts';
+import { NODE_ACCESS, type NodeAccess } from './node-access.ts';
 import {
   EGRESSES,
   KINDS,
@@ -31,6 +32,8 @@ export interface ConfigService {
   readonly egress?: Exclude<Egress, 'none'>;
   /** Other services that it may connect to, by name; absent: none. */
   readonly upstreams?: readonly string[];
+  /** Absent: the gateway makes no credentials for devices there. */
+  readonly node?: NodeAccess;
   /** Options by provider id, as the provider's schema parsed them. */
   readonly expose: Readonly<Record<string, unknown>>;
   /** Provider ids, first choice first; each of them is in `expose`. */
@@ -104,6 +107,9 @@ function serviceSchema(providers: readonly ProviderSchema[]) {
       .describe(
         'Other services that this one may connect to, by name, such as [btcpay]; each at its own port, and found under its name.',
       ),
+    node: NODE_ACCESS.optional().describe(
+      'LND and Core Lightning: how the gateway asks the node for credentials, one for each device, made with `gateway qr NAME --wallet zeus --device PHONE` and revoked with the device.',
+    ),
     expose: z.strictObject(options).prefault({}).describe('Ways in: provider and its options.'),
     fallback: z
       .array(z.string())

@@ -19,6 +19,7 @@ import {
 } from './config-schema.ts';
 import { placed, schemaProblems } from './config-problems.ts';
 import { PART_SECTIONS } from './config-sections.ts';
+import { nodeAccessOf, nodeFault } from './node-access.ts';
 import { readConfigText, type ConfigProblem, type ConfigText } from './config-text.ts';
 
 export { configJsonSchema, type Config, type ConfigService, type ProviderSchema } from './config-schema.ts';
@@ -115,8 +116,8 @@ function readServices(services: Readonly<Record<string, FileService>>): {
     faults.push(...(reserved === undefined ? [] : [reserved]), ...fallbackFaults(name, service));
     if ('fault' in found) faults.push(found.fault);
     else {
-      const wrong = egressFault(name, service, found.place);
-      if (wrong !== undefined) faults.push(wrong);
+      const wrong = [egressFault(name, service, found.place), nodeFault(name, service.kind, service.node)];
+      faults.push(...wrong.filter((fault) => fault !== undefined));
       read.push({ name, ...found, ...rest(service) });
     }
   }
@@ -129,11 +130,13 @@ function rest({
   privacy,
   egress,
   upstreams,
+  node,
   expose,
   fallback,
 }: FileService): Omit<ConfigService, 'name' | 'place' | 'port'> {
   const reached = upstreams.length === 0 ? {} : { upstreams: [...upstreams].sort() };
-  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), ...reached, expose, fallback };
+  const access = node === undefined ? {} : { node: nodeAccessOf(node) };
+  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), ...reached, ...access, expose, fallback };
 }
 
 /** A section that is left out is read as an empty one, for its defaults; a fault in that counts only when it is used. */

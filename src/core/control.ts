@@ -2,6 +2,8 @@ import type { Handout } from './contract.ts';
 import type { DnsAccess } from './dns-config.ts';
 import type { JournalEvent } from './events.ts';
 import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
+import type { TokenKind } from './node-access.ts';
+import type { Rights } from './rights.ts';
 import type { ReachedBy } from './service.ts';
 import type { DeviceStatus, RelayStatus, Status } from './status.ts';
 
@@ -46,9 +48,11 @@ export interface Control {
     grant: Grant & { readonly gently?: boolean | undefined },
     progress: Progress,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<Taken>;
+  /** Makes a macaroon or rune of its own for a device that was given the service; it ends with the device. */
+  mintToken(device: string, minting: Minting, progress: Progress, signal: AbortSignal): Promise<MintedToken>;
   /** `gently`: nobody else is disturbed; what the device can still do then is said in the status. */
-  revokeDevice(name: string, gently: boolean, progress: Progress, signal: AbortSignal): Promise<void>;
+  revokeDevice(name: string, gently: boolean, progress: Progress, signal: AbortSignal): Promise<Taken>;
   /** Public names that are kept at the home's address. */
   names(): Promise<readonly NameReport[]>;
   /** Makes a name the home's own: written to gateway.yaml and applied. */
@@ -148,6 +152,25 @@ export interface NameReport {
   readonly publishedAt: string | null;
   /** Why it is not as it should be. */
   readonly trouble: string | null;
+}
+
+/** What was taken away is away, but for what these sentences say. */
+export interface Taken {
+  readonly notices: readonly string[];
+}
+
+/** What a device shall hold of a Lightning node. */
+export interface Minting {
+  readonly service: string;
+  readonly rights: Rights;
+}
+
+/** Shown once: `secret` is kept nowhere. */
+export interface MintedToken extends Minting {
+  readonly device: string;
+  readonly kind: TokenKind;
+  /** A macaroon as base64, a rune as it is. */
+  readonly secret: string;
 }
 
 /** Shown once; the private keys inside `handouts` are not kept. */

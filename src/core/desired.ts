@@ -80,7 +80,8 @@ export function compileDesired(input: DesiredInput): Desired {
       ] as const;
     }),
   );
-  const wants = inOrder([...byProvider.values()].flatMap((compiled) => compiled?.wants ?? []));
+  const asked = [...byProvider.values()].flatMap((compiled) => compiled?.wants ?? []);
+  const wants = inOrder([...asked, ...nodeWants(placed.services)]);
   const byPart = new Map(
     byId(input.parts).map((part) => {
       const mine = wants.filter((want) => want.part === part.id);
@@ -162,7 +163,8 @@ function serviceAt(service: ConfigService, address: string): Service {
   const dial = { namespace: address, entered: address, host: '127.0.0.1', target };
   const upstreams = service.upstreams === undefined ? {} : { upstreams: service.upstreams };
   const way = { host: dial[place.type], port };
-  return { name, kind, privacy, port, place, ...egress, ...upstreams, address, dial: way };
+  const node = service.node === undefined ? {} : { node: service.node };
+  return { name, kind, privacy, port, place, ...egress, ...upstreams, ...node, address, dial: way };
 }
 
 /** Every way that the config asks for; the ones that the privacy rule forbids carry that problem. */
@@ -180,6 +182,15 @@ function requestExposures(
       return [problem === undefined ? exposure : { ...exposure, problem }];
     }),
   );
+}
+
+/** The gateway asks a node itself, from the address on the host's link that no visitor has. */
+function nodeWants(services: readonly Service[]): Want[] {
+  return services
+    .filter(
+      ({ node, place }) => node !== undefined && (place.type === 'namespace' || place.type === 'entered'),
+    )
+    .map(({ name }) => ({ part: 'namespaces', from: 'edge', service: name }));
 }
 
 /** A grant for a service that is not there grants nothing. */

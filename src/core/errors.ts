@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   NamespaceMissing: 'The network namespace of a service is not there: its container or unit is not running.',
   NamespaceTaken:
     'A network namespace, or what is needed in it, is used by another service or belongs to somebody else.',
+  NodeFailed: 'A Lightning node refused what was asked of it, or did not prove to be the configured one.',
   PassphraseWrong: 'The passphrase does not open this backup; nothing was changed.',
   PermissionDenied: 'The operating system refused access.',
   PortInUse: 'A port that is needed is taken by another program.',

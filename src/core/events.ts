@@ -21,6 +21,8 @@ export const EVENT_TYPES = {
   'device.renewed': 'A device was given new keys; the old ones are revoked.',
   'device.expired': 'The time of a device was over; it was revoked.',
   'device.revoked': 'A device was revoked and its session cut.',
+  'token.minted': "A macaroon or rune of a device's own was made at a Lightning node.",
+  'token.revoked': 'A Lightning node took back the macaroon or rune of a device.',
   'key.imported': 'The key of an onion service was taken over from another tor.',
   'relay.joined': 'A relay was joined: it may look from outside whether ways in work.',
   'relay.left': 'A relay was left; it is told nothing any more.',

@@ -1,3 +1,5 @@
+import type { NodeAccess } from './node-access.ts';
+
 /** What a person wants to reach, as the config says it; see docs/reference/config.md. */
 export const KINDS = ['http', 'btcpay', 'tcp', 'lnd', 'clnrest', 'electrum', 'bitcoind', 'ssh'] as const;
 export type ServiceKind = (typeof KINDS)[number];
@@ -45,6 +47,8 @@ export interface Service {
   readonly upstreams?: readonly string[];
   /** Absent: none. */
   readonly egress?: Exclude<Egress, 'none'>;
+  /** How the gateway asks it for credentials of devices; absent: not at all. */
+  readonly node?: NodeAccess;
   /** Its address in the pool: inside its namespace, or on the host's side of the hub for `host`. */
   readonly address: string;
   /** Who may connect where, as tor (in the host's namespace) sees it: `address:port` to dial. */

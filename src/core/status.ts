@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { VANTAGES } from './contract.ts';
+import { TOKEN_KINDS } from './node-access.ts';
+import { RIGHTS } from './rights.ts';
 import { KINDS, PRIVACIES } from './service.ts';
 
 /** Shapes of what is shown; the API serves them unchanged and `--json` prints them unchanged. */
@@ -61,6 +63,8 @@ export const DeviceStatus = z.object({
   services: z.array(z.string()),
   /** Services that may begin connections to this port of it. */
   reachedBy: z.array(z.object({ service: z.string(), port: z.number() })),
+  /** What it holds of Lightning nodes: a macaroon or rune of its own. */
+  wallets: z.array(z.object({ service: z.string(), kind: z.enum(TOKEN_KINDS), rights: z.enum(RIGHTS) })),
   address: z.string().nullable(),
   /** Of WireGuard; `null` when it needs none. */
   publicKey: z.string().nullable(),

@@ -129,6 +129,11 @@ export class Changes {
     }
   }
 
+  /** A change of the state that touches nothing in the world. */
+  inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    return this.#turn.take(change);
+  }
+
   /** The config stays; devices changed. */
   reapply(change: () => Promise<void>, progress: Progress, signal: AbortSignal): Promise<PassReport> {
     return this.#turn.take(async () => {

@@ -28,10 +28,11 @@ import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
 import { Devices } from './devices.ts';
-import { Expiry } from './expiry.ts';
 import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
 import { createJournal, type Recorder } from './journal.ts';
+import { NodeTokens } from './node-tokens.ts';
+import { Recurring } from './recurring.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -46,8 +47,8 @@ export interface Composed {
   readonly control: Control;
   /** Makes a pass come sooner when a namespace that we entered is replaced, once it was told what is applied. */
   readonly watch: NamespaceWatch;
-  /** Revokes devices on time, once it was started. */
-  readonly expiry: Expiry;
+  /** Revokes devices on time, and what nodes did not take back yet, once they were started. */
+  readonly recurring: readonly Recurring[];
   readonly record: Recorder;
   close(): Promise<void>;
 }
@@ -93,7 +94,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
   const watch = new NamespaceWatch({ helper, log, changed: () => engine.wake() });
   const changes = createChanges({ paths, store, ports, names, engine, record, watch });
-  const { control, devices } = createOwnersControl({
+  const { control, recurring } = createOwnersControl({
     paths,
     store,
     ports,
@@ -104,7 +105,6 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     vantages,
     leave,
   });
-  const expiry = new Expiry(devices, log);
   const egressWatch = new EgressWatch({
     helper,
     log,
@@ -112,14 +112,14 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     changed: () => engine.wake(),
   });
   const close = async (): Promise<void> => {
-    await expiry.stop();
+    await Promise.all(recurring.map((one) => one.stop()));
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
-  return { engine, changes, control, watch, expiry, record, close };
+  return { engine, changes, control, watch, recurring, record, close };
 }
 
 interface Pieces {
@@ -166,11 +166,12 @@ function createOwnersControl(
   },
 ): {
   control: Control;
-  devices: Devices;
+  recurring: readonly Recurring[];
 } {
   const { paths, store, ports, changes } = pieces;
   const file = new ConfigFile(paths.configFile, providers);
   const clock = new ConditionClock(ports.now);
+  const tokens = new NodeTokens(pieces);
   const notices = (): readonly string[] => [
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
@@ -178,13 +179,22 @@ function createOwnersControl(
       (provider) => provider.remarks?.(store.ledger()[provider.id] ?? {}, ports.now()) ?? [],
     ),
     ...pieces.names.troubles(),
+    ...tokens.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const enrolment = new Enrolment({ ...pieces, providers });
-  const devices = new Devices({ ...pieces, providers, enrolment });
+  const devices = new Devices({ ...pieces, providers, enrolment, tokens });
   const relays = new Relays({ ...pieces, keys: ports.keys, crypto: ports.crypto });
-  return { control: createControl({ ...pieces, devices, providers, relays, reporter }), devices };
+  const { log } = ports;
+  const recurring = [
+    new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
+    new Recurring((signal) => tokens.settle(signal), 'nodes were not asked to take back what is over', log),
+  ];
+  return {
+    control: createControl({ ...pieces, devices, tokens, providers, relays, reporter }),
+    recurring,
+  };
 }
 
 /** The network while some service leaves by itself. */

@@ -25,6 +25,7 @@ import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { nameReports, setName } from './home-name.ts';
 import type { Relays } from './relays.ts';
+import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import { unexposeAll } from './unexpose-all.ts';
@@ -32,6 +33,7 @@ import { unexposeAll } from './unexpose-all.ts';
 export interface ControlOptions {
   readonly changes: Changes;
   readonly devices: Devices;
+  readonly tokens: NodeTokens;
   readonly engine: Engine;
   readonly paths: Paths;
   readonly ports: Ports;
@@ -70,6 +72,7 @@ export function createControl(options: ControlOptions): Control {
     grantDevice: (name, grant, progress, signal) => devices.grant(name, grant, progress, signal),
     ungrantDevice: (name, { gently = false, ...grant }, progress, signal) =>
       devices.ungrant(name, grant, gently, progress, signal),
+    mintToken: (device, minting, _progress, signal) => options.tokens.mint(device, minting, signal),
     revokeDevice: (name, gently, progress, signal) => devices.revoke(name, { gently }, progress, signal),
     names: () => nameReports(options.ports),
     setName: (draft, progress, signal) => setName(changes, draft, progress, signal),

@@ -1,8 +1,9 @@
 import type { Provider } from '../core/contract.ts';
-import type { DeviceDraft, Enrolled, Grant, Progress } from '../core/control.ts';
+import type { DeviceDraft, Enrolled, Grant, Progress, Taken } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Device } from '../core/service.ts';
+import { endTokens } from '../core/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
@@ -13,6 +14,7 @@ import { demandTunnel, withGrant, withoutGrant, wordsOf } from './device-grants.
 import { type Enrolment, isStopped } from './enrolment.ts';
 import { closedFlows, cutFlows, flowsOfDevice } from './closed-flows.ts';
 import type { Recorder } from './journal.ts';
+import type { NodeTokens } from './node-tokens.ts';
 
 export interface DevicesOptions {
   readonly changes: Changes;
@@ -22,6 +24,7 @@ export interface DevicesOptions {
   readonly record: Recorder;
   readonly providers: readonly Provider[];
   readonly enrolment: Enrolment;
+  readonly tokens: NodeTokens;
 }
 
 /** Adds, renews and revokes devices: keys first, then state, then the world. */
@@ -62,12 +65,12 @@ export class Devices {
     const enrolled = await enrolment.enrol({ device, keys }, progress, signal);
     const until = expiresAt === undefined ? '' : `, until ${expiresAt}`;
     record('device.added', `device ${name} was added for ${services.join(', ')}${until}`, { device: name });
-    return enrolled;
+    return this.#withWallets(enrolled, services);
   }
 
   /** Same name, services, address and end; the old keys stop working with the pass that sets the new ones. */
   async renew(name: string, progress: Progress, signal: AbortSignal): Promise<Enrolled> {
-    const { changes, engine, enrolment, ports, providers, record } = this.#options;
+    const { changes, engine, enrolment, ports, providers, record, store } = this.#options;
     changes.demandUp();
     const before = this.#find(name);
     const ways = waysFor(before.services, engine.desired, providers);
@@ -75,8 +78,13 @@ export class Devices {
     const device = { ...withoutKeys(before), addedAt: new Date(ports.now()).toISOString() };
     const enrolled = await enrolment.enrol({ device, keys }, progress, signal);
     await enrolment.forget(before);
+    await changes.inTurn(() => store.commit({ ledger: endTokens(store.ledger(), name) }));
     record('device.renewed', `device ${name} has new keys`, { device: name });
-    return enrolled;
+    const { notices } = await this.#taken(name, signal);
+    const { services } = before;
+    const without = { ...enrolled.device, wallets: [] };
+    const known = [...enrolled.notices, ...notices];
+    return this.#withWallets({ ...enrolled, device: without, notices: known }, services);
   }
 
   /**
@@ -99,7 +107,7 @@ export class Devices {
     const known = { providers: ways.filter((provider) => !missing.includes(provider)), services };
     const enrolled = await enrolment.enrol({ device, keys, known }, progress, signal);
     record('device.granted', `device ${name} was given ${wordsOf(wish)}`, { device: name });
-    return enrolled;
+    return this.#withWallets(enrolled, added);
   }
 
   /** Takes services away from a device, and cuts what it has open with them; its other services go on. */
@@ -109,13 +117,17 @@ export class Devices {
     gently: boolean,
     progress: Progress,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Taken> {
     const { changes, engine, ports, record, store } = this.#options;
     const before = this.#find(name);
-    const device = withoutGrant(before, wish);
+    const { services } = wish;
     const commit = async (): Promise<void> => {
-      const taken = { ...before, services: wish.services };
-      await store.commit({ putDevices: [device], ...(gently ? { ledger: this.#gently([taken]) } : {}) });
+      const now = this.#find(name);
+      const ledger = gently ? this.#gently([{ ...now, services }]) : store.ledger();
+      await store.commit({
+        putDevices: [withoutGrant(now, wish)],
+        ledger: endTokens(ledger, name, services),
+      });
     };
     const { desired } = engine;
     const { failed } = await changes.reapply(commit, progress, signal);
@@ -124,8 +136,10 @@ export class Devices {
       await cutFlows(ports.helper, desired, closed, progress, signal);
     }
     record('device.ungranted', `${wordsOf(wish)} was taken away from device ${name}`, { device: name });
+    const taken = await this.#taken(name, signal);
     const failure = failed.find(({ error }) => !isStopped(error));
     if (failure !== undefined) throw failure.error;
+    return taken;
   }
 
   async revoke(
@@ -133,7 +147,7 @@ export class Devices {
     { gently }: { readonly gently: boolean },
     progress: Progress,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Taken> {
     const { changes, record } = this.#options;
     const device = this.#find(name);
     const commit = (): Promise<void> => this.#remove([device], gently);
@@ -141,8 +155,10 @@ export class Devices {
     await this.#options.enrolment.forget(device);
     const how = gently ? ' without disturbing others' : '';
     record('device.revoked', `device ${name} was revoked${how}`, { device: name });
+    const taken = await this.#taken(name, signal);
     const failure = report.failed.find(({ error }) => !isStopped(error));
     if (failure !== undefined) throw failure.error;
+    return taken;
   }
 
   /** Revokes those whose time is over. What fails then is tried again by the passes that follow. */
@@ -166,7 +182,27 @@ export class Devices {
   async #remove(devices: readonly Device[], gently: boolean): Promise<void> {
     const { store } = this.#options;
     const removeDevices = devices.map(({ name }) => name);
-    await store.commit({ removeDevices, ...(gently ? { ledger: this.#gently(devices) } : {}) });
+    const before = gently ? this.#gently(devices) : store.ledger();
+    const ledger = removeDevices.reduce((ledgers, name) => endTokens(ledgers, name), before);
+    await store.commit({ removeDevices, ledger });
+  }
+
+  /** Nodes are asked at once to take back what was the device's; what they did not is said, and tried again. */
+  async #taken(name: string, signal: AbortSignal): Promise<Taken> {
+    const { tokens } = this.#options;
+    await tokens.settleFor(name, signal);
+    return { notices: tokens.remarks(name) };
+  }
+
+  /** A wallet needs more than a way in. */
+  #withWallets(enrolled: Enrolled, services: readonly string[]): Enrolled {
+    const nodes = (this.#options.engine.desired?.services ?? []).filter(
+      ({ name, node }) => node !== undefined && services.includes(name),
+    );
+    const words = nodes.map(
+      ({ name }) => `For a wallet on it: gateway qr ${name} --wallet zeus --device ${enrolled.device.name}`,
+    );
+    return { ...enrolled, notices: [...enrolled.notices, ...words] };
   }
 
   #gently(devices: readonly Device[]): NonNullable<StateChange['ledger']> {

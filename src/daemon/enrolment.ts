@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import { canonical } from '../core/plan.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Device } from '../core/service.ts';
+import { liveTokens } from '../core/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FailedChange, World } from '../engine/reconciler.ts';
 import { reportDevice } from '../engine/report.ts';
@@ -45,6 +46,8 @@ export class Enrolment {
     const before = store.device(planned.name);
     const device: Device = { ...planned, ...publicKeysOf(keys) };
     const put = async (): Promise<void> => {
+      // Whoever revoked it meanwhile must not find it there again.
+      if (canonical(store.device(device.name)) !== canonical(before)) throw changedMeanwhile(device.name);
       for (const { provider, publicKey, preshared } of keys) {
         const keyName = provider.presharedKeyName?.(publicKey);
         if (keyName !== undefined) await ports.keys.put(keyName, 'preshared', preshared);
@@ -62,7 +65,12 @@ export class Enrolment {
           this.#addresses(device, provider, known?.services ?? [], world),
         ),
       ];
-      return { device: reportDevice(device, world), handouts, notices: this.#notices(involved, device) };
+      const held = liveTokens(store.ledger()).filter((token) => token.device === device.name);
+      return {
+        device: reportDevice(device, world, held),
+        handouts,
+        notices: this.#notices(involved, device),
+      };
     } catch (error) {
       if (error instanceof GatewayError) await this.#takeBack(device, before, signal);
       throw error;
@@ -172,6 +180,13 @@ function concerns(
   if (change.op === 'delete' || isForeignWay || isStopped(error)) return false;
   const { label = name, neededBy } = change.want;
   return label === name && neededBy.some((service) => services.includes(service));
+}
+
+function changedMeanwhile(name: string): GatewayError {
+  return new GatewayError(`${name} was changed by somebody else at the same time; nothing was done`, {
+    code: 'InvalidRequest',
+    hint: 'see gateway device list, and say again what you want',
+  });
 }
 
 /** The owner stopped a container; the device will reach it when it runs again. */

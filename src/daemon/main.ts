@@ -52,7 +52,7 @@ async function serve(
 ): Promise<void> {
   const leaving = new AbortController();
   const composed = compose({ paths, store, log, leave: () => leaving.abort() });
-  const { record, control, changes, engine, expiry, watch } = composed;
+  const { record, control, changes, engine, recurring, watch } = composed;
   for (const message of store.recovered) record('state.recovered', message);
   await changes.adopt(AbortSignal.timeout(10_000), firstPassInMs);
   if (changes.trouble !== undefined) log('error', changes.trouble);
@@ -61,7 +61,7 @@ async function serve(
   const server = await serveOnSocket(app, paths.apiSocket, { mode: API_SOCKET_MODE });
   const found = store.isDown() ? 'the gateway is down until gateway up' : 'it adopts what runs';
   record('daemon.started', `the daemon started; ${found}`);
-  expiry.start();
+  for (const one of recurring) one.start();
   if (engine.desired !== undefined) watch.aim(appliedOf(engine.desired));
   log('info', 'daemon ready', { socket: paths.apiSocket });
   announce(composed.engine, changes.trouble, log, ending).catch((error: unknown) => {

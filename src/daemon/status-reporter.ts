@@ -5,6 +5,7 @@ import type { Listener } from '../core/namespace-operations.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Network, Service } from '../core/service.ts';
 import type { Status } from '../core/status.ts';
+import { liveTokens } from '../core/tokens.ts';
 import type { ConditionClock } from '../engine/conditions.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { World } from '../engine/reconciler.ts';
@@ -51,6 +52,7 @@ export class StatusReporter {
       failed: engine.failed,
       providers,
       devices: store.devices(),
+      tokens: liveTokens(store.ledger()),
       health: engine.health,
       clock,
       listening,

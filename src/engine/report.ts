@@ -1,6 +1,7 @@
 import type { Address, Observed, Provider, Published, Reach, Tri } from '../core/contract.ts';
 import type { Desired, DesiredExposure } from '../core/desired.ts';
 import { enteredText, type Device, type Service } from '../core/service.ts';
+import type { LiveToken } from '../core/tokens.ts';
 import {
   phaseOf,
   phaseOfService,
@@ -26,6 +27,7 @@ export interface ReportInput {
   readonly failed: readonly FailedChange[] | undefined;
   readonly providers: readonly Provider[];
   readonly devices: readonly Device[];
+  readonly tokens: readonly LiveToken[];
   readonly health: Health;
   readonly clock: ConditionClock;
   readonly listening: ReadonlyMap<string, Listening>;
@@ -38,12 +40,13 @@ export interface ReportInput {
 /** Everything that `gateway status` shows, from what was desired, observed and visited. */
 export function reportStatus(input: ReportInput): Status {
   const services = input.desired?.services ?? [];
+  const tokens = Map.groupBy(input.tokens, ({ device }) => device);
   return {
     generation: input.generation,
     isDown: input.isDown,
     fileDiffers: input.fileDiffers,
     services: services.map((service) => reportService(service, input)),
-    devices: input.devices.map((device) => reportDevice(device, input.world)),
+    devices: input.devices.map((device) => reportDevice(device, input.world, tokens.get(device.name) ?? [])),
     notices: [...input.notices, ...noticesOf(input.world)],
   };
 }
@@ -109,7 +112,7 @@ function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
 }
 
 /** A provider with credentials per device observes each with these facts: publicKey, address, latestHandshake, endpoint. */
-export function reportDevice(device: Device, world: World): DeviceStatus {
+export function reportDevice(device: Device, world: World, tokens: readonly LiveToken[]): DeviceStatus {
   const peer = device.publicKey === undefined ? undefined : peerOf(device.publicKey, world);
   const handshake = peer?.facts['latestHandshake'];
   const endpoint = peer?.facts['endpoint'];
@@ -118,6 +121,7 @@ export function reportDevice(device: Device, world: World): DeviceStatus {
     name: device.name,
     services: [...device.services],
     reachedBy: (device.reachedBy ?? []).map((one) => ({ ...one })),
+    wallets: tokens.map(({ service, kind, rights }) => ({ service, kind, rights })),
     address: typeof address === 'string' ? address : null,
     publicKey: device.publicKey ?? null,
     onionKey: device.onionKey ?? null,

@@ -108,6 +108,12 @@ describe('writes', () => {
       { services: [], reachedBy: [{ service: 'btcpay', port: 8080 }] },
       ['ungrantDevice', 'phone', { services: [], reachedBy: [{ service: 'btcpay', port: 8080 }] }],
     ],
+    [
+      'POST',
+      '/v1/devices/phone/tokens',
+      { service: 'lnd', rights: 'pay' },
+      ['mintToken', 'phone', 'lnd', 'pay'],
+    ],
     ['POST', '/v1/devices/phone/renew', undefined, ['renewDevice', 'phone']],
     ['DELETE', '/v1/devices/phone', undefined, ['revokeDevice', 'phone', false]],
     ['DELETE', '/v1/devices/phone?gently=true', undefined, ['revokeDevice', 'phone', true]],
@@ -223,6 +229,14 @@ describe('strictness: a request that is refused never reaches the gateway', () =
     ],
     ['a missing field', 'POST', '/v1/devices', { name: 'phone' }, {}, 400],
     ['no services', 'POST', '/v1/devices', { name: 'phone', services: [] }, {}, 400],
+    [
+      'rights that there are not',
+      'POST',
+      '/v1/devices/phone/tokens',
+      { service: 'lnd', rights: 'all' },
+      {},
+      400,
+    ],
     ['nothing to grant', 'POST', '/v1/devices/phone/grant', { services: [] }, {}, 400],
     ['a name with a slash', 'POST', '/v1/services', { ...DRAFT, name: '../etc' }, {}, 400],
     ['a path name with a slash', 'DELETE', '/v1/services/..%2Fetc', undefined, {}, 400],
@@ -258,6 +272,6 @@ test('the OpenAPI document names every path, and every failure has the same shap
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { responses }]) => ({ call: `${method} ${path}`, responses })),
   );
-  expect(operations.length).toBe(28);
+  expect(operations.length).toBe(29);
   for (const { responses } of operations) expect(responses).toHaveProperty('default');
 });

@@ -6,7 +6,7 @@ import { environmentOutside } from '../../src/lab/places.ts';
 import { run } from '../../src/system/run.ts';
 import { cliGateway } from '../support/cli-gateway.ts';
 import { ADMIN_MACAROON, makeMacaroon } from '../support/macaroons.ts';
-import { ONION, service, status } from '../support/recording-control.ts';
+import { MINTED_MACAROON, MINTED_RUNE, ONION, service, status } from '../support/recording-control.ts';
 import { zxing } from '../support/zxing.ts';
 
 const HOST = new URL(ONION).hostname;
@@ -64,6 +64,33 @@ describe('the code for a wallet', () => {
     const argv = ['lnd', '--wallet', 'zeus', '--macaroon', path];
     expect(await code(...argv, '--via', 'tor')).toBe(`lndconnect://${HOST}:8080?macaroon=${base64}`);
     expect(await code(...argv, '--via', 'wireguard')).toBe(`lndconnect://10.64.1.2:8080?macaroon=${base64}`);
+  });
+
+  it('is made for a device, with the rights that were named, and is in no file', async () => {
+    const lnd = ['lnd', '--wallet', 'zeus', '--via', 'wireguard', '--device', 'phone'];
+    const base64 = MINTED_MACAROON.toString('base64url');
+    expect(await code(...lnd, '--rights', 'pay')).toBe(`lndconnect://10.64.1.2:8080?macaroon=${base64}`);
+    const cln = ['clnrest', '--via', 'tor', '--device', 'phone', '--wallet', 'cln'];
+    expect(await code(...cln)).toBe(`clnrest+https://${HOST}:8080?rune=${encodeURIComponent(MINTED_RUNE)}`);
+    expect(gateway.calls).toEqual([
+      ['mintToken', 'phone', 'lnd', 'pay'],
+      ['mintToken', 'phone', 'clnrest', 'read'],
+    ]);
+  });
+
+  it('is not made when it could not be shown, or when two things were said', async () => {
+    const argv = ['qr', 'lnd', '--wallet', 'zeus', '--device', 'phone'];
+    const png = await file('there.png', 'mine');
+    const results = [
+      await gateway.run(...argv, '--via', 'tor', '--png', png),
+      await gateway.run(...argv, '--png', join(directory, 'new.png')),
+      await gateway.run(...argv, '--macaroon', png),
+      await gateway.run(...argv, '--rights', 'everything'),
+      await gateway.run('qr', 'lnd', '--wallet', 'zeus', '--rights', 'pay'),
+    ];
+    expect(results.map(({ exitCode }) => exitCode)).toEqual([1, 64, 64, 64, 64]);
+    expect(gateway.calls).toEqual([]);
+    expect(await readFile(png, 'utf8')).toBe('mine');
   });
 
   it('of Core Lightning has both forms', async () => {

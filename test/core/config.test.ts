@@ -76,6 +76,24 @@ it('knows namespaces that somebody else made', () => {
   ]);
 });
 
+it('finds its way into a Lightning node, and says what that takes', () => {
+  const at = (kind: string, node: string) =>
+    parseConfig(`services:\n  n: { port: 1, kind: ${kind}, node: ${node} }`, providers);
+  expect(at('lnd', '{ macaroon: /a/m, certificate: /a/c }').config?.services[0]?.node).toEqual({
+    credential: '/a/m',
+    certificate: '/a/c',
+  });
+  expect(at('clnrest', '{ rune: /a/r, certificate: /a/c }').config?.services[0]?.node?.credential).toBe(
+    '/a/r',
+  );
+  const said = (kind: string, node: string): string => at(kind, node).problems?.[0]?.message ?? 'fine';
+  expect(said('http', '{ macaroon: /a/m, certificate: /a/c }')).toContain('kind http makes no credentials');
+  expect(said('lnd', '{ rune: /a/r, certificate: /a/c }')).toContain('lnd takes a macaroon, not a rune');
+  expect(said('clnrest', '{ certificate: /a/c }')).toContain('clnrest takes a rune');
+  expect(said('lnd', '{ macaroon: m, certificate: /a/c }')).toContain('must be the whole path of a file');
+  expect(said('lnd', '{ macaroon: /a/m }')).toContain('node.certificate is missing');
+});
+
 it('lets out only what has a namespace of its own', () => {
   const { config } = parseConfig(shop('    egress: tor\n'), providers);
   expect(config?.services[0]?.egress).toBe('tor');
@@ -91,7 +109,7 @@ describe('mistakes are named at their place, with what to change', () => {
     [shop('    prot: 1\n'), '4:5: services.shop.prot is not known; did you mean "port"?'],
     [
       shop('    zzzzzz: 1\n'),
-      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, egress, upstreams, expose, fallback',
+      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, egress, upstreams, node, expose, fallback',
     ],
     [shop('    expose: { to: {} }\n'), '4:15: services.shop.expose.to is not known; did you mean "tor"?'],
     [

@@ -17,15 +17,7 @@ export interface MacaroonDraft {
 
 /** Written from the format's description, not from our parser; the signature is of nobody. */
 export function makeMacaroon({ rootKeyId = '0', permissions, caveats = [] }: MacaroonDraft): Buffer {
-  const operations = Object.entries(permissions).map(([entity, actions]) =>
-    counted(0x1a, Buffer.concat([counted(0x0a, entity), ...actions.map((action) => counted(0x12, action))])),
-  );
-  const identifier = Buffer.concat([
-    Buffer.from([3]),
-    counted(0x0a, Buffer.alloc(16, 7)),
-    counted(0x12, rootKeyId),
-    ...operations,
-  ]);
+  const identifier = identifierOf(rootKeyId, permissions);
   const end = Buffer.from([0]);
   return Buffer.concat([
     Buffer.from([2]),
@@ -38,7 +30,16 @@ export function makeMacaroon({ rootKeyId = '0', permissions, caveats = [] }: Mac
   ]);
 }
 
-function counted(tag: number, data: string | Buffer): Buffer {
+/** The bakery's version 3, as LND fills it in. */
+export function identifierOf(rootKeyId: string, permissions: MacaroonDraft['permissions']): Buffer {
+  const operations = Object.entries(permissions).map(([entity, actions]) =>
+    counted(0x1a, Buffer.concat([counted(0x0a, entity), ...actions.map((action) => counted(0x12, action))])),
+  );
+  const nonce = counted(0x0a, Buffer.alloc(16, 7));
+  return Buffer.concat([Buffer.from([3]), nonce, counted(0x12, rootKeyId), ...operations]);
+}
+
+export function counted(tag: number, data: string | Buffer): Buffer {
   const bytes = Buffer.from(data);
   const length = bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7];
   return Buffer.concat([Buffer.from([tag, ...length]), bytes]);

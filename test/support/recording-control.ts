@@ -1,6 +1,7 @@
 import type { Control, Enrolled, PlaceReport, UpReport } from '../../src/core/control.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { JournalEvent } from '../../src/core/events.ts';
+import { makeMacaroon } from './macaroons.ts';
 import type {
   Condition,
   DeviceStatus,
@@ -51,6 +52,7 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
     name,
     services: ['shop'],
     reachedBy: [],
+    wallets: [],
     address: '10.64.8.1',
     publicKey: 'pub',
     onionKey: null,
@@ -73,6 +75,9 @@ export function status(changes: Partial<Status> = {}): Status {
     ...changes,
   };
 }
+
+export const MINTED_MACAROON = makeMacaroon({ rootKeyId: '77', permissions: { info: ['read'] } });
+export const MINTED_RUNE = `${'aZ09-_'.repeat(8)}==`;
 
 const REPORT: UpReport = {
   changes: ['make namespace gw-shop'],
@@ -135,8 +140,17 @@ export function recordingControl(replace: Partial<Control> = {}) {
     addDevice: (draft) => report('addDevice', draft).then(() => ENROLLED),
     renewDevice: (name) => report('renewDevice', name).then(() => ENROLLED),
     grantDevice: (name, grant) => report('grantDevice', name, grant).then(() => ENROLLED),
-    ungrantDevice: (name, grant) => report('ungrantDevice', name, grant).then(() => undefined),
-    revokeDevice: (name, gently) => report('revokeDevice', name, gently).then(() => undefined),
+    ungrantDevice: (name, grant) => report('ungrantDevice', name, grant).then(() => ({ notices: [] })),
+    mintToken: (device, { service: name, rights }) =>
+      report('mintToken', device, name, rights).then(() => ({
+        device,
+        service: name,
+        rights,
+        ...(name === 'lnd'
+          ? { kind: 'macaroon', secret: MINTED_MACAROON.toString('base64') }
+          : { kind: 'rune', secret: MINTED_RUNE }),
+      })),
+    revokeDevice: (name, gently) => report('revokeDevice', name, gently).then(() => ({ notices: [] })),
     names: () =>
       Promise.resolve([
         {

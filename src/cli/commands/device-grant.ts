@@ -1,11 +1,11 @@
-import type { Enrolled, Grant } from '../../core/control.ts';
+import type { Enrolled, Grant, Taken } from '../../core/control.ts';
 import { type Command, EXIT, type Input, type Option } from '../command.ts';
 import { showEnrolment } from '../enrolment.ts';
 import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
 import { reacherOf } from '../parse.ts';
-import { segment, show } from '../report.ts';
+import { segment, show, warnings } from '../report.ts';
 
 const DEVICE = { name: 'NAME', completion: 'devices', summary: 'Name of the device' } as const;
 
@@ -87,13 +87,13 @@ export const deviceUngrant: Command = {
     const grant = { ...grantOf(input), ...(input.has('gently') ? { gently: true } : {}) };
     const client = await context.client();
     const path = `/v1/devices/${segment(name)}/ungrant`;
-    const done = await client.send<null>('POST', path, grant, context.progress, context.signal);
+    const done = await client.send<Taken>('POST', path, grant, context.progress, context.signal);
     show(context, done, () => {
       const taken = [
         ...grant.services,
         ...(grant.reachedBy ?? []).map(({ service }) => `${service}’s way to it`),
       ];
-      return `Taken away from ${name}: ${taken.join(', ')}.`;
+      return [`Taken away from ${name}: ${taken.join(', ')}.`, ...warnings(done)].join('\n');
     });
     return EXIT.ok;
   },

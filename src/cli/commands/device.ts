@@ -1,4 +1,4 @@
-import type { Enrolled } from '../../core/control.ts';
+import type { Enrolled, Taken } from '../../core/control.ts';
 import type { Status } from '../../core/status.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
@@ -9,7 +9,7 @@ import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
 import { wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
-import { segment, show } from '../report.ts';
+import { segment, show, warnings } from '../report.ts';
 import { painter } from '../table.ts';
 import { plain } from '../terminal.ts';
 import { awaitHandshake } from '../wait.ts';
@@ -173,9 +173,11 @@ export const deviceRevoke: Command = {
     const name = input.argument('NAME');
     const client = await context.client();
     const path = `/v1/devices/${segment(name)}${input.has('gently') ? '?gently=true' : ''}`;
-    const done = await client.send<null>('DELETE', path, undefined, context.progress, context.signal);
+    const done = await client.send<Taken>('DELETE', path, undefined, context.progress, context.signal);
     const rest = input.has('gently') ? ' for new visits; see gateway status' : '';
-    show(context, done, () => `Revoked ${name}: its keys work no more${rest}.`);
+    show(context, done, () =>
+      [`Revoked ${name}: its keys work no more${rest}.`, ...warnings(done)].join('\n'),
+    );
     return EXIT.ok;
   },
 };

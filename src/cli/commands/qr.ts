@@ -1,4 +1,5 @@
 import type { Handout } from '../../core/contract.ts';
+import type { MintedToken } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Status } from '../../core/status.ts';
 import { suggest } from '../../core/suggest.ts';
@@ -7,12 +8,14 @@ import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { segment, show } from '../report.ts';
 import { WALLET_OPTIONS, walletCodes } from '../wallet-codes.ts';
+import type { Mint } from '../wallet-credential.ts';
 
 export const qr: Command = {
   name: 'qr',
   summary: 'Show the code of a service, for its visitors',
   details: [
     'With --wallet it is the code that a wallet scans: lndconnect for LND, without a certificate, which neither an onion nor a tunnel needs; both forms of clnrest; host, port and t or s for Electrum. The tunnel itself has a code of its own: gateway device add.',
+    'With --device the node makes a macaroon (LND) or rune (Core Lightning) for that device alone, with the rights that are named; it is shown once, and works until the device or its service is taken away, or the code is made again. gateway.yaml must say how the gateway gets into the node: node: { macaroon: FILE, certificate: FILE }, or rune: FILE.',
     'The code of a device holds its private key, which is not kept: it is shown once, by gateway device add or gateway device renew.',
   ],
   arguments: [{ name: 'NAME', completion: 'services', summary: 'Name of a service' }],
@@ -28,7 +31,7 @@ export const qr: Command = {
   ],
   examples: [
     'gateway qr shop',
-    'gateway qr lnd --via wireguard --wallet zeus --macaroon phone.macaroon',
+    'gateway qr lnd --via wireguard --wallet zeus --device phone --rights invoice',
     'gateway qr electrs --via tor --wallet electrum',
   ],
   run: async (input, context) => {
@@ -40,20 +43,27 @@ export const qr: Command = {
     const via = input.text('via');
     const ways = via === undefined ? all : all.filter((handout) => matches(handout, via));
     const kind = status.services.find((service) => service.name === name)?.kind ?? 'tcp';
-    const isForWallet = input.text('wallet') !== undefined;
-    const handouts = isForWallet ? await walletCodes({ service: name, kind, handouts: ways, input }) : ways;
-    if (handouts.length === 0) throw nothingToShow(name, via);
-    if (context.isJson) {
-      show(context, handouts, () => '');
-      return EXIT.ok;
-    }
+    if (ways.length === 0) throw nothingToShow(name, via);
+    // Before anything is made: what is shown once must not be lost because a file could not be written.
     const files = await reserveFiles(input);
-    if (files.count === 0) return await draw(handouts, context);
     try {
-      const [only, ...others] = handouts;
-      if (only === undefined || others.length > 0) {
+      if (files.count > 0 && ways.length > 1) {
         throw new UsageError(`${name} has several codes`, 'say which: --via PROVIDER');
       }
+      const mint: Mint = (device, minting) => {
+        const path = `/v1/devices/${segment(device)}/tokens`;
+        return client.send<MintedToken>('POST', path, minting, context.progress, context.signal);
+      };
+      const isForWallet = input.text('wallet') !== undefined;
+      const handouts = isForWallet
+        ? await walletCodes({ service: name, kind, handouts: ways, input, mint })
+        : ways;
+      if (context.isJson) {
+        show(context, handouts, () => '');
+        return EXIT.ok;
+      }
+      const [only] = handouts;
+      if (files.count === 0 || only === undefined) return await draw(handouts, context);
       context.terminal.print(`Written: ${(await files.fill(only.text)).join(', ')}`);
     } finally {
       await files.release();
