@@ -47,7 +47,8 @@ function bashFunction(commands: readonly Command[]): string {
   const groups = groupsOf(commands);
   return [
     '_gateway() {',
-    '  local cur prev path="" args=0 i word words="" where=()',
+    // Not `path`: in zsh that is PATH.
+    '  local cur prev typed="" args=0 i word words="" where=()',
     '  COMPREPLY=()',
     '  cur=${COMP_WORDS[COMP_CWORD]}',
     '  prev=${COMP_WORDS[COMP_CWORD-1]}',
@@ -58,23 +59,23 @@ function bashFunction(commands: readonly Command[]): string {
     `      ${valueOptions(commands).join('|')}) ((i++)) ;;`,
     '      -*) ;;',
     '      *)',
-    '        case "$path" in',
-    '          "") path=$word ;;',
-    ...(groups.length === 0 ? [] : [`          ${groups.map(quoted).join('|')}) path="$path $word" ;;`]),
+    '        case "$typed" in',
+    '          "") typed=$word ;;',
+    ...(groups.length === 0 ? [] : [`          ${groups.map(quoted).join('|')}) typed="$typed $word" ;;`]),
     '          *) ((args++)) ;;',
     '        esac ;;',
     '    esac',
     '  done',
-    '  case "$path:$prev" in',
+    '  case "$typed:$prev" in',
     ...commands.flatMap((command) => optionValueCases(command)),
     '  esac',
     '  if [[ -z $words && $cur == -* ]]; then',
-    '    case "$path" in',
+    '    case "$typed" in',
     ...commands.map(({ name, options }) => `      ${quoted(name)}) words="${optionNames(options)}" ;;`),
     '    esac',
     `    words="$words ${optionNames(GLOBAL_OPTIONS)}"`,
     '  elif [[ -z $words ]]; then',
-    '    case "$path" in',
+    '    case "$typed" in',
     `      "") words="${nextWords('', commands).join(' ')}" ;;`,
     ...groups.map((group) => `      ${quoted(group)}) words="${nextWords(group, commands).join(' ')}" ;;`),
     ...commands.flatMap(argumentCase),
@@ -95,7 +96,9 @@ function optionNames(options: readonly Option[]): string {
 
 /** Options whose next word is a value and no part of the command. */
 function valueOptions(commands: readonly Command[]): string[] {
-  const all = commands.flatMap(({ options }) => options).filter(({ value }) => value !== undefined);
+  const all = [...GLOBAL_OPTIONS, ...commands.flatMap(({ options }) => options)].filter(
+    ({ value }) => value !== undefined,
+  );
   return [
     ...new Set(
       all.flatMap(({ name, short }) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]),
@@ -123,21 +126,44 @@ function argumentCase({ name, arguments: list }: Command): string[] {
 
 function fishScript(commands: readonly Command[]): string {
   const groups = groupsOf(commands);
-  const at = (path: string): string => `-n '__gateway_at ${path === '' ? '""' : `"${path}"`}'`;
+  const at = (path: string, words = '-1'): string => `-n '__gateway_at "${path}" ${words}'`;
   return [
-    '# Is this the command that is being typed? Its name may have one word or two.',
+    '# The words of the command that is being typed, without options and their values.',
+    'function __gateway_words',
+    '  set -l words (commandline -opc)',
+    '  set -l is_value 0',
+    '  for word in $words[2..-1]',
+    '    if test $is_value = 1',
+    '      set is_value 0',
+    '      continue',
+    '    end',
+    '    switch $word',
+    `      case ${valueOptions(commands).join(' ')}`,
+    '        set is_value 1',
+    "      case '-*'",
+    "      case '*'",
+    '        echo $word',
+    '    end',
+    '  end',
+    'end',
+    '# Is it this command, with so many words after its name (-1: any number)?',
     'function __gateway_at',
-    '  set -l words (commandline -opc | string match -v -r -- "^-")',
-    '  set -e words[1]',
-    '  test "$words[1]" = "$argv[1]"; or test "$words[1] $words[2]" = "$argv[1]"',
+    '  set -l words (__gateway_words)',
+    '  set -l name (string split -n " " -- $argv[1])',
+    '  set -l count (count $name)',
+    '  test (count $words) -ge $count; or return 1',
+    '  test $count -eq 0; or test "$words[1..$count]" = "$name"; or return 1',
+    '  test $argv[2] -eq -1; or test (count $words) -eq (math $count + $argv[2])',
     'end',
     'complete -c gateway -f',
     ...GLOBAL_OPTIONS.map((option) => `complete -c gateway ${fishOption(option)}`),
-    `complete -c gateway -n 'test (count (commandline -opc)) -eq 1' -a '${nextWords('', commands).join(' ')}'`,
-    ...groups.map((group) => `complete -c gateway ${at(group)} -a '${nextWords(group, commands).join(' ')}'`),
+    `complete -c gateway ${at('', '0')} -a '${nextWords('', commands).join(' ')}'`,
+    ...groups.map(
+      (group) => `complete -c gateway ${at(group, '0')} -a '${nextWords(group, commands).join(' ')}'`,
+    ),
     ...commands.flatMap((command) => [
       ...command.options.map((option) => `complete -c gateway ${at(command.name)} ${fishOption(option)}`),
-      ...fishArgument(command, at),
+      ...fishArgument(command, at(command.name, '0')),
     ]),
     '',
   ].join('\n');
@@ -145,7 +171,7 @@ function fishScript(commands: readonly Command[]): string {
 
 function fishOption({ name, short, value, completion, summary }: Option): string {
   const words = completion === undefined || completion === 'file' ? '' : ` -a '${fishWords(completion)}'`;
-  const takes = value === undefined ? '' : ` -r${completion === 'file' ? ' -F' : words}`;
+  const takes = value === undefined ? '' : completion === 'file' ? ' -r -F' : ` -x${words}`;
   return `-l ${name}${short === undefined ? '' : ` -s ${short}`}${takes} -d '${summary.replaceAll("'", '’')}'`;
 }
 
@@ -154,10 +180,8 @@ function fishWords(completion: Completion): string {
   return `(command gateway completion --names ${completion} 2>/dev/null)`;
 }
 
-function fishArgument({ name, arguments: list }: Command, at: (path: string) => string): string[] {
+function fishArgument({ arguments: list }: Command, at: string): string[] {
   const completion = list[0]?.completion;
   if (completion === undefined) return [];
-  return [
-    `complete -c gateway ${at(name)} ${completion === 'file' ? '-F' : `-a '${fishWords(completion)}'`}`,
-  ];
+  return [`complete -c gateway ${at} ${completion === 'file' ? '-F' : `-a '${fishWords(completion)}'`}`];
 }

@@ -67,6 +67,32 @@ describe('completion', () => {
     expect(complete(...words)).toEqual(expected);
   });
 
+  test('no name in the script for zsh is one that zsh keeps for itself', () => {
+    const declared = /local ([^\n]*)/.exec(completionScript('zsh', commands))?.[1] ?? '';
+    const names = declared.split(' ').map((word) => word.replace(/=.*/, ''));
+    for (const taken of ['path', 'status', 'options', 'argv', 'prompt']) {
+      expect(names).not.toContain(taken);
+    }
+  });
+
+  const hasFish = spawnSync('fish', ['--version']).status === 0;
+  test.skipIf(!hasFish).each<[string, string[]]>([
+    ['gateway serv', ['service']],
+    ['gateway --root /x une', ['unexpose']],
+    ['gateway service add shop --kind bt', ['btcpay']],
+    ['gateway expose ', ['nas', 'shop']],
+    ['gateway expose shop ', []],
+    ['gateway device add phone -s n', ['nas']],
+  ])('fish: %j Tab', (line, expected) => {
+    writeFileSync(join(directory, 'gateway.fish'), completionScript('fish', commands));
+    const script = `source ${directory}/gateway.fish; complete -C ${JSON.stringify(line)}`;
+    const env = { PATH: `${directory}:${process.env['PATH']}`, HOME: directory };
+    const { stdout, status } = spawnSync('fish', ['-c', script], { encoding: 'utf8', env });
+    expect(status).toBe(0);
+    const offered = stdout.split('\n').filter((found) => found !== '');
+    expect(offered.map((found) => found.split('\t')[0])).toEqual(expected);
+  });
+
   test('without a gateway there are no names, and no error', async () => {
     expect(await runCli('--root', '/nonexistent', 'completion', '--names', 'services')).toEqual({
       exitCode: 0,
