@@ -13,7 +13,7 @@ beforeAll(() => {
   // Answers what Tab would ask a running gateway for, and shows what it was asked.
   writeFileSync(
     join(directory, 'gateway'),
-    '#!/bin/sh\n[ "$*" = "completion --names services" ] && echo "shop nas"\n',
+    '#!/bin/sh\n[ "$*" = "completion --names services" ] && printf "shop\\nnas\\n"\n',
     {
       mode: 0o755,
     },
