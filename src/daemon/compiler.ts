@@ -8,7 +8,7 @@ import { chooseUla, routeIn } from '../core/ula.ts';
 import type { Store } from '../engine/store.ts';
 
 export interface CompilerOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, 'devices' | 'ledger'>;
   readonly parts: readonly Part[];
   readonly providers: readonly Provider[];
   /** Destinations of the host's own routes, as CIDR. */

@@ -35,13 +35,13 @@ export const ensureEntered: Handler<'entered.ensure'> = async (input, environmen
   await withNamespace(spec, signal, async (found) => {
     await refuseOwn(network, service, spec, found);
     await addMark(environment, network, { namespace: ENTERED, service });
+    await refuseRouted6(network, spec, found, signal);
     const present = linkCalled(serviceLink(service), await listLinks(hub, signal));
     if (!isFor(spec, found, present)) {
       if (present !== undefined) await removeLink(hub, present.ifname, signal);
       await refuseTaken(network, spec, found, signal);
       await makeLink(input, found, environment, signal);
     }
-    await refuseRouted6(network, spec, found, signal);
     await completeInside(input, found, signal);
     await finishLink(input, found, environment, signal);
   });

@@ -23,10 +23,10 @@ export async function hostRoutes(signal: AbortSignal, family: Family): Promise<s
 /** Can this kernel speak IPv6 at all? Not with `ipv6.disable=1`; a setting that takes it off some interfaces is no matter. */
 export async function hasIpv6(): Promise<boolean> {
   try {
-    await access('/proc/net/if_inet6');
+    await access('/proc/self/net/if_inet6');
     return true;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false;
-    throw fileError('/proc/net/if_inet6 could not be examined', error);
+    throw fileError('/proc/self/net/if_inet6 could not be examined', error);
   }
 }

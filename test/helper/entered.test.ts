@@ -14,10 +14,12 @@ let gateway: Gateway;
 
 const ADDRESS = '10.64.1.2';
 const PORT = 8080;
+const ULA = 'fd12:3456:789a::/48';
+const TWIN = 'fd12:3456:789a::a40:102';
 
 beforeAll(async () => {
   machine = await startMachine();
-  gateway = await startGateway(machine);
+  gateway = await startGateway(machine, 'gw', '10.64.0.0/20', ULA);
 });
 afterAll(async () => {
   gateway.helper.close();
@@ -104,9 +106,47 @@ describe('a namespace with a name', () => {
     const lines = (await stateOf('/run/netns/theirs')).split('\n');
     const old = before.split('\n');
     expect(old.filter((line) => !lines.includes(line))).toEqual([]);
-    const added = lines.filter((line) => !old.includes(line) && !/gw0|10\.64\./.test(line));
+    const added = lines.filter((line) => !old.includes(line) && !/gw0|10\.64\.|fd12:3456:789a:/.test(line));
     // What is left over are the two lines that `ip address` prints below our interface.
     expect(added.every((line) => /link\/ether|valid_lft/.test(line))).toBe(true);
+  });
+
+  it('is reached over IPv6 too, by who was declared', async () => {
+    await serve(machine, 'theirs', 'lnd in both', PORT + 1, '::');
+    const wiki = { namespace: 'wiki', address: '10.64.1.3', port: 80 };
+    const lnd = { service: 'lnd', address: ADDRESS, port: PORT + 1 };
+    await gateway.apply({
+      services: {
+        lnd: { address: ADDRESS, port: PORT + 1, place: { type: 'entered', ...place } },
+        wiki: {
+          address: wiki.address,
+          port: 80,
+          place: { type: 'namespace', name: 'wiki' },
+          upstreams: ['lnd'],
+        },
+      },
+    });
+    const spec = { ...wiki, upstreams: [lnd] };
+    await gateway.call('namespace.ensure', { service: 'wiki', spec });
+    const to = { host: TWIN, port: PORT + 1 };
+    expect(await dial(machine, 'gw-wiki', to)).toBe('nothing');
+    const flow = {
+      via: 'service/wiki',
+      source: wiki.address,
+      address: ADDRESS,
+      port: PORT + 1,
+      protocol: 'tcp',
+    } as const;
+    await gateway.call('flows.replace', { flows: [flow] });
+    expect(await dial(machine, 'gw-wiki', to)).toBe('lnd in both sees fd12:3456:789a::a40:103');
+    // Never the source of what it sends elsewhere.
+    const route = await machine.sh('ip', '-6', '-n', 'theirs', 'route', 'get', 'fd12:3456:789a::a40:103');
+    expect(route).toContain('dev gw0');
+    expect(await machine.sh('ip', '-6', '-n', 'theirs', 'addr', 'show', 'dev', 'gw0')).toContain(
+      'deprecated',
+    );
+    await gateway.call('namespace.remove', { service: 'wiki' });
+    await enter(place);
   });
 
   it('reaches nothing through the hub, and neither does whoever sits behind it', async () => {
@@ -206,6 +246,18 @@ describe('what is not taken', () => {
       code: 'NamespaceTaken',
       message: 'namespace routed has a route to 10.64.3.0/24 already, which lies in the pool 10.64.0.0/20',
     });
+  });
+
+  it('a route into the IPv6 block, and makes nothing', async () => {
+    await machine.sh('ip', 'netns', 'add', 'routed6');
+    const script =
+      'ip link add up0 type veth peer name up1; ip link set up1 up; ip link set up0 up; ip route add fd12:3456:789a:7::/64 dev up0';
+    await machine.sh('nsenter', '--net=/run/netns/routed6', '--', 'sh', '-c', script);
+    await expect(enter({ by: 'name', value: 'routed6' })).rejects.toMatchObject({
+      code: 'NamespaceTaken',
+      message: `namespace routed6 has a route to fd12:3456:789a:7::/64 already, which lies in the block ${ULA}`,
+    });
+    expect(await machine.sh('ip', '-n', 'routed6', '-o', 'link')).not.toContain('gw0');
   });
 
   it('the place of another service, under whatever name', async () => {

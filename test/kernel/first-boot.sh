@@ -4,6 +4,8 @@ set -eu
 root=$1
 fact() { printf 'FACT %s=%s\n' "$1" "$2"; }
 open_shop() { ip netns exec phone curl -sS --max-time 20 http://10.64.1.2/; }
+open_shop_over_ipv6() { ip netns exec phone curl -sS --max-time 20 "http://[$(allowed_ipv6 | sed 's/::.*/::a40:102/')]/"; }
+allowed_ipv6() { sed -n 's/^AllowedIPs = .*, \(fd.*\)$/\1/p' /root/phone.conf; }
 . "$root/test/kernel/inventory.sh"
 inventory before
 
@@ -16,7 +18,7 @@ cat >/etc/systemd/system/shop.service <<EOF
 After=gateway.service
 [Service]
 NetworkNamespacePath=/run/netns/gw-shop
-ExecStart=/usr/bin/python3 -m http.server --directory /srv/shop 80
+ExecStart=/usr/bin/python3 -m http.server --bind :: --directory /srv/shop 80
 [Install]
 WantedBy=multi-user.target
 EOF
@@ -46,12 +48,15 @@ ip -n phone link add wg0 type wireguard
 grep -v '^\(Address\|DNS\|MTU\)' /root/phone.conf >/root/phone.wg
 ip netns exec phone wg setconf wg0 /root/phone.wg
 ip -n phone address add "$(sed -n 's/^Address *= *\([0-9.]*\).*/\1/p' /root/phone.conf)/32" dev wg0
+ip -n phone address add "$(sed -n 's/^Address = .*, \(fd.*\)$/\1/p' /root/phone.conf)" dev wg0
 ip -n phone link set wg0 up
 ip -n phone route add 10.64.0.0/20 dev wg0
+ip -n phone route add "$(sed -n 's/^AllowedIPs = .*, \(fd.*\)$/\1/p' /root/phone.conf)" dev wg0
 EOF
 gateway device add phone --service shop --no-wait --conf /root/phone.conf >/root/device.log
 sh /root/phone.sh
 fact opened "$(open_shop)"
+fact opened-over-ipvsix "$(open_shop_over_ipv6)"
 
 tor_pid() { systemctl show --property=MainPID --value gateway-tor; }
 tor=$(tor_pid)

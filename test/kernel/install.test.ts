@@ -29,6 +29,7 @@ it(
       wireguard: '51820',
       'wireguard-go': '0',
       opened: 'The corner shop',
+      'opened-over-ipvsix': 'The corner shop',
       'while-dead': 'The corner shop',
       'after-kill': 'active active ',
       'same-tor': 'yes',

@@ -1,5 +1,8 @@
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { PlanReport } from '../../src/core/control.ts';
 import type { Status } from '../../src/core/status.ts';
 import { twinOf } from '../../src/core/ula.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
@@ -48,10 +51,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => lab?.stop());
 
-async function enrol(name: string, service: string): Promise<Phone> {
+async function enrol(name: string, service: string, node = name): Promise<Phone> {
   const png = join(lab.directory, `${name}.png`);
   await gateway.command(signal, 'device', 'add', name, '--service', service, '--no-wait', '--png', png);
-  const device = new Phone(lab.node(name));
+  const device = new Phone(lab.node(node));
   codes = { ...codes, [name]: await device.scan(png, signal) };
   return device;
 }
@@ -101,4 +104,42 @@ it('opens no other, and no device reaches another', async () => {
     ?.replace('/128', '');
   const ping = ['ping', '-6', '-c1', '-W1', address ?? ''] as const;
   await expect(phone.node.run([...ping], { signal })).rejects.toThrow('ping');
+});
+
+it('ends what is open over IPv6 when the device is revoked', async () => {
+  const url = `${await pageOf('wiki')}download?bytes=1000000000`;
+  const file = `${laptop.node.directory}/download`;
+  const download = laptop.node.run(
+    ['curl', '-sS', '--limit-rate', '200k', '--max-time', '20', '-o', file, url],
+    {
+      signal,
+      accept: [28],
+      timeoutMs: 25_000,
+    },
+  );
+  const size = async (): Promise<number> => (await stat(file).catch(() => ({ size: 0 }))).size;
+  await expect.poll(size, { timeout: 10_000 }).toBeGreaterThan(100_000);
+  await gateway.command(signal, 'device', 'revoke', 'laptop');
+  const atRevocation = await size();
+  await sleep(3000);
+  // What its socket held already.
+  expect(await size()).toBeLessThan(atRevocation + 1_000_000);
+  await download;
+});
+
+it('moves to another block, and IPv4 goes on with the codes from before', async () => {
+  const { services } = await gateway.status(signal);
+  const old = await pageOf('shop');
+  const file = join(gateway.root, 'etc', 'gateway.yaml');
+  await writeFile(file, `ula: fd12:3456:789a::/48\n${CONFIG}`);
+  await gateway.command(signal, 'up');
+  expect((await gateway.json<PlanReport>(signal, 'plan')).changes).toEqual([]);
+  const address = services.find(({ name }) => name === 'shop')?.address ?? '';
+  expect(await phone.open(`http://${address}:8080/`, signal)).toContain('You come from 10.64.8.');
+  await expect(phone.open(old, signal, 3)).rejects.toThrow(/curl/);
+  await phone.leave(signal);
+  phone = await enrol('tablet', 'shop', 'phone');
+  expect(ulaOf('tablet')).toBe('fd12:3456:789a::/48');
+  const six = twinOf({ ula: ulaOf('tablet') }, address) ?? '';
+  expect(await phone.open(`http://[${six}]:8080/`, signal)).toContain('You come from fd12:3456:789a::a40:8');
 });
