@@ -128,11 +128,15 @@ export async function observeWireguard(
   const links = await findWireguardLinks(network, signal);
   const owner = ownerOf(environment);
   const ours = links.filter((link) => link.alias === undefined || link.alias.owner === owner);
-  const seen = await Promise.all(
-    ours.map(async (link) => describeLink(network, link, await dumpInterface(network, link, signal))),
+  return Promise.all(
+    ours.map(async (link) => {
+      const dump = await dumpInterface(network, link, signal);
+      // Also of those that are about to be set again because the gateway's IPv6 changed.
+      const peers = (dump?.peers ?? []).map((peer) => ({ ...peer, address: ipv4Of(peer) }));
+      await saveEndpoints(environment, link.name, peers, Date.now() / 1000);
+      return describeLink(network, link, dump);
+    }),
   );
-  for (const { name, peers } of seen) await saveEndpoints(environment, name, peers, Date.now() / 1000);
-  return seen;
 }
 
 const SILENT: WireguardDump = { publicKey: '', listenPort: 0, peers: [] };

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { networkFor } from '../../src/core/allocate.ts';
 import { type Gateway, startGateway } from '../support/gateway-machine.ts';
 import { type Machine, startMachine } from '../support/machine.ts';
 
@@ -88,6 +89,8 @@ const flow = (change: object): object => ({
   flows: [{ via: 'host', source: '10.64.0.3', address: '10.64.1.2', port: 8080, protocol: 'tcp', ...change }],
 });
 
+const OWN_NETWORK = networkFor('gw', '10.64.0.0/20');
+
 describe('what the applied config does not justify', () => {
   const CASES: readonly (readonly [string, string, object])[] = [
     [
@@ -102,6 +105,7 @@ describe('what the applied config does not justify', () => {
       'hub.remove',
       { network: { prefix: 'gw', pool: '0.0.0.0/0', hub: '10.64.0.1', edge: '10.64.0.2', tor: '10.64.0.3' } },
     ],
+    ['IPv6 that was not applied', 'hub.ensure', { network: { ...OWN_NETWORK, ula: 'fd12:3456:789a::/48' } }],
     [
       'a service that is not there',
       'namespace.ensure',
@@ -288,6 +292,7 @@ describe('what is not well formed', () => {
         },
       },
     ],
+    ['a public block as its own', 'observe', { network: { ...OWN_NETWORK, ula: '2001:db8::/48' } }],
     ['a port out of range', 'flows.replace', flow({ port: 70_000 })],
     ['one field more', 'namespace.remove', { service: 'shop', force: true }],
     ['an operation that is not in the list', 'shell.run', { command: 'id' }],

@@ -37,22 +37,7 @@ systemctl start shop
 fact wireguard "$(ip netns exec gw-hub wg show gwwg0 listen-port 2>&1)"
 fact wireguard-go "$(pgrep -c wireguard-go || true)"
 
-cat >/root/phone.sh <<'EOF'
-ip netns add phone
-ip link add wan type veth peer name eth0 netns phone
-ip address add 11.0.0.1/24 dev wan
-ip link set wan up
-ip -n phone address add 11.0.0.2/24 dev eth0
-ip -n phone link set eth0 up
-ip -n phone link add wg0 type wireguard
-grep -v '^\(Address\|DNS\|MTU\)' /root/phone.conf >/root/phone.wg
-ip netns exec phone wg setconf wg0 /root/phone.wg
-ip -n phone address add "$(sed -n 's/^Address *= *\([0-9.]*\).*/\1/p' /root/phone.conf)/32" dev wg0
-ip -n phone address add "$(sed -n 's/^Address = .*, \(fd.*\)$/\1/p' /root/phone.conf)" dev wg0
-ip -n phone link set wg0 up
-ip -n phone route add 10.64.0.0/20 dev wg0
-ip -n phone route add "$(sed -n 's/^AllowedIPs = .*, \(fd.*\)$/\1/p' /root/phone.conf)" dev wg0
-EOF
+cp "$root/test/kernel/phone.sh" /root/phone.sh
 gateway device add phone --service shop --no-wait --conf /root/phone.conf >/root/device.log
 sh /root/phone.sh
 fact opened "$(open_shop)"

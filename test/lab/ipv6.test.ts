@@ -110,7 +110,7 @@ it('ends what is open over IPv6 when the device is revoked', async () => {
   const url = `${await pageOf('wiki')}download?bytes=1000000000`;
   const file = `${laptop.node.directory}/download`;
   const download = laptop.node.run(
-    ['curl', '-sS', '--limit-rate', '200k', '--max-time', '20', '-o', file, url],
+    ['curl', '-sS', '--limit-rate', '200k', '--max-time', '10', '-o', file, url],
     {
       signal,
       accept: [28],
@@ -125,7 +125,7 @@ it('ends what is open over IPv6 when the device is revoked', async () => {
   // What its socket held already.
   expect(await size()).toBeLessThan(atRevocation + 1_000_000);
   await download;
-});
+}, 40_000);
 
 it('moves to another block, and IPv4 goes on with the codes from before', async () => {
   const { services } = await gateway.status(signal);
@@ -142,4 +142,4 @@ it('moves to another block, and IPv4 goes on with the codes from before', async 
   expect(ulaOf('tablet')).toBe('fd12:3456:789a::/48');
   const six = twinOf({ ula: ulaOf('tablet') }, address) ?? '';
   expect(await phone.open(`http://[${six}]:8080/`, signal)).toContain('You come from fd12:3456:789a::a40:8');
-});
+}, 40_000);

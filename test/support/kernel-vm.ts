@@ -12,9 +12,24 @@ export interface Booted {
 
 /** Runs a script of test/kernel in a virtual machine with systemd; what it wrote stays on `disk` for the next start. */
 export function boot(script: string, disk: string): Promise<Booted> {
-  const argv = ['--systemd', '--disk', disk, 'sh', join(ROOT, 'test/kernel', script), ROOT];
+  return start(['--systemd', '--disk', disk, ...scriptOf(script)], '');
+}
+
+/** Without systemd and without a disk, in seconds; `kernel`: more arguments of the kernel. */
+export function bootBriefly(script: string, kernel: string): Promise<Booted> {
+  return start(scriptOf(script), kernel);
+}
+
+function scriptOf(script: string): string[] {
+  return ['sh', join(ROOT, 'test/kernel', script), ROOT];
+}
+
+function start(argv: readonly string[], kernel: string): Promise<Booted> {
   const { promise, resolve: done, reject } = Promise.withResolvers<Booted>();
-  const machine = spawn(join(ROOT, 'bin/kernel-vm'), argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const machine = spawn(join(ROOT, 'bin/kernel-vm'), argv, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, VM_KERNEL: kernel },
+  });
   let output = '';
   for (const stream of [machine.stdout, machine.stderr]) {
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
