@@ -7,6 +7,7 @@ import { writeNodeFiles } from './node-files.ts';
 import { gatewayFolder, toolsFolder, tunDevice } from './places.ts';
 import { childrenByParent, identify, isAlive, type ProcessId } from './processes.ts';
 import { AWAIT_IDS, INIT } from './scripts.ts';
+import { startPortMapping } from './port-mapping.ts';
 import { prepareTor, startDns, startPage, startTor } from './services.ts';
 import type { TorState } from './tor-cache.ts';
 import { clientLines } from './tor-network.ts';
@@ -151,6 +152,7 @@ async function startServices(node: LabNode, options: StartNodesOptions): Promise
     specOf(topology, node.name).services.map(async (service) => {
       if (service.type === 'dns') return startDns(node, topology, service, signal);
       if (service.type === 'page') return startPage(node, service, signal);
+      if (service.type === 'port-mapping') return startPortMapping(node, topology, service, signal);
       const folder = torFolder(directory, node.name);
       const state = options.torState ?? (await prepareTor(folder, topology, node.name, signal));
       if (!state.isWarm)

@@ -72,7 +72,7 @@ export async function startPage(node: LabNode, { port, title }: Page, signal: Ab
 }
 
 /** Until something in the node listens on a port: seen in the kernel's own table, without asking the server. */
-async function waitForPort(
+export async function waitForPort(
   node: LabNode,
   protocol: 'tcp' | 'udp',
   port: number,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
 import { parseIpv4 } from '../core/inet.ts';
 import { parseIpv6 } from '../core/inet6.ts';
+import { MAPPING_PROTOCOLS } from '../core/mapping.ts';
 
 /**
  * An internet as data: nodes, and the networks that join them. Documented for people in docs/lab.md.
@@ -62,6 +63,15 @@ const Service = z.discriminatedUnion('type', [
     type: z.literal('page'),
     port: PortNumber.default(80),
     title: z.string().max(80).default('a page'),
+  }),
+  /** Lets the hosts of network `inside` open ports by themselves, as a home router does: miniupnpd. */
+  z.strictObject({
+    type: z.literal('port-mapping'),
+    inside: NetworkName,
+    protocols: z
+      .array(z.enum(MAPPING_PROTOCOLS))
+      .min(1)
+      .default([...MAPPING_PROTOCOLS]),
   }),
 ]);
 export type NodeService = z.infer<typeof Service>;
@@ -169,9 +179,14 @@ function routeMistakes(
     .map(({ path, via }) => `${path}: ${via} is in none of the networks of ${name}`);
 }
 
-function serviceMistakes(mine: readonly Attachment[], name: string, { services }: NodeSpec): string[] {
+function serviceMistakes(mine: readonly Attachment[], name: string, { services, nat }: NodeSpec): string[] {
   const count = mine.flatMap(({ addresses }) => addresses).length;
   if (services.length > 0 && count === 0) return [`services: ${name} is in no network`];
+  const mapping = services.find((service) => service.type === 'port-mapping');
+  if (mapping !== undefined && nat === undefined) return ['services: port-mapping needs nat'];
+  if (mapping !== undefined && !mine.some(({ network }) => network === mapping.inside)) {
+    return [`services: ${name} is not in a network named ${mapping.inside}`];
+  }
   if (!services.some(({ type }) => type === 'tor') || count >= 4) return [];
   return [`services: a Tor network needs 4 addresses at least, ${name} has ${count}`];
 }

@@ -61,11 +61,7 @@ describe('PCP', () => {
       mark: { epochSeconds: 77 },
     });
     expect(heard.map((bytes) => bytes.toString('hex'))).toEqual([
-      '0201000000000e10' +
-        '00000000000000000000ffff7f000001' +
-        '0102030405060708090a0b0c' +
-        '11000000ca6cca6c' +
-        '00000000000000000000ffff0b020002',
+      '0201000000000e1000000000000000000000ffff7f0000010102030405060708090a0b0c11000000ca6cca6c00000000000000000000ffff0b020002',
     ]);
   });
 
@@ -114,8 +110,8 @@ describe('PCP', () => {
     expect(await driver.check(LEASE, signal)).toEqual({ mark: { epochSeconds: 77 } });
     await driver.unmap(LEASE, signal);
     const [announce, deletion] = heard.map((bytes) => bytes.toString('hex'));
-    expect(announce).toBe('0200000000000000' + '00000000000000000000ffff7f000001');
+    expect(announce).toBe('020000000000000000000000000000000000ffff7f000001');
     expect(deletion?.slice(0, 16)).toBe('0201000000000000');
-    expect(deletion?.slice(48, 88)).toBe('0102030405060708090a0b0c' + '11000000ca6c0000');
+    expect(deletion?.slice(48, 88)).toBe('0102030405060708090a0b0c11000000ca6c0000');
   });
 });
