@@ -4,12 +4,14 @@ import type {
   Compiled,
   CompileInput,
   Ledger,
+  PortWant,
   Problem,
   ReachWant,
   Resource,
   Want,
 } from '../../src/core/contract.ts';
 import type { Device, Service } from '../../src/core/service.ts';
+import { LEARNED, portOutside } from './endpoint.ts';
 import {
   interfaceName,
   type InterfaceSpec,
@@ -35,14 +37,17 @@ export function compile(all: Input): Compiled<Spec> {
   const input = { ...all, devices: all.devices.filter(hasKey) };
   const addresses = allocateDevices(input);
   const ledger = Object.fromEntries([...addresses].map(([name, address]) => [`device/${name}`, address]));
-  const { endpoint } = input.settings;
-  if (endpoint === undefined) return { resources: [], wants: [], problems: endpointMissing(input), ledger };
+  const { endpoint = LEARNED, mapping } = input.settings;
+  if (endpoint === LEARNED && mapping === 'off') {
+    return { resources: [], wants: [], problems: endpointMissing(input), ledger };
+  }
   const exposed = new Map(input.exposures.map(({ service }) => [service.name, service]));
   const resources: Resource<Spec>[] = [];
   const wants: Want[] = [];
   const given = input.devices.flatMap((device) => device.services);
   const neededBy = [...new Set([...exposed.keys(), ...given])].sort();
   if (neededBy.length > 0) resources.push(interfaceFor(input, endpoint, neededBy));
+  if (mapping === 'auto') wants.push(...[...exposed.keys()].sort().map((name) => portWant(input, name)));
   for (const device of byName(input.devices)) {
     const address = addresses.get(device.name);
     const granted = [...new Set(device.services)].sort().flatMap((name) => exposed.get(name) ?? []);
@@ -55,6 +60,11 @@ export function compile(all: Input): Compiled<Spec> {
     );
   }
   return { resources, wants, problems: [], ledger };
+}
+
+/** The router is asked for the port that devices dial. */
+function portWant({ settings: { port, endpoint } }: Input, service: string): PortWant {
+  return { part: 'ports', transport: 'udp', port, externalPort: portOutside(endpoint, port), service };
 }
 
 /** Another machine answers nothing that comes from the pool: the edge carries the connection on to it. */
@@ -105,7 +115,7 @@ function endpointMissing(input: Input): Problem[] {
     code: 'EndpointMissing',
     service: service.name,
     message: `${service.name} cannot be reached over WireGuard: devices would not know where to find this gateway`,
-    hint: 'write into gateway.yaml: wireguard: { endpoint: home.example.net:51820 }, with your public name or address and the UDP port that your router forwards',
+    hint: 'write into gateway.yaml: wireguard: { endpoint: home.example.net:51820 }, with your public name or address and the UDP port that your router forwards; or have the router open it: wireguard: { mapping: auto }',
   }));
 }
 

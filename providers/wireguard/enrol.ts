@@ -27,8 +27,8 @@ export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observ
   const peer = observed.find((found) => found.key === `peer:${device.publicKey}`);
   const own = observed.find(({ spec }) => spec.type === 'interface' && spec.endpoint !== '');
   if (peer?.spec.type !== 'peer' || own === undefined) throw notReady(device.name, device.services);
-  const { endpoint } = settings;
-  if (endpoint === undefined) throw notReady(device.name, device.services);
+  const endpoint = settings.endpoint ?? own.facts['dial'];
+  if (typeof endpoint !== 'string') throw notFound(device.name, String(own.facts['dialProblem']));
   const conf: Handout = {
     kind: 'wireguard-config',
     label: `WireGuard configuration for ${device.name}`,
@@ -58,4 +58,13 @@ function notReady(device: string, services: readonly string[]): GatewayError {
       hint: 'expose one of them first: gateway expose SERVICE --via wireguard',
     },
   );
+}
+
+/** A code with an address that nobody can reach would be worse than none. */
+function notFound(device: string, problem: string): GatewayError {
+  return new GatewayError(`${device} would not know where to find this gateway: ${problem}`, {
+    code: 'EndpointUnknown',
+    retry: 'when-changed',
+    hint: 'see gateway ports, and try again once it is known',
+  });
 }

@@ -24,7 +24,7 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
     showsHomeAddress: false,
     showsPublicName: false,
     notes: {
-      needsOpenPort: 'one UDP port, forwarded by the router',
+      needsOpenPort: 'one UDP port, which the router opens by itself or forwards',
       canBeFallback: 'for devices that were added',
       showsHomeAddress: 'only devices that you added know it',
     },
@@ -42,6 +42,14 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
         status: 'unknown',
         reason: 'InterfaceMissing',
         message: 'the WireGuard interface does not exist yet',
+      };
+    }
+    const lost = observed.find(({ facts }) => facts['dialProblem'] !== undefined);
+    if (lost !== undefined) {
+      return {
+        status: 'unknown',
+        reason: 'EndpointUnknown',
+        message: `devices would not know where to find this gateway: ${String(lost.facts['dialProblem'])}`,
       };
     }
     const { address, port, name } = exposure.service;

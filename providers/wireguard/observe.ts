@@ -3,6 +3,7 @@ import { GatewayError } from '../../src/core/errors.ts';
 import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.ts';
 import type { KeyType } from '../../src/core/ports.ts';
 import { encodeKey, toHex } from '../../src/wire/wireguard.ts';
+import { dialOf } from './endpoint.ts';
 import {
   INTERFACE_KEY,
   interfaceName,
@@ -37,10 +38,15 @@ async function observeInterface(
           judgeKey(publicKey, encodeKey(crypto.curve25519Public(secret))),
         )
       : undefined;
+  const dial = await dialOf(found, context.ports.mapper);
   return {
     key: `interface:${name}`,
     spec: { type: 'interface', name, listenPort, address, endpoint },
-    facts: { publicKey, implementation },
+    facts: {
+      publicKey,
+      implementation,
+      ...(dial.endpoint === undefined ? { dialProblem: dial.problem } : { dial: dial.endpoint }),
+    },
     ...(renew === undefined ? {} : { renew }),
   };
 }

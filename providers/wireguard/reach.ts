@@ -1,8 +1,8 @@
 import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core/contract.ts';
-import { isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
+import { isPublicUnicast, parseEndpoint, type Endpoint } from '../../src/core/inet.ts';
 import { isPublicIpv6, isSameSite } from '../../src/core/inet6.ts';
 import { prove } from './prove.ts';
-import { interfaceName, type InterfaceSpec, type Spec } from './spec.ts';
+import { interfaceName, type Spec } from './spec.ts';
 import { visitorsOf, type Visitor } from './visitors.ts';
 
 /** WireGuard drops a session this long after its handshake (protocol: REJECT_AFTER_TIME): an older one proves nothing now. */
@@ -22,14 +22,14 @@ export async function reach(
   if (own?.type !== 'interface') return unknown('none', 'the WireGuard interface does not exist yet');
   const { name, address, port } = exposure.service;
   const visitors = visitorsOf(observed, `${address}:${port}`);
-  const addresses = await dialedAddresses(own, context);
+  const endpoint = parseEndpoint(String(found?.facts['dial'] ?? own.endpoint));
+  const addresses = await dialedAddresses(endpoint, context);
   const seen =
     visitors.length === 0
       ? unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`)
       : judge(visitors, ownAddresses(addresses, context), context.ports.now() / 1000);
   // A visitor that got in is the best proof there is; whoever asks for more only disturbs.
   if (seen.reachable === 'yes') return seen;
-  const endpoint = parseEndpoint(own.endpoint);
   if (endpoint === undefined) return seen;
   const target = { name: own.name, publicKey: String(found?.facts['publicKey'] ?? '') };
   return (await prove(target, { endpoint, addresses }, context)) ?? seen;
@@ -103,8 +103,10 @@ function unknown(vantage: Vantage, detail: string): Reach {
 }
 
 /** The public addresses behind the endpoint that devices dial; empty when they cannot be told. */
-async function dialedAddresses(own: InterfaceSpec, { ports, signal }: Context): Promise<readonly string[]> {
-  const endpoint = parseEndpoint(own.endpoint);
+async function dialedAddresses(
+  endpoint: Endpoint | undefined,
+  { ports, signal }: Context,
+): Promise<readonly string[]> {
   if (endpoint?.type !== 'name') return endpoint === undefined ? [] : [endpoint.host];
   const found = (await ports.resolve(endpoint.host, signal)) ?? [];
   return found.filter((address) => isPublicUnicast(address) || isPublicIpv6(address));

@@ -9,11 +9,17 @@ const Endpoint = z
   .refine((text) => parseEndpoint(text) !== undefined, {
     error: 'must be host:port, like home.example.net:51820, 11.2.0.2:51820 or [2001:db8::1]:51820',
   })
-  .describe('Where devices find this gateway from outside: host:port.');
+  .describe(
+    'Where devices find this gateway from outside: host:port. Left out: the address outside of the router, and the port that it opened.',
+  );
 
 export const Settings = z.strictObject({
   port: z.int().min(1).max(65535).default(51820).describe('UDP port that WireGuard listens on.'),
   endpoint: Endpoint.optional(),
+  mapping: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe('Have the router open the port by itself (PCP, NAT-PMP, UPnP), and keep it open.'),
   mtu: z
     .int()
     .min(1280)
@@ -31,6 +37,7 @@ export interface InterfaceSpec {
   readonly name: string;
   readonly listenPort: number;
   readonly address: string;
+  /** As in the config, or `auto` (endpoint.ts). */
   readonly endpoint: string;
 }
 

@@ -70,6 +70,9 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   app.openapi(READS.plan, async (c) =>
     c.json(await control.plan(AbortSignal.any([signal, c.req.raw.signal])), 200),
   );
+  app.openapi(READS.ports, async (c) =>
+    c.json(await control.ports(AbortSignal.any([signal, c.req.raw.signal])), 200),
+  );
   app.openapi(READS.events, async (c) => {
     const { after, limit } = c.req.valid('query');
     return c.json(await control.events(Number(after ?? 0), limitOf(limit)), 200);

@@ -32,6 +32,7 @@ import {
   UnexposeQuery,
   UpReport,
 } from './schema.ts';
+import { PortsReport } from '../core/mapper.ts';
 
 /** What the API offers, as data: the handlers (app.ts), openapi.json and docs/reference/api.md follow from it. */
 
@@ -51,6 +52,13 @@ export const READS = {
     summary: 'What `up` would change, as sentences; nothing is changed',
     request: { query: NoQuery },
     responses: answers(PlanReport, 'The changes, and what cannot be as the file says.'),
+  }),
+  ports: createRoute({
+    method: 'get',
+    path: '/v1/ports',
+    summary: 'What the router opened for the gateway, and for others',
+    request: { query: NoQuery },
+    responses: answers(PortsReport, 'Mappings, and the table of the router where it can be asked for it.'),
   }),
   events: createRoute({
     method: 'get',

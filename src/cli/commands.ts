@@ -11,6 +11,7 @@ import { daemon, down, helper, up } from './commands/lifecycle.ts';
 import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { nameList, nameRemove, nameSet } from './commands/name.ts';
+import { ports } from './commands/ports.ts';
 import { qr } from './commands/qr.ts';
 import { relayInvite, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
@@ -48,6 +49,7 @@ export const commands: readonly Command[] = [
   relayList,
   relayRemove,
   qr,
+  ports,
   events,
   generations,
   rollback,

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Device, Network, Service } from './service.ts';
 import type { GatewayError } from './errors.ts';
+import type { Transport } from './mapping.ts';
 import type { Ports } from './ports.ts';
 
 /**
@@ -87,8 +88,18 @@ export interface RouteWant {
   readonly service: string;
 }
 
-/** What a provider asks of a built-in part. Later parts (`ports`, `certificates`) add members. */
-export type Want = AllowWant | ReachWant | RouteWant;
+/** A port of this machine that is to be open in the router. */
+export interface PortWant {
+  readonly part: 'ports';
+  readonly transport: Transport;
+  readonly port: number;
+  /** Preferred outside; the router may give another. */
+  readonly externalPort: number;
+  readonly service: string;
+}
+
+/** What a provider asks of a built-in part. Later parts (`certificates`) add members. */
+export type Want = AllowWant | ReachWant | RouteWant | PortWant;
 
 export interface CompileInput<Options = unknown, Settings = unknown> {
   readonly network: Network;

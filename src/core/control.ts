@@ -4,6 +4,7 @@ import type { JournalEvent } from './events.ts';
 import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { TokenKind } from './node-access.ts';
 import type { Rights } from './rights.ts';
+import type { PortsReport } from './mapper.ts';
 import type { ReachedBy } from './service.ts';
 import type { DeviceStatus, RelayStatus, Status } from './status.ts';
 
@@ -69,6 +70,8 @@ export interface Control {
   /** Takes an invite: the relay learns this gateway, and gateway.yaml the relay. */
   joinRelay(draft: RelayDraft, progress: Progress, signal: AbortSignal): Promise<RelayStatus>;
   removeRelay(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  /** What the router opened for us, and what it says that others have. */
+  ports(signal: AbortSignal): Promise<PortsReport>;
   events(after: number, limit: number): Promise<readonly JournalEvent[]>;
   generations(): Promise<readonly Generation[]>;
   /** Rewrites the file to a generation (default: the last fully programmed one before the current) and applies it. */

@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   DiskFailed: 'The disk refused to store or to return data.',
   DiskFull: 'The disk is full; the previous state was kept.',
   EdgeUnavailable: 'HAProxy is not running, does not answer, or refused its configuration.',
+  EndpointUnknown: 'It is not known yet where devices find this gateway.',
   GenerationUnknown: 'There is no such generation to roll back to.',
   HelperRefused: 'The helper refused an operation that the applied config does not justify.',
   HelperUnreachable: 'The helper process (root) does not answer.',

@@ -27,6 +27,11 @@ export const EVENT_TYPES = {
   'relay.joined': 'A relay was joined: it may look from outside whether ways in work.',
   'relay.left': 'A relay was left; it is told nothing any more.',
   'relay.changed': 'A relay began or ceased to answer.',
+  'mapping.made': 'The router opened a port, or opened it again.',
+  'mapping.lost': 'The router forgot a port that it had opened, or the network changed; it is asked again.',
+  'mapping.failed': 'No protocol of the router opened a port; it is tried again.',
+  'mapping.removed': 'A port was closed in the router.',
+  'mapping.left': 'A port could not be closed in the router; it ends by itself or must be removed there.',
   'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
 } as const;
 

@@ -1,3 +1,4 @@
+import type { Mapper } from './mapper.ts';
 import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
 import type { HomeAddress } from './home.ts';
 import type { HomeName, KeptName, NameAddresses } from './names.ts';
@@ -20,6 +21,8 @@ export interface Ports {
   readonly home: Home;
   readonly names: NamesPort;
   readonly vantages: Vantages;
+  /** Ports that are kept open in the router; needs no privileges. */
+  readonly mapper: Mapper;
   readonly log: Log;
 }
 

@@ -13,6 +13,7 @@ import { edgePart } from '../parts/edge/index.ts';
 import { dnsPart } from '../parts/dns/index.ts';
 import { egressPart } from '../parts/egress/index.ts';
 import { namespacesPart } from '../parts/namespaces/index.ts';
+import { portsPart } from '../parts/ports/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
 import type { Paths } from '../system/directories.ts';
 import { Names } from '../system/dns/names.ts';
@@ -33,13 +34,14 @@ import { EgressWatch } from './egress-watch.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { NodeTokens } from './node-tokens.ts';
 import { Recurring } from './recurring.ts';
+import { createMapper } from './mapper.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
 import { RelayVantages } from './vantages.ts';
 
 /** Foundations first: a part may use what those before it made. */
-const PARTS = [namespacesPart, egressPart, edgePart, dnsPart];
+const PARTS = [namespacesPart, egressPart, edgePart, portsPart, dnsPart];
 
 export interface Composed {
   readonly engine: Engine;
@@ -64,15 +66,12 @@ export interface ComposeOptions {
 /** Puts the pieces together: the only place that knows every one. Starts nothing. */
 export function compose({ paths, store, log, leave }: ComposeOptions): Composed {
   const helper = createHelper(paths.helperSocket);
-  const torOf = (instance: TorInstance): TorPort => {
-    const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor(instance);
-    return createTorPort({ controlSocket, socksSocket, lost: () => engine.wake() });
-  };
-  const tor = { tor: torOf('tor'), 'tor-only': torOf('tor-only') };
+  const tor = createTor(paths, () => engine.wake());
   const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
   const names = new Names({ path: paths.names, now: Date.now, log });
   const record = createJournal(store, Date.now, log);
   const vantages = new RelayVantages({ relays: () => engine.desired?.relays ?? [], keys, record });
+  const mapper = createMapper({ file: paths.mappings, log, record, changed: () => engine.wake() });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -83,6 +82,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     home: { addresses: interfaceAddresses },
     names,
     vantages,
+    mapper,
     log,
   };
   // Not waited for: the pass is done, and the next one says it again.
@@ -116,10 +116,19 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
+    await mapper.close();
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
   return { engine, changes, control, watch, recurring, record, close };
+}
+
+function createTor(paths: Paths, lost: () => void): Ports['tor'] {
+  const of = (instance: TorInstance): TorPort => {
+    const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor(instance);
+    return createTorPort({ controlSocket, socksSocket, lost });
+  };
+  return { tor: of('tor'), 'tor-only': of('tor-only') };
 }
 
 interface Pieces {

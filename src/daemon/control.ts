@@ -27,6 +27,7 @@ import { nameReports, setName } from './home-name.ts';
 import type { Relays } from './relays.ts';
 import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
+import { reportPorts } from './ports-report.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import { unexposeAll } from './unexpose-all.ts';
 
@@ -83,6 +84,7 @@ export function createControl(options: ControlOptions): Control {
     relays: (signal) => relays.list(signal),
     joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),
     removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),
+    ports: (signal) => reportPorts(options, signal),
     events: (after, limit) => store.events(after, limit),
     generations: () => Promise.resolve(store.generations()),
     rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),

@@ -30,6 +30,8 @@ export function pathsOf(directories: Directories) {
     applied: join(state, 'applied.json'),
     /** What the hosts of public names said yes to. */
     names: join(state, 'names.json'),
+    /** Ports that the router opened for us, and what renews and removes them. */
+    mappings: join(state, 'mappings.json'),
     /** Private directory of a program started by `gateway service run`. */
     serviceDirectory: (service: string): string => join(state, 'services', service),
     ...torPaths(directories, 'tor'),

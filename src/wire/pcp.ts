@@ -3,6 +3,7 @@ import type { Transport } from '../core/mapping.ts';
 
 /** Port Control Protocol (RFC 6887): packets of 24 to 1100 bytes, a multiple of 4, to UDP port 5351. IPv4 only here. */
 export const PCP_PORT = 5351;
+
 /** Where routers announce that they lost their state (14.1.3), and NAT-PMP ones their address (RFC 6886 3.2.1). */
 export const ANNOUNCE_PORT = 5350;
 export const ANNOUNCE_GROUP = '224.0.0.1';

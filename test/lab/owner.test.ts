@@ -85,16 +85,24 @@ it('runs a service as nobody in particular, in a namespace of its own', async ()
 
 it('says what WireGuard lacks, waits for a hand edit, and applies it', async () => {
   const exposed = await owner.type('expose', 'shop', '--via', 'wireguard');
-  expect(exposed.exitCode).toBe(1);
-  expect(exposed.stdout).toContain('EndpointMissing: shop cannot be reached over WireGuard');
-  expect(exposed.stdout).toContain('next: write into gateway.yaml: wireguard: { endpoint:');
-  const rejected = wayOf(await owner.gateway.status(signal), 'shop', 'wireguard');
-  expect(rejected).toMatchObject({ phase: 'rejected', reachable: 'no' });
+  expect(exposed.exitCode).toBe(0);
+  const way = wayOf(await owner.gateway.status(signal), 'shop', 'wireguard');
+  const published = way?.conditions.find(({ type }) => type === 'Published');
+  expect(published).toMatchObject({ status: 'unknown', reason: 'EndpointUnknown' });
+  expect(published?.message).toMatch(
+    /192\.168\.50\.1 does not speak PCP.*switch on UPnP.*wireguard: \{ endpoint:/,
+  );
+  const early = await owner.type('device', 'add', 'early', '--service', 'shop', '--no-wait');
+  expect(early).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('would not know where to find'),
+  });
+  expect((await owner.type('device', 'list')).stdout).toContain('No devices yet');
   const edited = `# My own words.\nwireguard: { endpoint: "11.2.0.2:51820" } # the router forwards it\n${await owner.config()}`;
   await writeFile(owner.file('etc', 'gateway.yaml'), edited);
   expect((await owner.type('status')).stdout).toContain('gateway.yaml differs from what is applied');
   const plan = await owner.type('plan');
-  expect(plan).toMatchObject({ exitCode: 0, stdout: '- open WireGuard on UDP port 51820 (gwwg0)\n' });
+  expect(plan).toMatchObject({ exitCode: 0, stdout: '- set up WireGuard again on UDP port 51820 (gwwg0)\n' });
   const up = await owner.type('up');
   expect(up).toMatchObject({ exitCode: 0, stdout: 'Generation 4 is applied: 1 change.\n' });
   expect((await owner.json<PlanReport>('plan')).changes).toEqual([]);

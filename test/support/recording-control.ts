@@ -10,6 +10,7 @@ import type {
   Status,
   Way,
 } from '../../src/core/status.ts';
+import type { PortsReport } from '../../src/core/mapper.ts';
 
 export const ONION = `http://${'a'.repeat(55)}d.onion`;
 
@@ -117,7 +118,8 @@ const ENROLLED: Enrolled = {
 /** A gateway that only remembers what it was asked; every answer can be replaced. */
 export function recordingControl(replace: Partial<Control> = {}) {
   const calls: unknown[][] = [];
-  const world = { status: status(), events: [] as JournalEvent[] };
+  const ports: PortsReport = { mappings: [], router: '192.168.1.1', table: null };
+  const world = { status: status(), events: [] as JournalEvent[], ports };
   const report = (...call: unknown[]): Promise<UpReport> => {
     calls.push(call);
     return Promise.resolve(REPORT);
@@ -175,6 +177,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
     relays: () => Promise.resolve([relay('vps')]),
     joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
     removeRelay: (name) => report('removeRelay', name),
+    ports: () => Promise.resolve(world.ports),
     events: (after, limit) =>
       Promise.resolve(world.events.filter((event) => event.seq > after).slice(0, limit)),
     generations: () =>

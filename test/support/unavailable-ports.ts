@@ -1,5 +1,6 @@
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Ports, TorPort } from '../../src/core/ports.ts';
+import { memoryMapper } from './memory-mapper.ts';
 
 /** Ports that are given, and for the rest ones that fail as they would on a machine without them. */
 export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial<Ports>): Ports {
@@ -24,6 +25,7 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
       publish: gone('a host of names'),
       withdraw: gone('a host of names'),
     },
+    mapper: memoryMapper(),
     log: () => undefined,
     ...given,
   };

@@ -37,7 +37,7 @@ function compile(change: Partial<CompileInput<Options, Settings>> = {}): Compile
     ],
     wants: [],
     ledger: {},
-    settings: wireguard.settings.parse({ endpoint: 'home.example.net:51820' }),
+    settings: wireguard.settings.parse({ endpoint: 'home.example.net:51820', mapping: 'off' }),
     ...change,
   });
 }
@@ -121,8 +121,27 @@ describe('compile', () => {
     expect(compile({ exposures: [], devices })).toMatchObject({ resources: [], wants: [], problems: [] });
   });
 
-  it('says what is missing when there is no endpoint, and keeps addresses', () => {
-    const compiled = compile({ settings: wireguard.settings.parse({}) });
+  it('asks the router for the port that devices dial, and for the endpoint where none is configured', () => {
+    const portsOf = (settings: unknown) => {
+      const { resources, wants } = compile({ settings: wireguard.settings.parse(settings) });
+      const mine = wants.filter((want) => want.part === 'ports');
+      return { endpoint: resources[0]?.spec, mine };
+    };
+    const { mine, endpoint } = portsOf({ port: 5000, endpoint: 'home.example.net:443' });
+    const want = { part: 'ports', transport: 'udp', port: 5000, externalPort: 443 };
+    expect(mine).toEqual([
+      { ...want, service: 'shop' },
+      { ...want, service: 'wiki' },
+    ]);
+    expect(endpoint).toMatchObject({ endpoint: 'home.example.net:443' });
+    expect(portsOf({})).toMatchObject({
+      endpoint: { endpoint: 'auto' },
+      mine: [{ externalPort: 51_820 }, { externalPort: 51_820 }],
+    });
+  });
+
+  it('says what is missing when there is no endpoint and none can be learned, and keeps addresses', () => {
+    const compiled = compile({ settings: wireguard.settings.parse({ mapping: 'off' }) });
     expect(compiled).toMatchObject({ resources: [], wants: [] });
     expect(compiled.problems.map(({ code, service: name }) => [code, name])).toEqual([
       ['EndpointMissing', 'shop'],
@@ -149,5 +168,6 @@ describe('settings', () => {
     { dns: '1.1.1.1' },
   ])('refuse %j', (settings) => expect(wireguard.settings.safeParse(settings).success).toBe(false));
 
-  it('have a port without being told', () => expect(wireguard.settings.parse({})).toEqual({ port: 51820 }));
+  it('have a port without being told', () =>
+    expect(wireguard.settings.parse({})).toEqual({ port: 51820, mapping: 'auto' }));
 });

@@ -67,6 +67,18 @@ describe('enrolment', () => {
     expect(() => enrol(inputFor('phone'), observed)).toThrow('phone cannot be enrolled');
   });
 
+  it('carries what the router opened where no endpoint is configured, and is refused while that is unknown', () => {
+    const input = { ...inputFor('phone'), settings: Settings.parse({}) };
+    const found = (facts: Observed['facts']): Observed<Spec> => ({
+      ...INTERFACE,
+      facts: { ...INTERFACE.facts, ...facts },
+    });
+    const dial = '11.2.0.2:40000';
+    expect(parseConf(enrol(input, [found({ dial }), PEER]).text).peers[0]?.['endpoint']).toBe(dial);
+    const unknown = found({ dialProblem: 'the router said no; forward it by hand' });
+    expect(() => enrol(input, [unknown, PEER])).toThrow('the router said no; forward it by hand');
+  });
+
   it('never carries the name of the device into the file, nor more of it than is safe into the file name', () => {
     const plain = enrol(inputFor('phone'), [INTERFACE, PEER]).text;
     fc.assert(

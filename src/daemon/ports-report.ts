@@ -1,0 +1,28 @@
+import type { Provider } from '../core/contract.ts';
+import { portKey, type PortsReport, type PortSpec } from '../core/mapper.ts';
+import type { Ports } from '../core/ports.ts';
+import type { Engine } from '../engine/engine.ts';
+
+export interface PortsReportOptions {
+  readonly engine: Engine;
+  readonly ports: Ports;
+  readonly providers: readonly Provider[];
+}
+
+/** What the router says, and beside it what was proved: the first is never the second. */
+export async function reportPorts(options: PortsReportOptions, signal: AbortSignal): Promise<PortsReport> {
+  const { mapper } = options.ports;
+  const [kept, look] = await Promise.all([mapper.kept(), mapper.look(signal)]);
+  const mappings = kept.map(({ spec, report }) => ({ ...report, provedAt: provedAt(spec, options) }));
+  return { ...look, mappings };
+}
+
+function provedAt(spec: PortSpec, { engine, providers }: PortsReportOptions): string | null {
+  const resources = engine.desired?.resources.get('ports') ?? [];
+  const services = resources.find(({ key }) => key === `mapping:${portKey(spec)}`)?.neededBy ?? [];
+  const ways = providers.filter(({ capabilities }) => capabilities.needsOpenPort);
+  const proofs = services.flatMap((service) =>
+    ways.flatMap(({ id }) => engine.health.latest(`${service}/${id}`)?.provedAt ?? []),
+  );
+  return proofs.sort().at(-1) ?? null;
+}
