@@ -4,12 +4,12 @@ import { GatewayError } from '../core/errors.ts';
 import type { Terminal } from './terminal.ts';
 import { plain } from './terminal.ts';
 
-/** What `device add` shows once; `written` are handouts that went to files instead. */
+/** What `device add` shows once; `written` are handouts that went to files instead. Resolves with what is secret of it. */
 export async function showEnrolment(
   { device, handouts, notices }: Enrolled,
   written: { readonly conf: readonly string[]; readonly onions: readonly string[] },
   terminal: Terminal,
-): Promise<void> {
+): Promise<readonly Handout[]> {
   const files = [...written.conf, ...written.onions];
   if (files.length > 0) terminal.print(`Written, readable by you alone: ${files.join(', ')}`);
   const conf = handouts.find(({ kind }) => kind === 'wireguard-config');
@@ -21,6 +21,9 @@ export async function showEnrolment(
   if (device.expiresAt !== null)
     terminal.print(`${device.name} is revoked by itself at ${device.expiresAt}.`);
   for (const notice of notices) terminal.print(`! ${plain(notice)}`);
+  return handouts.filter(
+    (handout) => handout.secret && (handout === conf ? written.conf : written.onions).length === 0,
+  );
 }
 
 async function inWords({ kind, label, file, text }: Handout): Promise<string> {

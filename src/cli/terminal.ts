@@ -9,6 +9,15 @@ export interface Terminal {
   note(text: string): void;
   readonly hasColour: boolean;
   readonly columns: number;
+  /** Somebody sits there: only where both what is typed and what is printed is a terminal. */
+  readonly keyboard?: Keyboard;
+}
+
+export interface Keyboard {
+  /** Resolves with true once Enter was pressed; false when it was interrupted or nobody can press it any more. */
+  enter(signal: AbortSignal): Promise<boolean>;
+  /** Sequences for the terminal itself. */
+  draw(sequence: string): void;
 }
 
 export function systemTerminal(isColourWanted: boolean): Terminal {
@@ -23,7 +32,28 @@ export function systemTerminal(isColourWanted: boolean): Terminal {
     note: (text) => void stderr.write(`${text}\n`),
     hasColour: isColourWanted && stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     columns: stdout.isTTY ? Math.max(stdout.columns, 40) : 80,
+    ...(process.stdin.isTTY && stdout.isTTY
+      ? { keyboard: { enter: untilEnter, draw: (sequence) => void stdout.write(sequence) } }
+      : {}),
   };
+}
+
+function untilEnter(signal: AbortSignal): Promise<boolean> {
+  const { stdin } = process;
+  return new Promise((resolve) => {
+    const done = (isPressed: boolean) => (): void => {
+      for (const name of ['data', 'end', 'error'] as const) stdin.removeAllListeners(name);
+      signal.removeEventListener('abort', interrupted);
+      stdin.pause();
+      resolve(isPressed);
+    };
+    const interrupted = done(false);
+    if (signal.aborted) return resolve(false);
+    signal.addEventListener('abort', interrupted, { once: true });
+    // The terminal hands over whole lines: whatever comes ends with Enter.
+    stdin.once('data', done(true)).once('end', done(false)).once('error', done(false));
+    stdin.resume();
+  });
 }
 
 const QUIET_MS = 1000;

@@ -5,6 +5,7 @@ import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
 import { reacherOf } from '../parse.ts';
+import { wipeOnceSaved } from '../secret-screen.ts';
 import { segment, show, warnings } from '../report.ts';
 
 const DEVICE = { name: 'NAME', completion: 'devices', summary: 'Name of the device' } as const;
@@ -58,7 +59,8 @@ export const deviceGrant: Command = {
         return EXIT.ok;
       }
       context.terminal.print(reachOf(enrolled));
-      await showEnrolment(enrolled, written, context.terminal);
+      const shown = await showEnrolment(enrolled, written, context.terminal);
+      if (shown.length > 0) await wipeOnceSaved(context);
       return EXIT.ok;
     } finally {
       await files.release();

@@ -1,3 +1,4 @@
+import type { Handout } from '../../core/contract.ts';
 import type { Enrolled, Taken } from '../../core/control.ts';
 import type { Status } from '../../core/status.ts';
 import type { Client } from '../client.ts';
@@ -10,6 +11,7 @@ import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
 import { wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
 import { segment, show, warnings } from '../report.ts';
+import { wipe, wipeOnceSaved } from '../secret-screen.ts';
 import { painter } from '../table.ts';
 import { plain } from '../terminal.ts';
 import { awaitHandshake } from '../wait.ts';
@@ -20,7 +22,7 @@ const WAITING: readonly Option[] = [
   { name: 'timeout', value: 'SECONDS', summary: 'Wait no longer than this (600)' },
 ];
 const SHOWN_ONCE =
-  'The code holds a private key that is not kept: it is shown once. Without --png, --svg or --conf it is drawn in the terminal.';
+  'The code holds a private key that is not kept: it is shown once. Without --png, --svg or --conf it is drawn in the terminal, which is wiped, with what can be scrolled back, once the device is connected or you say that it is saved.';
 const ONION_KEYS =
   'For services whose onion asks for a key (authorization: required) the address and the key are shown too, for Tor Browser, Orbot and a tor of your own; --onion-dir writes the key files instead.';
 const WAIT_DETAILS =
@@ -123,20 +125,39 @@ async function enrol(
       show(context, enrolled, () => '');
       return EXIT.ok;
     }
-    await showEnrolment(enrolled, written, context.terminal);
-    if (input.has('no-wait') || conf === undefined) return EXIT.ok;
-    return await tellHandshake(name, since, waitMs, client, context);
+    const shown = await showEnrolment(enrolled, written, context.terminal);
+    if (input.has('no-wait') || conf === undefined) {
+      if (shown.length > 0) await wipeOnceSaved(context);
+      return EXIT.ok;
+    }
+    return await tellHandshake(name, { since, waitMs, shown }, client, context);
   } finally {
     await files.release();
     await onionFiles.release();
   }
 }
 
-async function tellHandshake(name: string, since: number, waitMs: number, client: Client, context: Context) {
+interface Waiting {
+  readonly since: number;
+  readonly waitMs: number;
+  /** Secrets that stand in the terminal. */
+  readonly shown: readonly Handout[];
+}
+
+async function tellHandshake(
+  name: string,
+  { since, waitMs, shown }: Waiting,
+  client: Client,
+  context: Context,
+): Promise<number> {
   const { terminal } = context;
   const paint = painter(terminal.hasColour);
   terminal.note(`Waiting for the handshake of ${name} (Ctrl-C ends the waiting; the device stays) …`);
   const device = await awaitHandshake(name, since, waitMs, client, context);
+  // A handshake says that the code was scanned; of onion keys it says nothing.
+  const isScanned = device !== undefined && shown.every(({ kind }) => kind === 'wireguard-config');
+  if (shown.length > 0 && isScanned) wipe(context);
+  else if (shown.length > 0) await wipeOnceSaved(context);
   if (device === undefined) {
     terminal.note(`No handshake of ${name} yet; the device stays added.\nnext: gateway status`);
     return EXIT.undecided;

@@ -7,6 +7,7 @@ import { type Command, type Context, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { segment, show } from '../report.ts';
+import { wipeOnceSaved } from '../secret-screen.ts';
 import { WALLET_OPTIONS, walletCodes } from '../wallet-codes.ts';
 import type { Mint } from '../wallet-credential.ts';
 
@@ -63,7 +64,11 @@ export const qr: Command = {
         return EXIT.ok;
       }
       const [only] = handouts;
-      if (files.count === 0 || only === undefined) return await draw(handouts, context);
+      if (files.count === 0 || only === undefined) {
+        await draw(handouts, context);
+        if (handouts.some(({ secret }) => secret)) await wipeOnceSaved(context);
+        return EXIT.ok;
+      }
       context.terminal.print(`Written: ${(await files.fill(only.text)).join(', ')}`);
     } finally {
       await files.release();
@@ -72,7 +77,7 @@ export const qr: Command = {
   },
 };
 
-async function draw(handouts: readonly Handout[], { terminal }: Context): Promise<number> {
+async function draw(handouts: readonly Handout[], { terminal }: Context): Promise<void> {
   const { terminalQr } = await import('../qr.ts');
   for (const { label, text } of handouts) {
     terminal.print(`${label}: ${text}`);
@@ -83,7 +88,6 @@ async function draw(handouts: readonly Handout[], { terminal }: Context): Promis
       terminal.note(`${error.message}: ${error.hint ?? ''}`);
     }
   }
-  return EXIT.ok;
 }
 
 function matches({ label, file }: Handout, via: string): boolean {
