@@ -36,17 +36,22 @@ const REFUSALS: Readonly<Record<number, MappingRefusal>> = {
 export interface Called {
   readonly router: string;
   readonly service: IgdService;
+  /** Our address that it is asked from. */
+  readonly from?: string;
 }
 
 /** Asks one thing of a service. Rejects with `IgdFault` when the router refuses, `MappingError` when it says nothing. */
 export async function callIgd(
-  { router, service }: Called,
+  { router, service, from }: Called,
   action: string,
   input: SoapArguments,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const soap = encodeCall(service, action, input);
-  const { status, body } = await askRouterByHttp({ router, place: service.control, soap }, signal);
+  const { status, body } = await askRouterByHttp(
+    { router, place: service.control, soap, ...(from === undefined ? {} : { from }) },
+    signal,
+  );
   const reply = parseSoapReply(body, action);
   if (reply?.kind === 'reply') return reply.values;
   if (reply?.kind === 'fault') throw new IgdFault(router, action, reply);

@@ -1,16 +1,10 @@
 import { GatewayError } from '../../core/errors.ts';
-import { formatEndpoint, isPublicUnicast } from '../../core/inet.ts';
+import { isPublicUnicast } from '../../core/inet.ts';
 import { isRouterAddress, MappingError } from '../../core/mapping.ts';
-import {
-  parseDescription,
-  parsePlace,
-  type IgdDescription,
-  type IgdService,
-} from '../../wire/igd-description.ts';
+import type { IgdDescription, IgdService } from '../../wire/igd-description.ts';
 import { parseConnectionType, parseExternalAddress, parseStatus } from '../../wire/igd-mapping.ts';
 import { callIgd, type Called } from './igd-call.ts';
-import { aborted, askRouterByHttp } from './router-http.ts';
-import { searchRouter } from './ssdp-search.ts';
+import { descriptionsOf, mappingErrorOf, type FoundDescription } from './igd-descriptions.ts';
 
 /** What a connection said of itself when it was last asked. */
 export interface IgdState {
@@ -20,36 +14,12 @@ export interface IgdState {
   readonly externalAddress: string | undefined;
 }
 
-export interface Igd extends Called {
-  /** URL of its description, to ask first the next time. */
-  readonly location: string;
-  readonly bootId: number | undefined;
-  readonly description: IgdDescription;
+export interface Igd extends Called, FoundDescription {
   readonly state: IgdState;
 }
 
-/**
- * Descriptions that are asked for when nothing was found by SSDP, which snooping switches and firewalls lose: those of
- * miniupnpd (OpenWrt and many more), FRITZ!Box, TP-Link, libupnp's gateways, Netgear.
- */
-const KNOWN_DESCRIPTIONS: readonly string[] = [
-  ':5000/rootDesc.xml',
-  ':49000/igddesc.xml',
-  ':1900/igd.xml',
-  ':1900/rootDesc.xml',
-  ':49152/gatedesc.xml',
-  ':56688/rootDesc.xml',
-];
-
 /** Which version is preferred: an IP connection, then PPP; of each the highest. */
 const PREFERENCE = ['WANIPConnection', 'WANPPPConnection'];
-
-interface Source {
-  readonly location: string;
-  readonly bootId?: number | undefined;
-  /** Nobody said that it is there. */
-  readonly isGuess?: boolean;
-}
 
 /**
  * Finds the connection that leads to the internet. Some routers describe several, the first of them unused (tailscale
@@ -57,67 +27,29 @@ interface Source {
  */
 export async function findIgd(router: string, known: string | undefined, signal: AbortSignal): Promise<Igd> {
   let best: Igd | undefined;
-  let answered: MappingError | undefined;
-  for await (const source of sources(router, known, signal)) {
-    const found = await inspect(router, source, signal).catch((error: unknown) => {
-      const failure = mappingErrorOf(error);
-      if (source.isGuess !== true) answered = failure;
-      return undefined;
-    });
-    if (found === undefined) continue;
-    if (scoreOf(found) > (best === undefined ? -1 : scoreOf(best))) best = found;
-    if (scoreOf(found) >= IS_UP) return found;
+  for await (const found of descriptionsOf({ router, known }, signal)) {
+    const igd = await inspect(router, found, signal);
+    if (igd === undefined) continue;
+    if (best === undefined || scoreOf(igd) > scoreOf(best)) best = igd;
+    if (scoreOf(igd) >= IS_UP) return igd;
   }
-  if (signal.aborted) throw aborted(router, signal);
   if (best !== undefined) return best;
-  throw answered ?? nothing(router);
-}
-
-function nothing(router: string): MappingError {
-  return new MappingError(`${router} does not answer UPnP`, {
-    refusal: 'silent',
-    hint: 'switch on UPnP ("Internet Gateway Device", "allow port sharing") in the router\'s own pages',
+  throw new MappingError(`${router} speaks UPnP, but has no connection to the internet in it`, {
+    refusal: 'unsupported',
   });
 }
 
-/** A cancelled search is not a router's failure. */
-function mappingErrorOf(error: unknown): MappingError {
-  if (error instanceof MappingError) return error;
-  throw error;
-}
-
-async function* sources(
-  router: string,
-  known: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<Source, void, undefined> {
-  if (known !== undefined) yield { location: known };
-  let isSilent = true;
-  for await (const { location, bootId } of searchRouter(router, signal)) {
-    isSilent = false;
-    yield { location, bootId };
-  }
-  if (!isSilent || signal.aborted) return;
-  for (const place of KNOWN_DESCRIPTIONS) yield { location: `http://${router}${place}`, isGuess: true };
-}
-
 /** `undefined`: not a gateway. */
-async function inspect(router: string, source: Source, signal: AbortSignal): Promise<Igd | undefined> {
-  const place = parsePlace(source.location, undefined);
-  if (place === undefined) return undefined;
-  const { body } = await askRouterByHttp(
-    { router, place, timeoutMs: source.isGuess === true ? 800 : 3000 },
-    signal,
-  );
-  // Read at the address that was asked, whatever host the router gave itself (tailscale #5502).
-  const location = `http://${formatEndpoint({ host: router, port: place.port })}${place.path}`;
-  const description = parseDescription(body, location);
-  if (description === undefined) return undefined;
+async function inspect(
+  router: string,
+  found: FoundDescription,
+  signal: AbortSignal,
+): Promise<Igd | undefined> {
   let best: Igd | undefined;
-  for (const service of connectionsOf(description)) {
+  for (const service of connectionsOf(found.description)) {
     const state = await readState({ router, service }, signal);
-    const found = { router, service, location, bootId: source.bootId, description, state };
-    if (best === undefined || scoreOf(found) > scoreOf(best)) best = found;
+    const igd = { ...found, router, service, state };
+    if (best === undefined || scoreOf(igd) > scoreOf(best)) best = igd;
   }
   return best;
 }

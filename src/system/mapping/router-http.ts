@@ -9,6 +9,8 @@ export interface RouterRequest {
   /** The only address that is ever connected to. */
   readonly router: string;
   readonly place: RouterPlace;
+  /** Our address that it comes from; left out: what the kernel chooses. */
+  readonly from?: string;
   /** Posted when there is one. */
   readonly soap?: { readonly soapAction: string; readonly body: string };
   readonly timeoutMs?: number;
@@ -27,8 +29,9 @@ export async function askRouterByHttp(request: RouterRequest, signal: AbortSigna
   const reply = await exchange(request, signal);
   const location = reply.headers.get('location') ?? '';
   if (![301, 302, 303, 307, 308].includes(reply.status)) return reply;
-  const base = `http://${formatEndpoint({ host: request.router, port: request.place.port })}${request.place.path}`;
-  const place = isOwnUrl(location, base, request.router) ? parsePlace(location, base) : undefined;
+  const own = request.router.replace(/%.*$/, '');
+  const base = `http://${formatEndpoint({ host: own, port: request.place.port })}${request.place.path}`;
+  const place = isOwnUrl(location, base, own) ? parsePlace(location, base) : undefined;
   if (request.soap !== undefined || place === undefined) {
     throw new MappingError(
       `${request.router} sends UPnP questions on to ${JSON.stringify(location.slice(0, 80))}`,
@@ -46,7 +49,8 @@ function isOwnUrl(location: string, base: string, router: string): boolean {
 }
 
 function requestText({ router, place, soap }: RouterRequest): string {
-  const host = formatEndpoint({ host: router, port: place.port });
+  // No interface behind a link-local address (RFC 6874 did not reach routers).
+  const host = formatEndpoint({ host: router.replace(/%.*$/, ''), port: place.port });
   const head = [`${soap === undefined ? 'GET' : 'POST'} ${place.path} HTTP/1.1`, `Host: ${host}`];
   if (soap !== undefined) {
     head.push(
@@ -59,13 +63,14 @@ function requestText({ router, place, soap }: RouterRequest): string {
 }
 
 function exchange(request: RouterRequest, signal: AbortSignal): Promise<HttpReply> {
-  const { router, place, timeoutMs = TIMEOUT_MS } = request;
+  const { router, place, from, timeoutMs = TIMEOUT_MS } = request;
+  const to = { host: router, port: place.port, ...(from === undefined ? {} : { localAddress: from }) };
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(aborted(router, signal));
     let received = '';
     let quiet: NodeJS.Timeout | undefined;
     // In one piece: some servers do not wait for the rest of a question.
-    const socket = connect({ host: router, port: place.port }, () => socket.write(requestText(request)));
+    const socket = connect(to, () => socket.write(requestText(request)));
     const end = (act: () => void): void => {
       clearTimeout(deadline);
       clearTimeout(quiet);

@@ -5,6 +5,7 @@ import {
   parseSsdp,
   SEARCH_TARGETS,
   SSDP_GROUP,
+  SSDP_GROUP_V6,
   SSDP_PORT,
   type SsdpMessage,
 } from '../../wire/ssdp.ts';
@@ -26,7 +27,7 @@ export async function* searchRouter(
   router: string,
   signal: AbortSignal,
 ): AsyncGenerator<SsdpMessage, void, undefined> {
-  const socket = createSocket('udp4');
+  const socket = createSocket(router.includes(':') ? 'udp6' : 'udp4');
   const answers = new Answers(router);
   socket.on('message', (text, from) => answers.take(text, from.address));
   // No route, or a network that is down: nobody will answer, which is what the end of the search says.
@@ -90,7 +91,7 @@ class Answers {
 async function towards(socket: Socket, router: string): Promise<void> {
   const address = await addressTowards(router);
   await new Promise<void>((resolve) => socket.bind(0, address, resolve));
-  if (address !== undefined) socket.setMulticastInterface(address);
+  if (address !== undefined && !router.includes(':')) socket.setMulticastInterface(address);
 }
 
 /** Which of our addresses packets to the router carry; `undefined` when there is no way to it. Sends nothing. */
@@ -110,9 +111,11 @@ export function addressTowards(router: string): Promise<string | undefined> {
 function send(socket: Socket, router: string): void {
   // What cannot be sent is not answered, and nothing more follows from it.
   const ignore = (): void => undefined;
+  const group = router.includes(':') ? SSDP_GROUP_V6 : SSDP_GROUP;
+  const zone = /%.*$/.exec(router)?.[0] ?? '';
   for (const target of SEARCH_TARGETS) {
-    const packet = encodeSearch(target, 1);
+    const packet = encodeSearch(target, 1, group);
     socket.send(packet, SSDP_PORT, router, ignore);
-    socket.send(packet, SSDP_PORT, SSDP_GROUP, ignore);
+    socket.send(packet, SSDP_PORT, `${group}${zone}`, ignore);
   }
 }

@@ -27,7 +27,6 @@ export class UpnpDriver implements MappingDriver {
   readonly router: string;
   #igd: Igd | undefined;
   #location: string | undefined;
-  #bootId: number | undefined;
   /** It refuses every lease that ends, or forgets it. */
   #knowsOnlyPermanent = false;
   readonly #uptime = new Uptime();
@@ -122,17 +121,6 @@ export class UpnpDriver implements MappingDriver {
     });
   }
 
-  /** What the router is, once it was found. */
-  get found(): Igd | undefined {
-    return this.#igd;
-  }
-
-  /** A restarted router may have moved its description, so it is looked for again. */
-  restarted(bootId: number | undefined): void {
-    this.#bootId = bootId ?? this.#bootId;
-    this.#igd = undefined;
-  }
-
   /** Looks for it again, once, when what was found earlier is not there any more. */
   async #using<Result>(
     signal: AbortSignal,
@@ -148,9 +136,9 @@ export class UpnpDriver implements MappingDriver {
       }
     }
     const igd = await findIgd(this.router, this.#location, signal);
-    this.#igd = igd;
+    // Announcements tell its next start; what it said at this one is old by then.
+    this.#igd = { ...igd, bootId: undefined };
     this.#location = igd.location;
-    this.#bootId = igd.bootId ?? this.#bootId;
     return await act(igd, true);
   }
 
@@ -164,11 +152,14 @@ export class UpnpDriver implements MappingDriver {
     return listed.description === lease.description || this.#rewrites || (listed.leaseSeconds ?? 0) > 0;
   }
 
-  #markOf({ description }: Igd, uptimeSeconds: number | undefined): RouterMark {
+  #markOf(
+    { description, bootId }: Pick<Igd, 'description' | 'bootId'>,
+    uptimeSeconds: number | undefined,
+  ): RouterMark {
     const epochSeconds = this.#uptime.take(uptimeSeconds, Date.now());
     return {
       ...(epochSeconds === undefined ? {} : { epochSeconds }),
-      ...(this.#bootId === undefined ? {} : { bootId: `${description.udn}#${this.#bootId}` }),
+      ...(bootId === undefined ? {} : { bootId: `${description.udn}#${bootId}` }),
     };
   }
 

@@ -3,9 +3,15 @@
  * Arguments: address of the router, our own, and the steps as JSON.
  */
 import { connect } from 'node:net';
-import { MappingError, type Lease, type MappingRequest } from '../../../src/core/mapping.ts';
+import {
+  MappingError,
+  type Lease,
+  type MappingDriver,
+  type MappingRequest,
+} from '../../../src/core/mapping.ts';
 import { messageOf } from '../../../src/core/errors.ts';
 import { UpnpDriver } from '../../../src/system/mapping/upnp.ts';
+import { UpnpPinholeDriver } from '../../../src/system/mapping/upnp-pinhole.ts';
 import type { Command } from './main.ts';
 
 export type Step =
@@ -20,7 +26,9 @@ export type Step =
   | Command;
 
 const [router = '', own = '', steps = '[]'] = process.argv.slice(2);
-let driver = new UpnpDriver(router);
+const makeDriver = (): MappingDriver =>
+  router.includes(':') ? new UpnpPinholeDriver(router) : new UpnpDriver(router);
+let driver = makeDriver();
 let lease: Lease | undefined;
 
 const REQUEST: MappingRequest = {
@@ -42,7 +50,7 @@ async function take(step: Step): Promise<unknown> {
   }
   if (step === 'list') return await driver.list(signal);
   if (step === 'external') return await driver.externalAddress(signal);
-  if (step === 'forget') return void (driver = new UpnpDriver(router));
+  if (step === 'forget') return void (driver = makeDriver());
   if (lease === undefined) throw new Error('nothing is mapped');
   return step === 'unmap' ? await driver.unmap(lease, signal) : await driver.check(lease, signal);
 }
