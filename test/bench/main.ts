@@ -6,6 +6,7 @@
 import { benchDemo } from './demo.ts';
 import { benchLab } from './lab.ts';
 import { benchMany } from './many.ts';
+import { benchMapping } from './mapping.ts';
 import type { Figure } from './figure.ts';
 import { benchThroughput } from './throughput.ts';
 
@@ -14,6 +15,7 @@ const BENCHES = {
   demo: benchDemo,
   throughput: benchThroughput,
   many: benchMany,
+  mapping: benchMapping,
 } as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]>>;
 
 const asked = process.argv.slice(2).filter((word) => word !== '--json');

@@ -1,10 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { NODE_INSIDE, parseTopology, type Lab } from '../../src/lab/index.ts';
 import type { Step } from '../support/fake-router/client-main.ts';
 import type { Outcome } from '../support/fake-router/lab.ts';
 import { outputOf, withLab } from '../support/lab.ts';
+import { startMiniupnpd } from '../support/miniupnpd.ts';
 
 const HOME = '2001:db8:50::10';
 const ROUTER = '2001:db8:50::1';
@@ -19,36 +18,6 @@ const TOPOLOGY = parseTopology(
   'a home with IPv6',
 );
 
-/** A home router's IPv6 firewall: out is open, in is what miniupnpd was asked for. */
-const FIREWALL = `table inet upnp {
-  chain forward {
-    type filter hook forward priority 0; policy accept
-    ct state established,related accept
-    jump miniupnpd
-    meta nfproto ipv6 iifname "uplink" drop
-  }
-  chain prerouting { type nat hook prerouting priority -100; jump prerouting_miniupnpd; }
-  chain postrouting { type nat hook postrouting priority 99; jump postrouting_miniupnpd; }
-  chain miniupnpd { }
-  chain prerouting_miniupnpd { }
-  chain postrouting_miniupnpd { }
-}
-`;
-const CONFIG = `ext_ifname=uplink
-listening_ip=lan
-http_port=5000
-enable_upnp=yes
-enable_natpmp=no
-secure_mode=yes
-uuid=6ba7b810-9dad-11d1-80b4-00c04fd430c8
-upnp_table_name=upnp
-upnp_nat_table_name=upnp
-upnp_forward_chain=miniupnpd
-upnp_nat_chain=prerouting_miniupnpd
-upnp_nat_postrouting_chain=postrouting_miniupnpd
-allow 1024-65535 192.168.50.0/24 1024-65535
-`;
-
 async function startRouter(lab: Lab, signal: AbortSignal): Promise<void> {
   const address = (node: string, ...args: string[]) =>
     lab.node(node).run(['ip', '-6', ...args] as [string, ...string[]], { signal });
@@ -60,15 +29,7 @@ async function startRouter(lab: Lab, signal: AbortSignal): Promise<void> {
   await address('outside', 'route', 'add', '2001:db8:50::/64', 'via', '2001:db8:2::2');
   const router = lab.node('router');
   await router.run(['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1'], { signal });
-  await router.run(['nft', '-f', '-'], { signal, input: FIREWALL });
-  await router.run(['ip', 'route', 'replace', '224.0.0.0/4', 'dev', 'lan'], { signal });
-  const folder = join(router.directory, 'miniupnpd');
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'conf'), CONFIG);
-  await router.detach(['miniupnpd', '-d', '-f', join(folder, 'conf'), '-P', join(folder, 'pid')], {
-    logFile: join(folder, 'log'),
-  });
-  await router.run(['dash', '-c', 'until ss -Hltn | grep -q :5000; do sleep 0.02; done'], { signal });
+  await startMiniupnpd(router, signal);
 }
 
 async function ask(lab: Lab, ...steps: Step[]): Promise<Outcome[]> {
