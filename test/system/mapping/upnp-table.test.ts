@@ -15,7 +15,8 @@ const play = (router: Router, ...steps: Step[]) => home.play(ROUTERS[router], ..
 const OPEN = {
   externalPort: 51_820,
   internalAddress: HOME,
-  lifetimeSeconds: 3600,
+  // What is left of an hour.
+  lifetimeSeconds: expect.toSatisfy((left: number) => left > 3590 && left <= 3600) as number,
   externalAddress: '11.2.0.2',
 };
 
@@ -88,7 +89,7 @@ describe('leases', () => {
       { map: {} },
       'check',
     );
-    expect(checked).toMatchObject({ isThere: false, mark: { bootId: 'uuid:fake#1' } });
+    expect(checked?.isThere).toBe(false);
     expect(mapped).toMatchObject(OPEN);
     expect(again?.isThere).toBe(true);
   });
