@@ -4,7 +4,9 @@ import type { Step } from './client-main.ts';
 import type { RouterScript } from './script.ts';
 
 export const HOME = '192.168.50.10';
-export const ROUTER = '192.168.50.1';
+const ROUTER = '192.168.50.1';
+export const HOME_V6 = '2001:db8:50::10';
+const ROUTER_V6 = '2001:db8:50::1';
 const FAKE = '/opt/gateway/test/support/fake-router';
 
 const TOPOLOGY = parseTopology(
@@ -45,13 +47,22 @@ export class FakeHome implements AsyncDisposable {
   async #run(node: string, address: string): Promise<void> {
     const logFile = `${this.lab.node(node).directory}/fake.log`;
     await this.lab.node(node).detach([NODE_INSIDE, `${FAKE}/main.ts`, address], { logFile });
-    const isUp = `until ss -Hltn | grep -q :4999; do sleep 0.02; done`;
+    const isUp = `until ss -Hltn | grep -qF '${address.includes(':') ? `[${address}]` : address}:4999'; do sleep 0.02; done`;
     await this.lab.node(node).run(['dash', '-c', isUp], { signal: AbortSignal.timeout(10_000) });
   }
 
   /** A second router on the same network, which is not on the way. */
   async addNeighbour(): Promise<void> {
     await this.#run('neighbour', '192.168.50.66');
+  }
+
+  /** The same router, asked over IPv6. */
+  async addIpv6(): Promise<void> {
+    for (const [node, address] of Object.entries({ home: HOME_V6, router: ROUTER_V6 })) {
+      const add = ['ip', '-6', 'addr', 'add', `${address}/64`, 'dev', 'lan', 'nodad'] as const;
+      await this.lab.node(node).run(add, { signal: AbortSignal.timeout(10_000) });
+    }
+    await this.#run('router', ROUTER_V6);
   }
 
   /** What was asked of the neighbour's web server. */
@@ -64,12 +75,22 @@ export class FakeHome implements AsyncDisposable {
 
   /** The router behaves so, and home asks in these steps; what each came to, in order. */
   async play(script: RouterScript, ...steps: readonly Step[]): Promise<Outcome[]> {
-    const program = [NODE_INSIDE, `${FAKE}/client-main.ts`, ROUTER, HOME] as const;
-    const { stdout } = await this.lab
-      .node('home')
-      .run([...program, JSON.stringify([{ play: script }, ...steps])], {
-        signal: AbortSignal.timeout(60_000),
-      });
+    return await this.#play([ROUTER, HOME], script, steps);
+  }
+
+  /** As `play`, for pinholes in its IPv6 firewall. */
+  async playIpv6(script: RouterScript, ...steps: readonly Step[]): Promise<Outcome[]> {
+    return await this.#play([ROUTER_V6, HOME_V6], script, steps);
+  }
+
+  async #play(
+    [router, home]: readonly [string, string],
+    script: RouterScript,
+    steps: readonly Step[],
+  ): Promise<Outcome[]> {
+    const program = [NODE_INSIDE, `${FAKE}/client-main.ts`, router, home] as const;
+    const argv = [...program, JSON.stringify([{ play: script }, ...steps])] as const;
+    const { stdout } = await this.lab.node('home').run(argv, { signal: AbortSignal.timeout(60_000) });
     return (JSON.parse(stdout) as Outcome[]).slice(1);
   }
 

@@ -1,6 +1,6 @@
 /**
  * A home router that misbehaves as it is told: SSDP and the web server of UPnP on real sockets. Runs on a router of a lab.
- * Arguments: its address in the home. What it does comes as JSON to port 4999 (`Command`); it answers with its table.
+ * Arguments: its address in the home; one of IPv6 has the web server alone. What it does comes as JSON to port 4999 (`Command`); it answers with its table.
  */
 import { createSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -22,14 +22,16 @@ let web = new FakeWeb(script, address);
 let http: Server | undefined;
 const heard: string[] = [];
 
-const group = createSocket({ type: 'udp4', reuseAddr: true });
-group.bind(1900, GROUP, () => group.addMembership(GROUP, address));
-group.on('message', (text, from) => hear('group', text.toString(), from));
 const own = createSocket({ type: 'udp4', reuseAddr: true });
-own.bind(1900, address);
-own.on('message', (text, from) => hear('unicast', text.toString(), from));
 const other = createSocket('udp4');
-other.bind(0, address);
+if (!address.includes(':')) {
+  const group = createSocket({ type: 'udp4', reuseAddr: true });
+  group.bind(1900, GROUP, () => group.addMembership(GROUP, address));
+  group.on('message', (text, from) => hear('group', text.toString(), from));
+  own.bind(1900, address);
+  own.on('message', (text, from) => hear('unicast', text.toString(), from));
+  other.bind(0, address);
+}
 
 function hear(way: 'group' | 'unicast', text: string, from: { address: string; port: number }): void {
   const { hears = 'both', delayMs = 0, fromOtherPort = false } = script.ssdp ?? {};
