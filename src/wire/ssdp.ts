@@ -111,3 +111,8 @@ export function isGatewayTarget(target: string): boolean {
     target,
   );
 }
+
+/** The router as a whole. */
+export function isGatewayDevice(target: string): boolean {
+  return /:InternetGatewayDevice:\d+$/.test(target);
+}

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabNode } from '../../src/lab/index.ts';
 
@@ -43,6 +43,8 @@ export async function startMiniupnpd(router: LabNode, signal: AbortSignal): Prom
   const folder = join(router.directory, 'miniupnpd');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'conf'), CONFIG);
+  // Left by a power cut: its number may be another process's by now, and miniupnpd would not start.
+  await rm(join(folder, 'pid'), { force: true });
   await router.detach(['miniupnpd', '-d', '-f', join(folder, 'conf'), '-P', join(folder, 'pid')], {
     logFile: join(folder, 'log'),
   });

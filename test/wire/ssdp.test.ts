@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { encodeSearch, isGatewayTarget, parseSsdp, SSDP_GROUP_V6 } from '../../src/wire/ssdp.ts';
+import {
+  encodeSearch,
+  isGatewayDevice,
+  isGatewayTarget,
+  parseSsdp,
+  SSDP_GROUP_V6,
+} from '../../src/wire/ssdp.ts';
 import { mutations } from '../support/mutations.ts';
 
 const IGD = 'urn:schemas-upnp-org:device:InternetGatewayDevice:1';
@@ -65,6 +71,8 @@ it("tells the gateway from the router's other services", () => {
   expect(isGatewayTarget('urn:schemas-upnp-org:service:WANIPConnection:2')).toBe(true);
   expect(isGatewayTarget('urn:schemas-upnp-org:device:MediaServer:1')).toBe(false);
   expect(isGatewayTarget('upnp:rootdevice')).toBe(false);
+  expect(isGatewayDevice(IGD)).toBe(true);
+  expect(isGatewayDevice('urn:schemas-upnp-org:service:WANIPConnection:2')).toBe(false);
 });
 
 it('throws nothing, whatever arrives', () => {

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { messageOf } from '../../core/errors.ts';
 import type { LeaseCheck } from '../../core/mapping.ts';
 import type { Log } from '../../core/ports.ts';
-import { isGatewayTarget, parseSsdp, SSDP_GROUP, SSDP_PORT } from '../../wire/ssdp.ts';
+import { isGatewayDevice, parseSsdp, SSDP_GROUP, SSDP_PORT } from '../../wire/ssdp.ts';
 
 /**
  * UPnP routers say by multicast that they are there, and with which BOOTID, which is another after each restart (UDA 1.1,
@@ -52,10 +52,13 @@ export class SsdpAnnouncements {
   }
 }
 
-/** The same mark as a driver's: the device's name and its BOOTID. */
+/**
+ * The same mark as a driver's: the device's name and its BOOTID. Of the router itself only: the devices in it have names of
+ * their own, and announce themselves too.
+ */
 function checkOf(text: string): LeaseCheck | undefined {
   const message = parseSsdp(text);
-  if (message === undefined || message.kind === 'answer' || !isGatewayTarget(message.target))
+  if (message === undefined || message.kind === 'answer' || !isGatewayDevice(message.target))
     return undefined;
   const device = message.usn.split('::', 1)[0] ?? '';
   return message.bootId === undefined ? undefined : { mark: { bootId: `${device}#${message.bootId}` } };
