@@ -9,6 +9,7 @@ import { startMiniupnpd } from '../support/miniupnpd.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
+const LISTEN = '/opt/gateway/test/support/fake-router/listen-main.ts';
 const ROUTER = '192.168.50.1';
 const ADDRESSES: Readonly<Record<string, string>> = { home: '192.168.50.10', laptop: '192.168.50.20' };
 const topologyWith = (outsideAddress: string) =>
@@ -87,19 +88,13 @@ it('miniupnpd with a private address outside: says that another router stands be
   });
 });
 
-/** Prints what the router announces, as our daemon hears it. */
-const LISTEN = `const { SsdpAnnouncements } = await import('/opt/gateway/src/system/mapping/ssdp-announcements.ts');
-const tell = (...words) => console.log(...words);
-new SsdpAnnouncements((router, { mark }) => tell(router, mark.bootId), (level, message) => tell(message)).listen('192.168.50.10');
-setTimeout(() => undefined, 60000);`;
-
 it('miniupnpd: a restart is announced with another number, and forgot the mapping', async () => {
   await withLab(topologyWith('11.2.0'), async (lab, signal) => {
     const router = lab.node('router');
     await startMiniupnpd(router, signal);
     const [lease] = await ask(lab, 'home', { map: {} });
     const logFile = join(lab.node('home').directory, 'announced');
-    await lab.node('home').detach([NODE_INSIDE, '--input-type=module', '-e', LISTEN], { logFile });
+    await lab.node('home').detach([NODE_INSIDE, LISTEN, '192.168.50.10'], { logFile });
     await expect
       .poll(() => outputOf(lab, 'home', ['cat', '/proc/net/igmp']), { timeout: 10_000 })
       .toContain('FAFFFFEF');
