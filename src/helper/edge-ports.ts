@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { EdgeRoute, EdgeSpec } from '../core/operations.ts';
-import { ipShow } from '../system/netns.ts';
+import { ipShow } from '../system/ip-show.ts';
 import { run } from '../system/run.ts';
 import type { LeftOut } from './own-comments.ts';
 import { parseListeners } from './listeners.ts';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { isPublicUnicast } from '../core/inet.ts';
 import type { Network } from '../core/service.ts';
-import { inNetns, ipBatch, ipShow, readSysctls, removeLink, setSysctls } from '../system/netns.ts';
+import { ipShow } from '../system/ip-show.ts';
+import { inNetns, ipBatch, readSysctls, removeLink, setSysctls } from '../system/netns.ts';
 import { run } from '../system/run.ts';
 import { DIRECT_MARK } from './egress-rules.ts';
 import { isUp, Link, linkCalled, rulesFrom } from './links.ts';

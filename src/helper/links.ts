@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Family, ipShow } from '../system/netns.ts';
+import { ipShow } from '../system/ip-show.ts';
+import { type Family } from '../system/netns.ts';
 
 export const Link = z.object({
   ifname: z.string(),

@@ -6,15 +6,8 @@ import type { OperationResult } from '../core/operations.ts';
 import { enteredText, type Network } from '../core/service.ts';
 import { hostBlocks, twinOf } from '../core/ula.ts';
 import { fileError } from '../system/files.ts';
-import {
-  ipBatch,
-  ipShow,
-  isNetns,
-  NETNS_DIRECTORY,
-  netnsPath,
-  removeLink,
-  setSysctls,
-} from '../system/netns.ts';
+import { ipShow } from '../system/ip-show.ts';
+import { ipBatch, isNetns, NETNS_DIRECTORY, netnsPath, removeLink, setSysctls } from '../system/netns.ts';
 import { LINK_MAC, missingRoute, neighbours, viaHub6 } from './addressing.ts';
 import { EnteredAlias, EnteredEndAlias, formatAlias, parseAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';

@@ -3,7 +3,8 @@ import { sortFlows, textOf } from '../core/flows.ts';
 import { Flow, type OperationResult } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
 import { pooledOf } from '../core/ula.ts';
-import { ipShow, isNetns, readSysctls } from '../system/netns.ts';
+import { ipShow } from '../system/ip-show.ts';
+import { isNetns } from '../system/netns.ts';
 import { missingRoute } from './addressing.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
@@ -38,14 +39,18 @@ export interface Sight {
 }
 
 export const observe: Handler<'observe'> = async ({ network }, environment, signal) => {
-  const sight = await look(network, environment, signal);
+  const standing = isNetns(hubNetns(network));
+  const [sight, wireguard] = await Promise.all([
+    look(network, environment, signal, standing),
+    observeWireguard(network, environment, signal, standing),
+  ]);
   const hub = hubOf(sight);
   return {
     ...(hub === undefined ? {} : { hub }),
     namespaces: await namespacesOf(sight, environment),
     entered: await observeEntered(sight, signal),
     hostServices: hostServicesOf(sight),
-    wireguard: await observeWireguard(network, environment, signal),
+    wireguard,
   };
 };
 
@@ -55,10 +60,15 @@ const Addressed = z.object({
   addr_info: z.array(z.object({ local: z.string() })).optional(),
 });
 
-async function look(network: Network, environment: HelperEnvironment, signal: AbortSignal): Promise<Sight> {
+async function look(
+  network: Network,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+  standing: Promise<boolean>,
+): Promise<Sight> {
   const owner = ownerOf(environment);
   const hub = hubNetns(network);
-  const hasHub = await isNetns(hub);
+  const hasHub = await standing;
   const [host, inHub] = await Promise.all([
     lookAtHost(network, signal),
     hasHub ? lookAtHub(network, hub, signal) : NOTHING,
@@ -83,12 +93,10 @@ async function lookAtHub(
   signal: AbortSignal,
 ): Promise<Pick<Sight, keyof typeof NOTHING>> {
   const hasIpv6 = network.ula !== undefined;
-  const forwarding = ['net.ipv4.ip_forward', ...(hasIpv6 ? ['net.ipv6.conf.all.forwarding'] : [])];
-  const [shown, shown6, table, forward] = await Promise.all([
-    ipShow(hub, ['link show', 'rule show', 'route show'], signal),
+  const [shown, shown6, table] = await Promise.all([
+    ipShow(hub, ['link show', 'rule show', 'route show', 'netconf show'], signal),
     hasIpv6 ? ipShow(hub, ['rule show', 'route show'], signal, '-6') : [[], []],
     readTable(hub, signal),
-    readSysctls(hub, forwarding, signal),
   ]);
   const routes = z.array(Route).parse([...(shown[2] ?? []), ...(shown6[1] ?? [])]);
   return {
@@ -97,9 +105,17 @@ async function lookAtHub(
     rules6: rulesFrom(shown6[0]),
     routes: new Set(routes.map(({ dst, dev }) => `${dst} ${dev ?? ''}`)),
     table,
-    forwards: forward[0] === '1',
-    forwards6: forward[1] === '1',
+    forwards: isRouter(shown[3], 'inet', 'all'),
+    forwards6: isRouter(shown[3], 'inet6', 'all'),
   };
+}
+
+const Netconf = z.object({ family: z.string(), interface: z.string(), forwarding: z.boolean().optional() });
+
+/** Forwards what arrives over this interface; `all` is the namespace as a whole. */
+function isRouter(settings: unknown, family: 'inet' | 'inet6', name: string): boolean {
+  const all = z.array(Netconf).parse(settings);
+  return all.some((each) => each.family === family && each.interface === name && each.forwarding === true);
 }
 
 async function lookAtHost(
@@ -107,21 +123,19 @@ async function lookAtHost(
   signal: AbortSignal,
 ): Promise<Pick<Sight, 'hostAddresses' | 'hostRoutesPool' | 'hostForwards'>> {
   const link = hostLink(network);
-  const show = ['addr show', `route show exact ${network.pool}`];
-  const [addresses, routes] = await ipShow(undefined, show, signal);
+  const show = ['addr show', `route show exact ${network.pool}`, 'netconf show'];
+  const [addresses, routes, settings] = await ipShow(undefined, show, signal);
   const mine = z
     .array(Addressed)
     .parse(addresses)
     .find((each) => each.ifname === link);
-  const forwards =
-    mine === undefined ? [] : await readSysctls(undefined, [`net.ipv4.conf.${link}.forwarding`], signal);
   return {
     hostAddresses: new Set((mine?.addr_info ?? []).map((each) => each.local)),
     hostRoutesPool: z
       .array(Route)
       .parse(routes)
       .some((route) => route.dev === link),
-    hostForwards: forwards[0] !== '0',
+    hostForwards: isRouter(settings, 'inet', link),
   };
 }
 

@@ -4,7 +4,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { WireguardInterface } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
 import { deviceBlock6 } from '../core/ula.ts';
-import { inNetns, ipShow, isNetns, type Netns } from '../system/netns.ts';
+import { ipShow } from '../system/ip-show.ts';
+import { inNetns, isNetns, type Netns } from '../system/netns.ts';
 import { run } from '../system/run.ts';
 import { parseDump, type WireguardDump } from '../wire/wireguard.ts';
 import { parseAlias, WireguardAlias } from './alias.ts';
@@ -40,11 +41,15 @@ export function isOwnName(network: Network, name: string): boolean {
   return name.startsWith(`${network.prefix}wg`) && /^[0-9]+$/.test(name.slice(network.prefix.length + 2));
 }
 
-export async function findWireguardLinks(network: Network, signal: AbortSignal): Promise<WireguardLink[]> {
+/** `standing`: does the hub? Whoever asks for more at the same time hands over the same promise. */
+export async function findWireguardLinks(
+  network: Network,
+  signal: AbortSignal,
+  standing = isNetns(hubNetns(network)),
+): Promise<WireguardLink[]> {
   const hub = hubNetns(network);
-  const hasHub = await isNetns(hub);
   const [inHub, outside] = await Promise.all([
-    hasHub ? linksIn(hub, 'hub', network, signal) : [],
+    (await standing) ? linksIn(hub, 'hub', network, signal) : [],
     linksIn(undefined, 'host', network, signal),
   ]);
   return [...inHub, ...outside];
@@ -59,13 +64,13 @@ async function linksIn(
   // Only `link show` tells the alias, only `addr show` the addresses.
   const kinds = ['wireguard', 'tun'].flatMap((kind) => [`link show type ${kind}`, `addr show type ${kind}`]);
   const route = `route show exact ${deviceBlock(network.pool)}`;
-  const shown = await ipShow(netns, [...kinds, route], signal);
+  const block6 = netns === undefined ? undefined : deviceBlock6(network);
+  const [shown, shown6] = await Promise.all([
+    ipShow(netns, [...kinds, route], signal),
+    block6 === undefined ? undefined : ipShow(netns, [`route show exact ${block6}`], signal, '-6'),
+  ]);
   const [kernel = [], kernelAddresses = [], tun = [], tunAddresses = [], routes = []] = shown;
-  const block6 = deviceBlock6(network);
-  const routed6 =
-    block6 === undefined || netns === undefined
-      ? undefined
-      : devicesOf((await ipShow(netns, [`route show exact ${block6}`], signal, '-6'))[0]);
+  const routed6 = shown6 === undefined ? undefined : devicesOf(shown6[0]);
   const routed = devicesOf(routes);
   const isRouted = (name: string): boolean => routed.has(name) && routed6?.has(name) !== false;
   const addressesOf = addressesByName([...kernelAddresses, ...tunAddresses]);

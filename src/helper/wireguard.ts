@@ -124,8 +124,9 @@ export async function observeWireguard(
   network: Network,
   environment: HelperEnvironment,
   signal: AbortSignal,
+  standing: Promise<boolean>,
 ): Promise<WireguardInterface[]> {
-  const links = await findWireguardLinks(network, signal);
+  const links = await findWireguardLinks(network, signal, standing);
   const owner = ownerOf(environment);
   const ours = links.filter((link) => link.alias === undefined || link.alias.owner === owner);
   return Promise.all(

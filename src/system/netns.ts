@@ -61,23 +61,6 @@ export async function ipBatch(
   await run(inNetns(netns, argv), { signal, input: `${lines.join('\n')}\n` });
 }
 
-/** Several `ip -json … show` commands in one process; one array each, in order. */
-export async function ipShow(
-  netns: Netns,
-  lines: readonly string[],
-  signal: AbortSignal,
-  family?: Family,
-): Promise<unknown[][]> {
-  const input = `${lines.join('\n')}\n`;
-  const argv: Argv = ['ip', ...(family === undefined ? [] : [family]), '-json', '-batch', '-'];
-  const { stdout } = await run(inNetns(netns, argv), { signal, input });
-  const arrays = stdout.split('\n').filter((line) => line.trim() !== '');
-  return arrays.map((line) => {
-    const parsed: unknown = JSON.parse(line);
-    return Array.isArray(parsed) ? parsed : [];
-  });
-}
-
 /** Removes a link; fine when there is none. */
 export async function removeLink(netns: Netns, link: string, signal: AbortSignal): Promise<void> {
   const argv = inNetns(netns, ['ip', 'link', 'del', 'dev', link]);
