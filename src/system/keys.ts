@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, statSync } from 'node:fs';
 import { link, mkdir, open, rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
@@ -26,6 +26,30 @@ export function createKeys(options: KeysOptions): Keys {
   return new KeyDirectory(options);
 }
 
+interface Kept {
+  /** Another one for each file and each change of it. */
+  readonly identity: string;
+  readonly type: KeyType;
+  readonly fingerprint: string;
+  readonly secret: Secret<Uint8Array>;
+}
+
+/** Within one tick of the kernel's clock two changes of a file look the same. */
+const TICK_MS = 100;
+
+/** `undefined` when there is no file, none that can be looked at, or one that was changed just now. */
+function identityOf(path: string): string | undefined {
+  try {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (found?.isFile() !== true || Date.now() - Number(found.ctimeMs) < TICK_MS) return undefined;
+    return `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}`;
+  } catch (error) {
+    // Reading it says what is wrong.
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
 const NAME = /^[a-z0-9-]+(\/[a-z0-9-]+)*$/;
 
 /**
@@ -36,6 +60,7 @@ class KeyDirectory implements Keys {
   readonly #directory: string;
   readonly #registry: KeyRegistry;
   readonly #crypto: Crypto;
+  readonly #kept = new Map<string, Kept>();
   /** Makes two callers who ensure the same key at once get the same one. */
   readonly #pending = new Map<string, Promise<Secret<Uint8Array>>>();
 
@@ -62,7 +87,22 @@ class KeyDirectory implements Keys {
     return stored;
   }
 
+  /** A file that is the one that was read before is not read again: each look at thousands of devices asks for all. */
   async read(name: string, type: KeyType): Promise<Secret<Uint8Array> | undefined> {
+    const path = this.#pathOf(name);
+    const identity = identityOf(path);
+    const kept = this.#kept.get(name);
+    const isSame = kept !== undefined && kept.identity === identity && kept.type === type;
+    if (isSame && this.#registry.fingerprint(name) === kept.fingerprint) return kept.secret;
+    const secret = await this.#readFile(name, type);
+    const fingerprint = this.#registry.fingerprint(name);
+    const isKept = secret !== undefined && fingerprint !== undefined && identity === identityOf(path);
+    if (isKept && identity !== undefined) this.#kept.set(name, { identity, type, fingerprint, secret });
+    else this.#kept.delete(name);
+    return secret;
+  }
+
+  async #readFile(name: string, type: KeyType): Promise<Secret<Uint8Array> | undefined> {
     const path = this.#pathOf(name);
     const remembered = this.#registry.fingerprint(name);
     const bytes = await readFileIfExists(path).catch((error: unknown) => {

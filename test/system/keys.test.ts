@@ -58,6 +58,20 @@ it('says KeyCorrupt for any byte that changed', async () => {
   }
 });
 
+it('reads a file again that was changed since, and only then', async () => {
+  const keys = open();
+  const name = 'wireguard/interface';
+  const first = await keys.ensure(name, 'curve25519');
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const kept = await keys.read(name, 'curve25519');
+  expect(await keys.read(name, 'curve25519')).toBe(kept);
+  expect(kept?.reveal()).toEqual(first.reveal());
+  const bytes = await readFile(file(name));
+  bytes[bytes.length - 3] = (bytes[bytes.length - 3] ?? 0) ^ 1;
+  await writeFile(file(name), bytes);
+  await expect(keys.read(name, 'curve25519')).rejects.toMatchObject({ code: 'KeyCorrupt' });
+});
+
 it('says KeyCorrupt, without the registry too, for a key of another type', async () => {
   await open().ensure('device/alice', 'curve25519');
   await expect(open().ensure('device/alice', 'preshared')).rejects.toEqual(code('KeyCorrupt', /curve25519/));
