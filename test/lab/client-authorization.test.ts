@@ -192,21 +192,23 @@ it('revokes gently: nobody is disturbed, the one may still get in, and status sa
   expect(status.notices.join()).toMatch(/carol was revoked gently: .* onion service of shop .* until 20/);
 }, 90_000);
 
+/** Adds dave for a while in which he gets in; on a busy machine that needs a longer while than on an idle one. */
+async function addDaveForAWhile(): Promise<Enrolled> {
+  for (let seconds = 6; ; seconds *= 2) {
+    const more = ['--service', 'wiki', '--onion-key', brought('dave')];
+    const enrolled = await add('dave', '--expires', `${seconds}s`, ...more);
+    const endsAt = Date.parse(enrolled.device.expiresAt ?? '');
+    expect(await peers()).not.toBe('');
+    while (Date.now() < endsAt) if (await isIn('dave', 'd', 4)) return enrolled;
+    await gateway.until('the end of dave', ({ devices }) => devices.length === 1, signal);
+  }
+}
+
 it('ends by itself on time, and with it what was revoked gently before', async () => {
-  const { handouts } = await add(
-    'dave',
-    '--expires',
-    '6s',
-    '--service',
-    'wiki',
-    '--onion-key',
-    brought('dave'),
-  );
+  const { handouts } = await addDaveForAWhile();
   expect(handouts.map(({ kind }) => kind).slice(0, 2)).toEqual(['wireguard-config', 'link']);
-  expect(await peers()).not.toBe('');
-  await timeUntilIn('dave', 'd');
   await gateway.until('the end of dave', ({ devices }) => devices.length === 1, signal);
-  const outMs = await timeUntilOut('dave', 'd0');
+  const outMs = await timeUntilOut('dave', 'd');
   process.stdout.write(`dave was out ${outMs} ms after the end\n`);
   expect(outMs).toBeLessThan(5000);
   expect(await peers()).toBe('');
