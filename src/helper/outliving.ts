@@ -34,17 +34,37 @@ export async function findEveryProcess(likeness: Likeness): Promise<number[]> {
   return found;
 }
 
+/** What stands before the program until it has become it: the change of user, the wrapper of an unpacked package. */
+const LAUNCHERS: readonly string[] = ['setpriv', 'sh', 'dash', 'bash'];
+
+/**
+ * Also one that is about to be it. On a busy machine that takes a while, and who overlooks it starts a second one, which
+ * ends at what the first one holds.
+ */
 async function isLike(pid: number, { program, uid, isOurs }: Likeness): Promise<boolean> {
   if (pid <= 1) return false;
-  const [path = '', ...words] = (await readProc(pid, 'cmdline')).split('\0');
   // Every argument is followed by a zero byte, the last one too.
-  if (path.split('/').at(-1) !== program || !isOurs(words.slice(0, -1))) return false;
-  return /^Uid:\s+(\d+)/m.exec(await readProc(pid, 'status'))?.[1] === String(uid);
+  const words = (await readProc(pid, 'cmdline')).split('\0').slice(0, -1);
+  const names = words.map((word) => word.split('/').at(-1) ?? '');
+  const at = LAUNCHERS.includes(names[0] ?? '') ? names.indexOf(program, 1) : 0;
+  if (names[at] !== program || !isOurs(words.slice(at + 1))) return false;
+  const user = /^Uid:\s+(\d+)/m.exec(await readProc(pid, 'status'))?.[1];
+  return user === String(uid) || (at > 0 && user === '0');
 }
 
 /** A process that ended and was not reaped yet (Z) is not alive. */
 export async function isAlive(pid: number): Promise<boolean> {
   return /\) [^ZX] /.test(await readProc(pid, 'stat'));
+}
+
+/** Of /proc/PID/stat, proc_pid_stat(5): 100 a second on every Linux. */
+const TICKS_PER_SECOND = 100;
+
+/** Milliseconds since its start; `undefined` when it is gone. */
+export async function ageOf(pid: number): Promise<number | undefined> {
+  const startedAt = /\) (?:\S+ ){19}(\d+) /.exec(await readProc(pid, 'stat'))?.[1];
+  const uptime = Number.parseFloat(await readFile('/proc/uptime', 'utf8'));
+  return startedAt === undefined ? undefined : (uptime - Number(startedAt) / TICKS_PER_SECOND) * 1000;
 }
 
 export async function parentOf(pid: number): Promise<number | undefined> {

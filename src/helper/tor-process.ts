@@ -6,7 +6,7 @@ import type { HelperEnvironment } from './environment.ts';
 import { askTor } from './tor-control.ts';
 import { ensureRunDirectory, type TorDirectory } from './tor-directory.ts';
 import { logEnd, noteBirth, noteEnding } from './tor-life.ts';
-import { endProcesses, findProcesses, isAlive, rotateLog, type Likeness } from './outliving.ts';
+import { ageOf, endProcesses, findProcesses, isAlive, rotateLog, type Likeness } from './outliving.ts';
 import { startOutliving } from './supervise.ts';
 
 const POLL_MS = 50;
@@ -61,18 +61,35 @@ export async function startTor(
     signal,
   );
   environment.log('info', 'tor started', { pid });
+  const why = await awaitAnswer(pid, environment, signal);
+  if (why !== undefined) {
+    if (!(await isAlive(pid))) throw await ended(environment, logFile);
+    throw silent(pid, why);
+  }
+  // From here on the engine is content, so that how often it ends must be remembered here.
+  noteBirth(environment, { pid, logFile: join(environment.paths.torState, 'tor.log'), logOffset });
+}
+
+/** Waits for the first answer of a process that is starting; resolves with why there is none. */
+export async function awaitAnswer(
+  pid: number,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     const answer = await askTor(environment, signal, 1000).catch((error: unknown) => messageOf(error));
-    if (typeof answer !== 'string') {
-      // From here on the engine is content, so that how often it ends must be remembered here.
-      return noteBirth(environment, { pid, logFile: join(environment.paths.torState, 'tor.log'), logOffset });
-    }
+    if (typeof answer !== 'string') return undefined;
     signal.throwIfAborted();
-    if (!(await isAlive(pid))) throw await ended(environment, logFile);
-    if (Date.now() > deadline) throw silent(pid, answer);
+    if (Date.now() > deadline || !(await isAlive(pid))) return answer;
     await sleep(POLL_MS, undefined, { signal });
   }
+}
+
+/** So young that nobody may listen on its socket yet. A helper that was ended in the middle of a start leaves such one. */
+export async function isStarting(pid: number): Promise<boolean> {
+  const ageMs = await ageOf(pid);
+  return ageMs !== undefined && ageMs < START_TIMEOUT_MS;
 }
 
 async function ended({ paths }: HelperEnvironment, logFile: string): Promise<GatewayError> {

@@ -14,7 +14,7 @@ import {
   type TorDirectory,
 } from './tor-directory.ts';
 import { noteAbsence, noteAnswer, noteMissed } from './tor-life.ts';
-import { endTor, findTor, startTor } from './tor-process.ts';
+import { awaitAnswer, endTor, findTor, isStarting, startTor } from './tor-process.ts';
 import { prepareTorrc, readTorrc, readTorrcText } from './torrc-file.ts';
 import { currentProgram } from './tor-program.ts';
 import { renderTorrc, staleOnions, type Torrc } from './torrc.ts';
@@ -78,6 +78,8 @@ interface AskedProcess extends SeenProcess {
   readonly isHung?: boolean;
   /** It must not be started before. */
   readonly waitMs?: number;
+  /** Id of a process that does not listen yet. */
+  readonly starting?: number;
 }
 
 /** Running means that the process lives and its control socket answers. */
@@ -86,6 +88,7 @@ async function observeProcess(environment: HelperEnvironment, signal: AbortSigna
     contact: _contact,
     isHung: _isHung,
     waitMs: _waitMs,
+    starting: _starting,
     ...seen
   } = await askProcess(environment, signal);
   return seen;
@@ -110,8 +113,10 @@ async function askProcess(
     return { running: true, contact, ...(loadedHash === undefined ? {} : { loadedHash }) };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
-    // Nobody listens there: that is not slow, and does not become better.
     if (['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error.cause) ?? '')) {
+      if (await isStarting(pid))
+        return { running: false, starting: pid, trouble: `process ${pid} is starting` };
+      // Nobody listens there: that is not slow, and does not become better.
       return { running: false, isHung: true, trouble: `process ${pid}: ${error.message}` };
     }
     // It ended while it was asked.
@@ -150,7 +155,7 @@ async function bringUp(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const seen = await askProcess(environment, signal, LOAD_MS);
+  const seen = await askSettled(environment, signal);
   const { running, loadedHash, contact = '', trouble } = seen;
   if (running && loadedHash === torrc.hash) return false;
   const stale = staleOnions(torrc, contact);
@@ -160,6 +165,14 @@ async function bringUp(
   await endTor(environment, signal);
   await startTor(environment, directory, signal);
   return true;
+}
+
+/** One that is starting is waited for: two at once would be in each other's way. */
+async function askSettled(environment: HelperEnvironment, signal: AbortSignal): Promise<AskedProcess> {
+  const { starting, ...seen } = await askProcess(environment, signal, LOAD_MS);
+  if (starting === undefined) return seen;
+  await awaitAnswer(starting, environment, signal);
+  return askProcess(environment, signal, LOAD_MS);
 }
 
 /** Throws while it is too early to end or to start it; the engine comes again. */
@@ -188,7 +201,8 @@ async function tryGive(
     await letSettle(torrc, signal);
     return true;
   } catch (error) {
-    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    // One that is only slow takes it later, and keeps what visitors have open.
+    if (!(error instanceof GatewayError) || error.code !== 'TorControl') throw error;
     environment.log('warn', 'tor is restarted to load its torrc', { why: messageOf(error) });
     return false;
   }

@@ -259,6 +259,42 @@ it('leaves a tor alone that was only slow', async () => {
   expect(await torPid()).toBe(before);
 }, 60_000);
 
+it('finds a tor again whose start was cut short before it was tor, and starts no second one', async () => {
+  const real = await machine.sh('sh', '-c', 'command -v tor');
+  const program = machine.outside('/run/bin/tor');
+  const gate = machine.outside('/run/may-start');
+  await mkdir(machine.outside('/run/bin'), { recursive: true });
+  // A machine that is so busy that it gets no further for a while.
+  const wait = `case "$*" in *torrc-defaults) while [ ! -e /run/may-start ]; do sleep 0.05; done;; esac`;
+  await writeFile(program, `#!/bin/sh\n${wait}\nexec ${real} "$@"\n`, { mode: 0o755 });
+  try {
+    await gateway.call('tor.writeOnion', { instance: 'tor', onion: onion('shop') });
+    await writeFile(gate, '');
+    await write('shop');
+    await rm(gate);
+    const cut = load().catch(() => undefined);
+    const starting = await until(() => torStarting());
+    await gateway.kill();
+    await cut;
+    await gateway.restart();
+    expect(await observe()).toMatchObject({ running: false, trouble: `process ${starting} is starting` });
+    const loaded = load();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await writeFile(gate, '');
+    expect(await loaded).toEqual({ started: false, left: [] });
+    expect(await torPid()).toBe(starting);
+    expect(await observe()).toMatchObject({ running: true });
+  } finally {
+    await rm(program);
+  }
+}, 60_000);
+
+/** Its id as soon as it, or what becomes it, is there. */
+async function torStarting(): Promise<number | undefined> {
+  const found = await machine.sh('pgrep', '-f', `tor -f ${paths.torState}/torrc --defaults`).catch(() => '');
+  return found === '' ? undefined : Number(found.trim().split('\n')[0]);
+}
+
 it('says how tor died, when tor says it', async () => {
   await publish('shop');
   await kill('SEGV', await torPid());
