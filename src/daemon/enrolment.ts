@@ -7,7 +7,7 @@ import type { Device } from '../core/service.ts';
 import { liveTokens } from '../core/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FailedChange, World } from '../engine/reconciler.ts';
-import { reportDevice } from '../engine/report.ts';
+import { peersIn, reportDevice } from '../engine/report.ts';
 import type { Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
 import { base64, keyOf, publicKeysOf, type FreshKeys } from './device-keys.ts';
@@ -67,7 +67,7 @@ export class Enrolment {
       ];
       const held = liveTokens(store.ledger()).filter((token) => token.device === device.name);
       return {
-        device: reportDevice(device, world, held),
+        device: reportDevice(device, peersIn(world), held),
         handouts,
         notices: this.#notices(involved, device),
       };

@@ -40,20 +40,24 @@ export interface ReportInput {
 /** Everything that `gateway status` shows, from what was desired, observed and visited. */
 export function reportStatus(input: ReportInput): Status {
   const services = input.desired?.services ?? [];
+  const exposures = Map.groupBy(input.desired?.exposures ?? [], ({ service }) => service.name);
   const tokens = Map.groupBy(input.tokens, ({ device }) => device);
+  const peers = peersIn(input.world);
   return {
     generation: input.generation,
     isDown: input.isDown,
     fileDiffers: input.fileDiffers,
-    services: services.map((service) => reportService(service, input)),
-    devices: input.devices.map((device) => reportDevice(device, input.world, tokens.get(device.name) ?? [])),
+    services: services.map((service) => reportService(service, exposures.get(service.name) ?? [], input)),
+    devices: input.devices.map((device) => reportDevice(device, peers, tokens.get(device.name) ?? [])),
     notices: [...input.notices, ...noticesOf(input.world)],
   };
 }
 
-function reportService(service: Service, input: ReportInput): ServiceStatus {
-  const exposures =
-    input.desired?.exposures.filter((exposure) => exposure.service.name === service.name) ?? [];
+function reportService(
+  service: Service,
+  exposures: readonly DesiredExposure[],
+  input: ReportInput,
+): ServiceStatus {
   const ways = exposures.map((exposure) => reportWay(exposure, input));
   return {
     name: service.name,
@@ -112,8 +116,12 @@ function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
 }
 
 /** A provider with credentials per device observes each with these facts: publicKey, address, latestHandshake, endpoint. */
-export function reportDevice(device: Device, world: World, tokens: readonly LiveToken[]): DeviceStatus {
-  const peer = device.publicKey === undefined ? undefined : peerOf(device.publicKey, world);
+export function reportDevice(
+  device: Device,
+  peers: ReadonlyMap<string, Observed>,
+  tokens: readonly LiveToken[],
+): DeviceStatus {
+  const peer = device.publicKey === undefined ? undefined : peers.get(device.publicKey);
   const handshake = peer?.facts['latestHandshake'];
   const endpoint = peer?.facts['endpoint'];
   const address = peer?.facts['address'];
@@ -133,15 +141,15 @@ export function reportDevice(device: Device, world: World, tokens: readonly Live
   };
 }
 
-function peerOf(publicKey: string, world: World): Observed | undefined {
-  for (const observed of world.values()) {
-    const peer = observed.find(
-      (candidate) =>
-        candidate.facts['publicKey'] === publicKey && candidate.facts['latestHandshake'] !== undefined,
-    );
-    if (peer !== undefined) return peer;
+/** By public key. */
+export function peersIn(world: World): ReadonlyMap<string, Observed> {
+  const peers = new Map<string, Observed>();
+  for (const observed of [...world.values()].flat()) {
+    const { publicKey, latestHandshake } = observed.facts;
+    const isPeer = typeof publicKey === 'string' && latestHandshake !== undefined;
+    if (isPeer && !peers.has(publicKey)) peers.set(publicKey, observed);
   }
-  return undefined;
+  return peers;
 }
 
 /**
