@@ -5,6 +5,7 @@ import { judgeReadBack, type ReadBack, type Verdict } from '../../wire/igd-verdi
 import { callIgd, isFault } from './igd-call.ts';
 import type { Igd } from './igd-find.ts';
 import { readEntry, readTable, removeEntry } from './igd-table.ts';
+import { aborted } from './router-http.ts';
 
 export interface Opening {
   readonly igd: Igd;
@@ -80,7 +81,11 @@ async function readSettled(
 ): Promise<ReadBack> {
   const listed = await readEntry(igd, which, signal);
   if (listed !== 'nothing') return listed;
-  await sleep(SETTLE_MS);
+  try {
+    await sleep(SETTLE_MS, undefined, { signal });
+  } catch {
+    throw aborted(igd.router, signal);
+  }
   return await readEntry(igd, which, signal);
 }
 

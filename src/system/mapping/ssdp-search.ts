@@ -38,7 +38,7 @@ export async function* searchRouter(
   if (signal.aborted) end();
   try {
     await towards(socket, router);
-    timers.push(...SEND_AT_MS.map((at) => setTimeout(() => send(socket, router), at)));
+    if (!answers.isOver) timers.push(...SEND_AT_MS.map((at) => setTimeout(() => send(socket, router), at)));
     for (;;) {
       const next = await answers.next();
       if (next === undefined) return;
@@ -78,6 +78,10 @@ class Answers {
     this.#wake();
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** `undefined`: no more will come. */
   async next(): Promise<SsdpMessage | undefined> {
     if (this.#found.length === 0 && !this.#isOver) {
@@ -90,8 +94,11 @@ class Answers {
 /** Questions to the group leave where the router is, also on a machine with several networks. */
 async function towards(socket: Socket, router: string): Promise<void> {
   const address = await addressTowards(router);
-  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
-  if (address !== undefined && !router.includes(':')) socket.setMulticastInterface(address);
+  // An address that went meanwhile ends the search, as any error of the socket does.
+  const isBound = await new Promise<boolean>((resolve) =>
+    socket.once('error', () => resolve(false)).bind(0, address, () => resolve(true)),
+  );
+  if (isBound && address !== undefined && !router.includes(':')) socket.setMulticastInterface(address);
 }
 
 /** Which of our addresses packets to the router carry; `undefined` when there is no way to it. Sends nothing. */
