@@ -90,7 +90,7 @@ export function given(state: PortState, lease: Lease, now: number, random: numbe
       lease,
       since: now,
       expiresAt: lifetime === 0 ? undefined : now + lifetime,
-      seen: { mark: lease.mark, at: now },
+      seen: { mark: { ...bootOf(state.held, lease), ...lease.mark }, at: now },
     },
     last: lease,
     askAt: now + Math.max(wait, SHORTEST_RENEWAL_MS),
@@ -98,6 +98,12 @@ export function given(state: PortState, lease: Lease, now: number, random: numbe
     failures: 0,
     trouble: undefined,
   };
+}
+
+/** Which start of the router was announced last, which not every answer of it says. */
+function bootOf(held: Held | undefined, { router }: Lease): RouterMark {
+  const bootId = held?.lease.router === router ? held.seen.mark.bootId : undefined;
+  return bootId === undefined ? {} : { bootId };
 }
 
 export function refused(state: PortState, trouble: Trouble, now: number): PortState {

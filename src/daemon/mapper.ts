@@ -1,3 +1,4 @@
+import type { LeaseCheck } from '../core/mapping.ts';
 import type { Log } from '../core/ports.ts';
 import { Announcements } from '../system/mapping/announcements.ts';
 import { findHomeNetwork } from '../system/mapping/home-network.ts';
@@ -5,6 +6,8 @@ import { MemoryFile } from '../system/mapping/memory.ts';
 import { NatPmpDriver } from '../system/mapping/nat-pmp.ts';
 import { PcpDriver } from '../system/mapping/pcp.ts';
 import { PortMapper } from '../system/mapping/port-mapper.ts';
+import { SsdpAnnouncements } from '../system/mapping/ssdp-announcements.ts';
+import { UpnpDriver } from '../system/mapping/upnp.ts';
 import type { Recorder } from './journal.ts';
 
 export interface MapperOptions {
@@ -16,18 +19,23 @@ export interface MapperOptions {
 
 /** The mapper with everything that it needs of this machine. */
 export function createMapper({ file, log, record, changed }: MapperOptions): PortMapper {
-  const announcements = new Announcements((router, said) => mapper.announced(router, said), log);
+  const heard = (router: string, said: LeaseCheck): void => mapper.announced(router, said);
+  const announcements = [new Announcements(heard, log), new SsdpAnnouncements(heard, log)];
   const mapper = new PortMapper({
     now: Date.now,
     random: Math.random,
     network: findHomeNetwork,
-    drivers: ({ router }) => [new PcpDriver(router), new NatPmpDriver(router)],
+    drivers: ({ router }) => [new PcpDriver(router), new NatPmpDriver(router), new UpnpDriver(router)],
     file: new MemoryFile(file),
     record,
     log,
     changed,
-    moved: (network) =>
-      network === undefined ? announcements.close() : announcements.listen(network.address),
+    moved: (network) => {
+      for (const group of announcements) {
+        if (network === undefined) group.close();
+        else group.listen(network.address);
+      }
+    },
   });
   return mapper;
 }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import type { LabNode } from './node.ts';
@@ -33,6 +33,8 @@ export async function startPortMapping(
   await node.run(['nft', '-f', '-'], { signal, input: `${TABLE}${silenceRules(service)}` });
   // Multicast to the LAN has no route of its own where the default route leads elsewhere.
   await node.run(['ip', 'route', 'replace', '224.0.0.0/4', 'dev', service.inside], { signal });
+  // Left by a power cut: its number may be another process's by now, and miniupnpd would not start.
+  await rm(join(folder, 'pid'), { force: true });
   await writeFile(join(folder, 'conf'), configOf(node, topology, service));
   await node.detach(['miniupnpd', '-d', '-f', join(folder, 'conf'), '-P', join(folder, 'pid')], {
     logFile: join(folder, 'log'),

@@ -115,6 +115,15 @@ describe('a look at the router', () => {
     });
   });
 
+  it('a start that was announced is remembered over a renewal whose answer does not say it', () => {
+    const announced = looked(held({ mark: {} }), { mark: { bootId: 'one' } }, 60 * SECOND).state;
+    const { lease } = announced.held ?? {};
+    expect(lease).toBeDefined();
+    const renewed = given(announced, lease!, 1800 * SECOND, 0);
+    expect(looked(renewed, { mark: { bootId: 'one' } }, 1801 * SECOND).why).toBeUndefined();
+    expect(looked(renewed, { mark: { bootId: 'two' } }, 1801 * SECOND).why).toBe('the router restarted');
+  });
+
   it.each([1060, 1061, 1059, 1057, 1064])('an epoch of %i after a minute is in order', (epochSeconds) => {
     expect(look({ mark: { epochSeconds } })).toEqual({ isHeld: true, isAskedNow: false, why: undefined });
   });
