@@ -163,6 +163,8 @@ export async function capture(home: LabNode, link: string): Promise<() => Promis
     '-Z',
     'root',
     '-U',
+    // Else the last second's packets stay in the kernel when it ends.
+    '--immediate-mode',
     '-s',
     '0',
     '-w',
