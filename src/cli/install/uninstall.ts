@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { GatewayError } from '../../core/errors.ts';
 import { directoriesIn, pathsOf } from '../../system/directories.ts';
 import { fileError } from '../../system/files.ts';
@@ -11,7 +11,7 @@ import { show } from '../report.ts';
 import { demandRoot, isSystemd, openLedger, UNITS } from './install.ts';
 import { layoutIn, type Layout } from './layout.ts';
 import { exists, removeMade } from './steps.ts';
-import { removeUsers } from './users.ts';
+import { madeUsers, noteUsers, removeUsers } from './users.ts';
 
 /** `gateway uninstall`: what was there before is there again; keys and state stay unless `--purge`. */
 export async function uninstall(input: Input, context: Context): Promise<number> {
@@ -27,8 +27,7 @@ export async function uninstall(input: Input, context: Context): Promise<number>
   if (isHere && isSystemd())
     await run(['systemctl', 'daemon-reload'], { signal: context.signal, timeoutMs: 60_000 });
   const kept = isPurge ? [] : [directoriesIn(undefined).config, directoriesIn(undefined).state];
-  if (isHere) await removeFolders(isPurge);
-  if (isHere && isPurge) await removeUsers(manifest.users, context.signal);
+  if (isHere) await removeData(manifest.users, isPurge, context);
   await rm(layout.at(layout.prefix), { recursive: true, force: true });
   show(context, { removed: manifest.files, kept }, () =>
     isPurge
@@ -56,6 +55,14 @@ async function stop({ progress, signal }: Context): Promise<void> {
   if (!isSystemd()) return;
   progress('stopping the units');
   await run(['systemctl', 'disable', '--now', ...UNITS.toReversed()], { signal, timeoutMs: 60_000 });
+}
+
+async function removeData(made: readonly string[], isPurge: boolean, { signal }: Context): Promise<void> {
+  const note = join(directoriesIn(undefined).state, 'made-users');
+  const users = await madeUsers(made, note);
+  await removeFolders(isPurge);
+  if (isPurge) await removeUsers(users, signal);
+  else await noteUsers(users, note);
 }
 
 async function removeFolders(isPurge: boolean): Promise<void> {
