@@ -2,6 +2,7 @@ import type { Context, Fact, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.ts';
 import type { KeyType } from '../../src/core/ports.ts';
+import { twinOf } from '../../src/core/ula.ts';
 import { encodeKey, toHex } from '../../src/wire/wireguard.ts';
 import { dialOf } from './endpoint.ts';
 import {
@@ -70,6 +71,8 @@ async function observePeer(
       : 'its preshared key is not the one on disk',
   );
   const facts: Record<string, Fact> = { publicKey, address, latestHandshake, received, sent };
+  const address6 = twinOf(context.network, address);
+  if (address6 !== undefined) facts['address6'] = address6;
   if (endpoint !== undefined) facts['endpoint'] = endpoint;
   facts['grants'] = grants.join(' ');
   return {

@@ -49,6 +49,8 @@ export const ServiceStatus = z.object({
   /** Whose namespace we entered (`container lnd`) when we did not make it; `null` otherwise. */
   entered: z.string().nullable(),
   address: z.string(),
+  /** Its twin in IPv6; `null` where it has none: on the host, on another machine, on a kernel without IPv6. */
+  address6: z.string().nullable(),
   port: z.number(),
   /** Does something listen where the config says? `message` names the fix: "listens on 127.0.0.1 only". */
   listening: z.object({ status: Tri, message: z.string() }),
@@ -66,6 +68,8 @@ export const DeviceStatus = z.object({
   /** What it holds of Lightning nodes: a macaroon or rune of its own. */
   wallets: z.array(z.object({ service: z.string(), kind: z.enum(TOKEN_KINDS), rights: z.enum(RIGHTS) })),
   address: z.string().nullable(),
+  /** What it may use of IPv6; a device that was told before there was any does not know it. */
+  address6: z.string().nullable(),
   /** Of WireGuard; `null` when it needs none. */
   publicKey: z.string().nullable(),
   /** For onion services that ask for a key; `null` when it needs none. */

@@ -10,6 +10,7 @@ import {
   type Status,
   type Way,
 } from '../core/status.ts';
+import { twinOf } from '../core/ula.ts';
 import { draftConditions, type ConditionClock } from './conditions.ts';
 import type { Health } from './health.ts';
 import { noticesOf } from './notices.ts';
@@ -66,11 +67,17 @@ function reportService(
     isolated: service.place.type === 'namespace',
     entered: service.place.type === 'entered' ? enteredText(service.place) : null,
     address: service.address,
+    address6: twinOfService(service, input.desired),
     port: service.port,
     listening: input.listening.get(service.name) ?? { status: 'unknown', message: 'not looked at yet' },
     phase: phaseOfService(ways),
     ways,
   };
+}
+
+function twinOfService({ place, address }: Service, desired: Desired | undefined): string | null {
+  const isInside = place.type === 'namespace' || place.type === 'entered';
+  return (isInside && desired !== undefined ? twinOf(desired.network, address) : undefined) ?? null;
 }
 
 /** What a provider says of one way in. */
@@ -115,7 +122,10 @@ function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
   };
 }
 
-/** A provider with credentials per device observes each with these facts: publicKey, address, latestHandshake, endpoint. */
+/**
+ * A provider with credentials per device observes each with these facts: publicKey, address, address6, latestHandshake,
+ * endpoint.
+ */
 export function reportDevice(
   device: Device,
   peers: ReadonlyMap<string, Observed>,
@@ -125,12 +135,14 @@ export function reportDevice(
   const handshake = peer?.facts['latestHandshake'];
   const endpoint = peer?.facts['endpoint'];
   const address = peer?.facts['address'];
+  const address6 = peer?.facts['address6'];
   return {
     name: device.name,
     services: [...device.services],
     reachedBy: (device.reachedBy ?? []).map((one) => ({ ...one })),
     wallets: tokens.map(({ service, kind, rights }) => ({ service, kind, rights })),
     address: typeof address === 'string' ? address : null,
+    address6: typeof address6 === 'string' ? address6 : null,
     publicKey: device.publicKey ?? null,
     onionKey: device.onionKey ?? null,
     addedAt: device.addedAt,
