@@ -105,8 +105,8 @@ it('shows nothing of a service on the uplink but connections of tor, also while 
   const tries = Array.from({ length: 6 }, async (_, index) => {
     await sleep(index * 150);
     await world.fetch('hidden', `http://lost${index}.lab.test/`, '--max-time', '2');
-    await world.scan('hidden', [`udp:${WEB}:53`, 'udp:11.4.0.53:53', `tcp:${WEB}:80`]);
-    await world.scan('hidden', [`udp:[${WEB6}]:53`, `tcp:[${WEB6}]:80`, `udp:[${HOST6}]:53`]);
+    const overIpv6 = [`udp:[${WEB6}]:53`, `tcp:[${WEB6}]:80`, `udp:[${HOST6}]:53`];
+    await world.scan('hidden', [`udp:${WEB}:53`, 'udp:11.4.0.53:53', `tcp:${WEB}:80`, ...overIpv6]);
   });
   await Promise.all(tries);
   await expect
