@@ -133,24 +133,26 @@ export function reportDevice(
 ): DeviceStatus {
   const peer = device.publicKey === undefined ? undefined : peers.get(device.publicKey);
   const handshake = peer?.facts['latestHandshake'];
-  const endpoint = peer?.facts['endpoint'];
-  const address = peer?.facts['address'];
-  const address6 = peer?.facts['address6'];
   return {
     name: device.name,
     services: [...device.services],
     reachedBy: (device.reachedBy ?? []).map((one) => ({ ...one })),
     wallets: tokens.map(({ service, kind, rights }) => ({ service, kind, rights })),
-    address: typeof address === 'string' ? address : null,
-    address6: typeof address6 === 'string' ? address6 : null,
+    address: textIn(peer, 'address'),
+    address6: textIn(peer, 'address6'),
     publicKey: device.publicKey ?? null,
     onionKey: device.onionKey ?? null,
     addedAt: device.addedAt,
     expiresAt: device.expiresAt ?? null,
     latestHandshake:
       typeof handshake === 'number' && handshake > 0 ? new Date(handshake * 1000).toISOString() : null,
-    endpoint: typeof endpoint === 'string' && endpoint !== '' ? endpoint : null,
+    endpoint: textIn(peer, 'endpoint'),
   };
+}
+
+function textIn(peer: Observed | undefined, fact: string): string | null {
+  const text = peer?.facts[fact];
+  return typeof text === 'string' && text !== '' ? text : null;
 }
 
 /** By public key. */
