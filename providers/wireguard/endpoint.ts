@@ -1,6 +1,7 @@
 import { formatEndpoint, isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
-import { portKey, type Mapper, type MappingReport } from '../../src/core/mapper.ts';
+import { portKey, type MappingReport } from '../../src/core/mapper.ts';
 import type { WireguardInterface } from '../../src/core/operations.ts';
+import type { Ports } from '../../src/core/ports.ts';
 
 /** Stands beside the interface where the config names no endpoint: it is found out, and may change. */
 export const LEARNED = 'auto';
@@ -15,6 +16,8 @@ export interface DialInput {
   readonly configured: string;
   /** What the router says; `undefined` while nobody asks it. */
   readonly mapping: MappingReport | undefined;
+  /** A public name that its host said yes to: it moves along when the address changes. */
+  readonly name?: string | undefined;
 }
 
 const BY_HAND =
@@ -25,17 +28,17 @@ const BY_HAND =
  *
  *   configured | the router mapped the port     | devices dial
  *   host:port  | whatever                       | what the config says
- *   nothing    | yes, its address is public     | the router's address, the port outside
+ *   nothing    | yes, its address is public     | the home's name where one was published, else that address; the port outside
  *   nothing    | yes, its address is private    | not known: another NAT stands in front
  *   nothing    | yes, it tells no address       | not known
  *   nothing    | no                             | not known, and the router's reason
  */
-export function decideDial({ configured, mapping }: DialInput): Dial {
+export function decideDial({ configured, mapping, name }: DialInput): Dial {
   if (configured !== LEARNED) return { endpoint: configured };
   if (mapping === undefined) return { problem: `the router was not asked yet; wait a moment, ${BY_HAND}` };
   const { externalAddress: host, externalPort: port, router, problem, hint } = mapping;
   if (host !== null && port !== null && isPublicUnicast(host)) {
-    return { endpoint: formatEndpoint({ host, port }) };
+    return { endpoint: formatEndpoint({ host: name ?? host, port }) };
   }
   if (problem !== null) return { problem: `${problem}; ${hint ?? 'see gateway ports'}; ${BY_HAND}` };
   return mapping.state === 'held'
@@ -45,12 +48,13 @@ export function decideDial({ configured, mapping }: DialInput): Dial {
 
 export async function dialOf(
   { endpoint: configured, listenPort }: Pick<WireguardInterface, 'endpoint' | 'listenPort'>,
-  mapper: Mapper,
+  { mapper, names }: Pick<Ports, 'mapper' | 'names'>,
 ): Promise<Dial> {
   if (configured !== LEARNED) return decideDial({ configured, mapping: undefined });
   const key = portKey({ transport: 'udp', port: listenPort });
   const kept = (await mapper.kept()).find(({ spec }) => portKey(spec) === key);
-  return decideDial({ configured, mapping: kept?.report });
+  const published = (await names.kept()).find(({ published: { ipv4 } }) => ipv4 !== undefined);
+  return decideDial({ configured, mapping: kept?.report, name: published?.name.name });
 }
 
 /** The port that devices dial: what the router is asked for. */

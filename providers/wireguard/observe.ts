@@ -39,7 +39,7 @@ async function observeInterface(
           judgeKey(publicKey, encodeKey(crypto.curve25519Public(secret))),
         )
       : undefined;
-  const dial = await dialOf(found, context.ports.mapper);
+  const dial = await dialOf(found, context.ports);
   return {
     key: `interface:${name}`,
     spec: { type: 'interface', name, listenPort, address, endpoint },

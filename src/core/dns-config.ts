@@ -75,7 +75,7 @@ const Name = z
 export const DnsSettings = z
   .strictObject({
     home: Name.optional().describe(
-      "Name that is kept at the home's public address; its zone must be in `zones`.",
+      "Name that is kept at the home's public address, and that devices are told; its zone must be in `zones`.",
     ),
     wildcard: z
       .boolean()

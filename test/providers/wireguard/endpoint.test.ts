@@ -27,6 +27,15 @@ describe('what devices dial', () => {
     expect(decideDial({ configured: LEARNED, mapping: HELD })).toEqual({ endpoint: '11.2.0.2:40000' });
   });
 
+  it('is the name of the home, where it has one, and never for an address that nobody can reach', () => {
+    const name = 'home.example.net';
+    expect(decideDial({ configured: LEARNED, mapping: HELD, name })).toEqual({
+      endpoint: 'home.example.net:40000',
+    });
+    const mapping = { ...HELD, externalAddress: '100.64.3.4' };
+    expect(decideDial({ configured: LEARNED, mapping, name }).endpoint).toBeUndefined();
+  });
+
   it.each(['192.168.0.2', '10.0.0.2', '100.64.3.4', null])(
     'is not known while the router’s own address is %s',
     (externalAddress) => {
