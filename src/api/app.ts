@@ -84,6 +84,9 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   app.openapi(READS.generations, async (c) => c.json(await control.generations(), 200));
   app.openapi(READS.handouts, async (c) => c.json(await control.handouts(c.req.valid('param').name), 200));
   app.openapi(READS.names, async (c) => c.json(await control.names(), 200));
+  app.openapi(READS.address, async (c) =>
+    c.json(await control.address(c.req.valid('query').nat === 'true', signal), 200),
+  );
   app.openapi(READS.relays, async (c) => c.json(await control.relays(signal), 200));
   app.openapi(READS.place, async (c) => c.json(await control.place(c.req.valid('param').name), 200));
 }

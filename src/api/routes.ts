@@ -4,6 +4,8 @@ import { answers, json, lines, reports } from './describe.ts';
 import { DEVICE_WRITES } from './device-routes.ts';
 import { withoutBody } from './guard.ts';
 import {
+  AddressBody,
+  AddressQuery,
   Event,
   Events,
   EventsQuery,
@@ -97,6 +99,13 @@ export const READS = {
     summary: "Public names that are kept at the home's address",
     request: { query: NoQuery },
     responses: answers(NameReports, 'The names, and what their hosts said.'),
+  }),
+  address: createRoute({
+    method: 'get',
+    path: '/v1/address',
+    summary: 'Where the home is on the internet, and who says so',
+    request: { query: AddressQuery },
+    responses: answers(AddressBody, 'With `nat=true` also how the NATs to a relay behave; takes seconds.'),
   }),
   relays: createRoute({
     method: 'get',

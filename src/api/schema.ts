@@ -10,7 +10,7 @@ import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
 import { TOKEN_KINDS } from '../core/node-access.ts';
 import { RIGHTS } from '../core/rights.ts';
 import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
-import { DeviceStatus, RelayStatus, Status } from '../core/status.ts';
+import { AddressStatus, DeviceStatus, RelayStatus, Status } from '../core/status.ts';
 
 /**
  * Every request and response of the API. `satisfies` ties each to the interface in src/core, so that a change there
@@ -153,6 +153,8 @@ export const RelayDraft = z
     name: Name.optional().describe('Left out: relay-1, relay-2 …'),
   })
   .meta({ id: 'RelayDraft' }) satisfies z.ZodType<control.RelayDraft>;
+export const AddressQuery = z.strictObject({ nat: z.enum(['true', 'false']).optional() });
+export const AddressBody = AddressStatus.meta({ id: 'AddressStatus' });
 export const RelayPath = z.strictObject({ name: Name });
 export const RelayBody = RelayStatus.meta({ id: 'RelayStatus' });
 export const Relays = z.array(RelayBody).readonly();

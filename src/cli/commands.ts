@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { address } from './commands/address.ts';
 import { backup, restore } from './commands/backup.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   nameSet,
   nameList,
   nameRemove,
+  address,
   relayUp,
   relayInvite,
   relayJoin,

@@ -1,6 +1,6 @@
 import type { Generation, NameReport, PlanReport, UpReport } from '../core/control.ts';
 import type { JournalEvent } from '../core/events.ts';
-import type { DeviceStatus, RelayStatus, ServiceStatus } from '../core/status.ts';
+import type { AddressStatus, DeviceStatus, RelayStatus, ServiceStatus } from '../core/status.ts';
 import { EXIT } from './command.ts';
 import { NO_SERVICES, reachersOf } from './render.ts';
 import { table } from './table.ts';
@@ -40,6 +40,30 @@ export function renderDevices(devices: readonly DeviceStatus[], now: number): st
       device.expiresAt?.slice(0, 16).replace('T', ' ') ?? '–',
     ]),
   ).join('\n');
+}
+
+export function renderAddress({ addresses, differ, nat }: AddressStatus, isNatAsked: boolean): string {
+  const lines =
+    addresses.length === 0
+      ? [
+          'Nobody knows at which public address this home is.',
+          'next: join a relay, or name STUN servers in gateway.yaml',
+        ]
+      : table(
+          ['ADDRESS', 'SAID BY'],
+          addresses.map((one) => [plain(one.address), one.source]),
+        );
+  const remarks = [
+    ...(differ ? ['! they differ: another NAT stands outside the router, or this home has two lines'] : []),
+    ...(isNatAsked && nat === null ? ['! no relay could be asked how the NATs behave'] : []),
+  ];
+  if (nat === null) return [...lines, ...remarks].join('\n');
+  const kept = nat.isPortKept ? 'the port is kept' : 'the port is changed';
+  return [
+    ...lines,
+    ...remarks,
+    `NAT to ${nat.relay}: mapping ${nat.mapping}, filtering ${nat.filtering}, ${kept}`,
+  ].join('\n');
 }
 
 export function renderRelays(relays: readonly RelayStatus[]): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PART_SECTIONS } from './config-sections.ts';
+import { parseEndpoint } from './inet.ts';
 import { NAME } from './name.ts';
 import { type Relay, RelaySettings } from './relay.ts';
 import { NODE_ACCESS, type NodeAccess } from './node-access.ts';
@@ -49,6 +50,8 @@ export interface Config {
   readonly ula?: string | undefined;
   /** In the order of the file. */
   readonly services: readonly ConfigService[];
+  /** `host:port` of STUN servers. */
+  readonly stun: readonly string[];
   /** By name. */
   readonly relays: readonly Relay[];
   /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
@@ -144,6 +147,20 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
       .record(z.string().regex(NAME), serviceSchema(providers))
       .default({})
       .describe('What is to be reached, by name.'),
+    stun: z
+      .array(
+        z
+          .string()
+          .max(270)
+          .refine((text) => parseEndpoint(text) !== undefined, {
+            error: 'must be host:port, like stun.example.net:3478',
+          }),
+      )
+      .max(8)
+      .default([])
+      .describe(
+        'STUN servers that are asked at which address they see this home, once a minute at most; best two of different operators. They learn that address. None is asked unless it stands here.',
+      ),
     relays: z
       .record(z.string().regex(NAME), RelaySettings)
       .default({})

@@ -6,7 +6,7 @@ import type { TokenKind } from './node-access.ts';
 import type { Rights } from './rights.ts';
 import type { PortsReport } from './mapper.ts';
 import type { ReachedBy } from './service.ts';
-import type { DeviceStatus, RelayStatus, Status } from './status.ts';
+import type { AddressStatus, DeviceStatus, RelayStatus, Status } from './status.ts';
 
 /** What the API can ask of the running gateway. The daemon implements it; the API and CLI know nothing else of it. */
 export interface Control {
@@ -65,6 +65,8 @@ export interface Control {
   handouts(service: string): Promise<readonly Handout[]>;
   /** How to start a program inside the service's namespace; needs root at the caller. */
   place(service: string): Promise<PlaceReport>;
+  /** Where the home is on the internet; `withNat` also asks a relay how the NATs on the way behave, which takes seconds. */
+  address(withNat: boolean, signal: AbortSignal): Promise<AddressStatus>;
   /** Asks each relay how it is. */
   relays(signal: AbortSignal): Promise<readonly RelayStatus[]>;
   /** Takes an invite: the relay learns this gateway, and gateway.yaml the relay. */

@@ -37,6 +37,8 @@ export interface Desired {
   /** By part id: built-in parts and providers. */
   readonly resources: ReadonlyMap<string, readonly Resource[]>;
   readonly problems: readonly Problem[];
+  /** STUN servers, `host:port`. */
+  readonly stun: readonly string[];
   /** Vantages outside, by name. */
   readonly relays: readonly Relay[];
   /** To be stored before anything is applied. */
@@ -121,6 +123,7 @@ function assemble(
     exposures,
     resources: new Map(compiled.map(({ id, result }) => [id, sortBy(result.resources, ({ key }) => key)])),
     problems: inOrder(problems),
+    stun: input.config.stun,
     relays: input.config.relays,
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };

@@ -12,13 +12,16 @@ export interface HomeAddress {
 }
 
 /**
- * The address of each family that the world most probably finds the home at. Who sees us from farther outside is believed
- * first: a router behind another router tells an address that nobody can reach. IPv6 is left out until a visit over IPv6
- * proved that something comes in by it.
+ * The address of each family that the world most probably finds the home at. What two of different kinds tell is believed
+ * before what one tells alone, who may lie; then who sees us from farther outside: a router behind another router tells an
+ * address that nobody can reach. IPv6 is left out until a visit over IPv6 proved that something comes in by it.
  */
 export function believedAddresses(seen: readonly HomeAddress[]): NameAddresses {
-  const ipv4 = ADDRESS_SOURCES.flatMap((source) => seen.filter((found) => found.source === source)).find(
+  const told = ADDRESS_SOURCES.flatMap((source) => seen.filter((found) => found.source === source)).filter(
     ({ family, address }) => family === 4 && isPublicUnicast(address),
   );
+  const isConfirmed = ({ address, source }: HomeAddress): boolean =>
+    told.some((other) => other.address === address && other.source !== source);
+  const ipv4 = told.find(isConfirmed) ?? told[0];
   return ipv4 === undefined ? {} : { ipv4: ipv4.address };
 }

@@ -64,6 +64,8 @@ export const RelayAbout = z.object({
   version: z.string().max(40),
   /** Addresses that it listens on. */
   addresses: z.array(Address).max(16),
+  /** Where it answers STUN, on each address; `null`: nowhere. */
+  stunPort: z.int().min(1).max(65535).nullable(),
   /** From where this request came. */
   observed: Address,
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { VANTAGES } from './contract.ts';
 import { TOKEN_KINDS } from './node-access.ts';
 import { RIGHTS } from './rights.ts';
+import { ADDRESS_SOURCES } from './home.ts';
 import { KINDS, PRIVACIES } from './service.ts';
 
 /** Shapes of what is shown; the API serves them unchanged and `--json` prints them unchanged. */
@@ -81,6 +82,45 @@ export const DeviceStatus = z.object({
   endpoint: z.string().nullable(),
 });
 export type DeviceStatus = z.infer<typeof DeviceStatus>;
+
+const NatRule = z.enum([
+  'endpoint-independent',
+  'address-dependent',
+  'address-and-port-dependent',
+  'unknown',
+]);
+/** How the NATs between here and a relay behave (RFC 4787, found out as in RFC 5780). */
+export const NatStatus = z.object({
+  relay: z.string(),
+  /** Where a packet of ours was seen. */
+  mapped: z.string(),
+  /** When does another destination see another port of ours? */
+  mapping: NatRule,
+  /** Who gets an answer through, once we spoke to somebody? */
+  filtering: NatRule,
+  /** The port outside is the one inside. */
+  isPortKept: z.boolean(),
+});
+export type NatStatus = z.infer<typeof NatStatus>;
+
+/** Where the home is on the internet. */
+export const AddressStatus = z.object({
+  /** Who sees us from farthest outside first. */
+  addresses: z.array(
+    z.object({
+      family: z.union([z.literal(4), z.literal(6)]),
+      address: z.string(),
+      source: z.enum(ADDRESS_SOURCES),
+    }),
+  ),
+  /** The one that is told to devices and names; `null` when nobody knows one. */
+  ipv4: z.string().nullable(),
+  /** Those who tell one of IPv4 do not all tell the same: another NAT stands outside the router, or there are two lines. */
+  differ: z.boolean(),
+  /** `null` when it was not asked for, or no relay could be asked. */
+  nat: NatStatus.nullable(),
+});
+export type AddressStatus = z.infer<typeof AddressStatus>;
 
 /** A machine outside that looks whether ways in work. */
 export const RelayStatus = z.object({

@@ -83,6 +83,7 @@ export class Compiler {
       prefix: typeof prefix === 'string' ? prefix : 'gw',
       pool: typeof pool === 'string' ? pool : undefined,
       services: [],
+      stun: [],
       relays: [],
       settings: {},
     };

@@ -19,7 +19,6 @@ import type { Paths } from '../system/directories.ts';
 import { Names } from '../system/dns/names.ts';
 import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
-import { interfaceAddresses } from '../system/home-addresses.ts';
 import { createKeys } from '../system/keys.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
@@ -31,14 +30,16 @@ import { createControl } from './control.ts';
 import { Devices } from './devices.ts';
 import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
+import type { HomeTracker } from './home-tracker.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { NodeTokens } from './node-tokens.ts';
 import { Recurring } from './recurring.ts';
 import { createMapper } from './mapper.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
+import { createOutside } from './outside.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
-import { RelayVantages } from './vantages.ts';
+import type { RelayVantages } from './vantages.ts';
 
 /** Foundations first: a part may use what those before it made. */
 const PARTS = [namespacesPart, egressPart, edgePart, portsPart, dnsPart];
@@ -51,6 +52,8 @@ export interface Composed {
   readonly watch: NamespaceWatch;
   /** Revokes devices on time, and what nodes did not take back yet, once they were started. */
   readonly recurring: readonly Recurring[];
+  /** Follows the public address, once it was started. */
+  readonly home: HomeTracker;
   readonly record: Recorder;
   close(): Promise<void>;
 }
@@ -66,12 +69,14 @@ export interface ComposeOptions {
 /** Puts the pieces together: the only place that knows every one. Starts nothing. */
 export function compose({ paths, store, log, leave }: ComposeOptions): Composed {
   const helper = createHelper(paths.helperSocket);
-  const tor = createTor(paths, () => engine.wake());
+  const wake = (): void => engine.wake();
+  const tor = createTor(paths, wake);
   const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
   const names = new Names({ path: paths.names, now: Date.now, log });
   const record = createJournal(store, Date.now, log);
-  const vantages = new RelayVantages({ relays: () => engine.desired?.relays ?? [], keys, record });
-  const mapper = createMapper({ file: paths.mappings, log, record, changed: () => engine.wake() });
+  const mapper = createMapper({ file: paths.mappings, log, record, changed: wake });
+  const desired = (): Desired | undefined => engine.desired;
+  const { vantages, home } = createOutside({ desired, keys, mapper, log, record, changed: wake });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -79,40 +84,32 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     crypto: nodeCrypto,
     tor,
     resolve: resolveHost,
-    home: { addresses: interfaceAddresses },
+    home,
     names,
     vantages,
     mapper,
     log,
   };
   // Not waited for: the pass is done, and the next one says it again.
-  const programmed = (desired: Parameters<Changes['programmed']>[0]): void => {
-    changes.programmed(desired).catch((error: unknown) => {
+  const programmed = (done: Desired): void => {
+    changes.programmed(done).catch((error: unknown) => {
       log('error', 'generation was not marked as programmed', { error: messageOf(error) });
     });
   };
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
-  const watch = new NamespaceWatch({ helper, log, changed: () => engine.wake() });
-  const changes = createChanges({ paths, store, ports, names, engine, record, watch });
-  const { control, recurring } = createOwnersControl({
-    paths,
-    store,
-    ports,
-    names,
-    engine,
-    record,
-    changes,
-    vantages,
-    leave,
-  });
+  const watch = new NamespaceWatch({ helper, log, changed: wake });
+  const pieces = { paths, store, ports, names, engine, record };
+  const changes = createChanges({ ...pieces, watch });
+  const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, leave });
   const egressWatch = new EgressWatch({
     helper,
     log,
     leaving: () => leavingIn(engine),
-    changed: () => engine.wake(),
+    changed: wake,
   });
   const close = async (): Promise<void> => {
     await Promise.all(recurring.map((one) => one.stop()));
+    await home.stop();
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
@@ -120,7 +117,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
-  return { engine, changes, control, watch, recurring, record, close };
+  return { engine, changes, control, watch, home, recurring, record, close };
 }
 
 function createTor(paths: Paths, lost: () => void): Ports['tor'] {

@@ -15,6 +15,7 @@ import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint } from '../core/inet.ts';
 import type { Ports } from '../core/ports.ts';
 import { chooseUid } from '../core/service-user.ts';
+import { reportAddress } from './address-report.ts';
 import { enteredText, type Service } from '../core/service.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
@@ -49,7 +50,7 @@ export interface ControlOptions {
 
 /** What the API can ask of the gateway, wired to the pieces that do it. */
 export function createControl(options: ControlOptions): Control {
-  const { changes, devices, relays, reporter, store } = options;
+  const { changes, devices, ports, relays, reporter, store } = options;
   const edit = (
     change: (text: string) => string,
     progress: Progress,
@@ -81,6 +82,8 @@ export function createControl(options: ControlOptions): Control {
     importOnionKey: (service, key) => importOnionKey(options.ports, options.record, service, key),
     handouts: (service) => handouts(options, service),
     place: (service) => placeOf(options, findService(options, service)),
+    address: async (withNat, signal) =>
+      reportAddress(ports.home.addresses(), withNat ? await relays.nat(signal) : null),
     relays: (signal) => relays.list(signal),
     joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),
     removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),

@@ -52,7 +52,7 @@ async function serve(
 ): Promise<void> {
   const leaving = new AbortController();
   const composed = compose({ paths, store, log, leave: () => leaving.abort() });
-  const { record, control, changes, engine, recurring, watch } = composed;
+  const { record, control, changes, engine, home, recurring, watch } = composed;
   for (const message of store.recovered) record('state.recovered', message);
   await changes.adopt(AbortSignal.timeout(10_000), firstPassInMs);
   if (changes.trouble !== undefined) log('error', changes.trouble);
@@ -62,6 +62,7 @@ async function serve(
   const found = store.isDown() ? 'the gateway is down until gateway up' : 'it adopts what runs';
   record('daemon.started', `the daemon started; ${found}`);
   for (const one of recurring) one.start();
+  home.start();
   if (engine.desired !== undefined) watch.aim(appliedOf(engine.desired));
   log('info', 'daemon ready', { socket: paths.apiSocket });
   announce(composed.engine, changes.trouble, log, ending).catch((error: unknown) => {

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { addRelay, removeRelay } from '../core/config-edit.ts';
 import type { Progress, RelayDraft, UpReport } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
+import { formatEndpoint, parseIpv4 } from '../core/inet.ts';
 import type { Crypto, Keys } from '../core/ports.ts';
 import { type Relay, RelayAbout, RelayJoined, relayKeyName } from '../core/relay.ts';
 import { Secret } from '../core/secret.ts';
-import type { RelayStatus } from '../core/status.ts';
+import type { NatStatus, RelayStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
 import { askRelay } from '../system/relay-client.ts';
+import { natBehaviour } from '../system/stun.ts';
 import { parseInvite } from '../wire/invite.ts';
 import type { Changes } from './change.ts';
 import type { Recorder } from './journal.ts';
@@ -63,6 +65,30 @@ export class Relays {
     return this.#look({ name, address, fingerprint, home }, signal);
   }
 
+  /** As the first relay that answers STUN finds it; `null` when none does. */
+  async nat(signal: AbortSignal): Promise<NatStatus | null> {
+    for (const relay of this.#known()) {
+      const found = await this.#natBy(relay, signal);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  async #natBy(relay: Relay, signal: AbortSignal): Promise<NatStatus | null> {
+    try {
+      const { addresses, stunPort } = await this.#options.vantages.status(relay, signal);
+      const host = addresses.find((address) => parseIpv4(address) !== undefined);
+      if (host === undefined || stunPort === null) return null;
+      const found = await natBehaviour({ host, port: stunPort }, signal);
+      return found === undefined
+        ? null
+        : { ...found, relay: relay.name, mapped: formatEndpoint(found.mapped) };
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+      return null;
+    }
+  }
+
   /** A relay that cannot be told is left all the same. */
   async remove(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport> {
     const { changes, keys, record, vantages } = this.#options;
@@ -90,8 +116,8 @@ export class Relays {
     const { name, address, fingerprint } = relay;
     const silent = { name, address, fingerprint, version: null, addresses: [], observed: null };
     try {
-      const about = await this.#options.vantages.ask(relay, { ask: 'status' }, RelayAbout, signal);
-      return { ...silent, ...about, state: 'up', message: '' };
+      const { version, addresses, observed } = await this.#options.vantages.status(relay, signal);
+      return { ...silent, version, addresses, observed, state: 'up', message: '' };
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
       const state = error.code === 'RelayUnreachable' ? 'unreachable' : 'refused';

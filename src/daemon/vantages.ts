@@ -12,6 +12,7 @@ import {
   type RelayRequest,
 } from '../core/relay.ts';
 import { askRelay, type RelayPlace } from '../system/relay-client.ts';
+import { askStun } from '../system/stun.ts';
 import type { Recorder } from './journal.ts';
 
 export interface RelayVantagesOptions {
@@ -19,6 +20,8 @@ export interface RelayVantagesOptions {
   readonly relays: () => readonly Relay[];
   readonly keys: Keys;
   readonly record: Recorder;
+  /** A relay told, in passing, where it sees us. */
+  readonly saw: (address: string) => void;
 }
 
 /** What a home asks, without what proves that it is this home. */
@@ -31,7 +34,7 @@ export class RelayVantages implements Vantages {
   readonly #options: RelayVantagesOptions;
   /** How each answered last, by name; absent before the first question. */
   readonly #isUp = new Map<string, boolean>();
-  readonly #addresses = new Map<string, readonly string[]>();
+  readonly #abouts = new Map<string, RelayAbout>();
 
   constructor(options: RelayVantagesOptions) {
     this.#options = options;
@@ -69,8 +72,19 @@ export class RelayVantages implements Vantages {
     const { outcome, from, to, isOtherAddress } = dialled;
     if (outcome === 'failed') return `the relay ${relay.name} could not dial`;
     if (isIP(to) !== family) return `the relay ${relay.name} dialled another family than it was asked to`;
+    this.#options.saw(to);
+    if (protocol === 'udp' && outcome !== 'answered' && !(await this.#isHealthy(relay, from, signal))) {
+      return `UDP between here and the relay ${relay.name} (${from}) does not get through`;
+    }
     const answer = Uint8Array.from(Buffer.from(dialled.answer, 'base64'));
     return { status: 'dialled', relay: relay.name, from, to, isOtherAddress, outcome, answer };
+  }
+
+  /** Silence says something only when datagrams of the address that dialled do come here. */
+  async #isHealthy(relay: Relay, from: string, signal: AbortSignal): Promise<boolean> {
+    const { stunPort } = this.#abouts.get(relay.name) ?? (await this.status(relay, signal));
+    if (stunPort === null) return true;
+    return (await askStun({ host: from, port: stunPort }, signal)) !== undefined;
   }
 
   /** One question; whether the relay answers at all is remembered and told when it changes. */
@@ -93,10 +107,18 @@ export class RelayVantages implements Vantages {
     }
   }
 
+  /** What it says of itself, and where it sees us. */
+  async status(relay: Relay, signal: AbortSignal): Promise<RelayAbout> {
+    const about = await this.ask(relay, { ask: 'status' }, RelayAbout, signal);
+    this.#abouts.set(relay.name, about);
+    this.#options.saw(about.observed);
+    return about;
+  }
+
   /** Another relay may take this name. */
   forget(relay: string): void {
     this.#isUp.delete(relay);
-    this.#addresses.delete(relay);
+    this.#abouts.delete(relay);
   }
 
   async #placeOf(relay: Relay, family: 4 | 6, signal: AbortSignal): Promise<RelayPlace | undefined> {
@@ -105,9 +127,7 @@ export class RelayVantages implements Vantages {
     const { fingerprint } = relay;
     if (endpoint.type === 'name') return { address: relay.address, fingerprint, family };
     if (isIP(endpoint.host) === family) return relay;
-    const known = this.#addresses.get(relay.name);
-    const addresses = known ?? (await this.ask(relay, { ask: 'status' }, RelayAbout, signal)).addresses;
-    this.#addresses.set(relay.name, addresses);
+    const { addresses } = this.#abouts.get(relay.name) ?? (await this.status(relay, signal));
     const host = addresses.find((address) => isIP(address) === family);
     if (host === undefined) return undefined;
     return { address: formatEndpoint({ host, port: endpoint.port }), fingerprint };

@@ -1,3 +1,5 @@
+import { formatIpv6, parseIpv6 } from '../core/inet6.ts';
+
 /** So many at once, and one more each so often; a token bucket for each key. */
 export interface Rate {
   readonly burst: number;
@@ -53,10 +55,6 @@ export class Allowance {
 
 /** Whoever has one IPv6 address has the whole /64. */
 export function sourceOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail = ''] = address.split('::');
-  const front = head.split(':').filter((group) => group !== '');
-  const back = tail.split(':').filter((group) => group !== '');
-  const middle = Array<string>(Math.max(8 - front.length - back.length, 0)).fill('0');
-  return [...front, ...middle, ...back].slice(0, 4).join(':');
+  const value = parseIpv6(address);
+  return value === undefined ? address : formatIpv6((value >> 64n) << 64n);
 }

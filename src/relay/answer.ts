@@ -21,6 +21,8 @@ export interface AnswerOptions {
   readonly members: Members;
   /** Addresses that we may speak from. */
   readonly addresses: readonly string[];
+  /** `null` without STUN. */
+  readonly stunPort: number | null;
   readonly version: string;
   readonly now: () => number;
   /** Everything that was asked and refused, for whoever runs the relay. No secrets. */
@@ -109,8 +111,8 @@ export class Answerer {
   }
 
   #about(asker: Asker): RelayAbout {
-    const { version, addresses } = this.#options;
-    return { version, addresses: [...addresses], observed: asker.source };
+    const { version, addresses, stunPort } = this.#options;
+    return { version, addresses: [...addresses], stunPort, observed: asker.source };
   }
 
   #refuse(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, isPublicUnicast } from '../core/inet.ts';
+import { isPublicIpv6 } from '../core/inet6.ts';
 import type { Log } from '../core/ports.ts';
 import { fileError, readFileIfExists, writeFileAtomic } from '../system/files.ts';
 import { renderInvite } from '../wire/invite.ts';
@@ -12,6 +13,7 @@ import { Answerer } from './answer.ts';
 import { ensureIdentity } from './identity.ts';
 import { Members } from './members.ts';
 import { listen } from './server.ts';
+import { serveStun, STUN_PORT } from './stun-server.ts';
 
 export interface RelayOptions {
   /** The relay's own: key, invites, homes. */
@@ -50,7 +52,9 @@ export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => vo
   const identity = await ensureIdentity(directory);
   const members = new Members(directory);
   await members.prepare();
-  const answerer = new Answerer({ members, addresses, version, now: Date.now, log });
+  const hasStun = await serveStun({ addresses, now: Date.now, log, signal });
+  const stunPort = hasStun ? STUN_PORT : null;
+  const answerer = new Answerer({ members, addresses, stunPort, version, now: Date.now, log });
   await listen({ addresses, port, identity, answerer, log, signal });
   const { fingerprint } = identity;
   const address = formatEndpoint({ host: options.publicHost ?? first, port });
@@ -59,7 +63,7 @@ export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => vo
   if (homes === 0) await members.withdrawInvites();
   const invite = homes > 0 ? null : await makeInvite(directory, Date.now());
   const listening = addresses.map((host) => formatEndpoint({ host, port }));
-  log('info', 'relay ready', { listening, homes });
+  log('info', 'relay ready', { listening, homes, stunPort });
   ready({ listening, fingerprint, homes, invite });
   if (!signal.aborted) await once(signal, 'abort');
 }
@@ -89,7 +93,7 @@ async function prepare(directory: string): Promise<void> {
 function publicAddresses(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const isOutside = ({ family, address }: (typeof all)[number]): boolean =>
-    family === 'IPv4' ? isPublicUnicast(address) : /^[23]/.test(address);
+    family === 'IPv4' ? isPublicUnicast(address) : isPublicIpv6(address);
   return all.filter((one) => !one.internal && isOutside(one)).map(({ address }) => address);
 }
 

@@ -29,6 +29,7 @@ describe('a valid file', () => {
     expect(config).toEqual({
       prefix: 'gw',
       pool: undefined,
+      stun: [],
       relays: [],
       settings: { tor: {}, wireguard: { port: 4500 }, dns: { wildcard: false, zones: {} } },
       services: [

@@ -86,7 +86,7 @@ function service(name: string, change: Partial<ConfigService> = {}): ConfigServi
 
 function input(services: readonly ConfigService[], change: Partial<DesiredInput> = {}): DesiredInput {
   const settings = { tor: {}, wireguard: { port: 51820 }, clearnet: {}, relay: {} };
-  const config: Config = { prefix: 'gw', pool: undefined, relays: [], services, settings };
+  const config: Config = { prefix: 'gw', pool: undefined, stun: [], relays: [], services, settings };
   const network = networkFor('gw', '10.64.0.0/20');
   return { config, devices: [], ledger: {}, parts: [part('namespaces')], providers, network, ...change };
 }

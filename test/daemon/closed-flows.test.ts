@@ -22,6 +22,7 @@ function desired(...flows: Flow[]): Desired {
     exposures: [],
     resources: new Map([['namespaces', resources]]),
     problems: [],
+    stun: [],
     relays: [],
     ledger: {},
   };

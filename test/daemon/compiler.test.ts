@@ -3,7 +3,7 @@ import type { Config } from '../../src/core/config.ts';
 import type { Ledgers } from '../../src/core/desired.ts';
 import { Compiler } from '../../src/daemon/compiler.ts';
 
-const CONFIG: Config = { prefix: 'gw', pool: undefined, services: [], relays: [], settings: {} };
+const CONFIG: Config = { prefix: 'gw', pool: undefined, services: [], stun: [], relays: [], settings: {} };
 const POOL = '10.64.0.0/20';
 const ULA = 'fd01:203:405::/48';
 const signal = AbortSignal.timeout(5000);

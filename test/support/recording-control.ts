@@ -176,6 +176,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
         ? Promise.resolve([{ kind: 'link', label: 'Tor', file: 'shop-tor', secret: false, text: ONION }])
         : Promise.reject(new GatewayError(`there is no service "${name}"`, { code: 'ServiceUnknown' })),
     place: (name) => Promise.resolve(place(name)),
+    address: () => Promise.resolve({ addresses: [], ipv4: null, differ: false, nat: null }),
     relays: () => Promise.resolve([relay('vps')]),
     joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
     removeRelay: (name) => report('removeRelay', name),

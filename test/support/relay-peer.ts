@@ -69,7 +69,7 @@ export async function vantagesOf(relay: Pick<FakeRelay, 'address' | 'fingerprint
   const told: string[] = [];
   const record = (_type: string, message: string): void => void told.push(message);
   return {
-    vantages: new RelayVantages({ relays: () => relays, keys, record }),
+    vantages: new RelayVantages({ relays: () => relays, keys, record, saw: () => undefined }),
     told,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
   };

@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { HomeAddress } from '../../src/core/home.ts';
+import { HomeTracker } from '../../src/daemon/home-tracker.ts';
+
+const at = (source: HomeAddress['source'], address: string): HomeAddress => ({
+  family: address.includes(':') ? 6 : 4,
+  address,
+  source,
+});
+
+function scene() {
+  const world = {
+    interfaces: [] as HomeAddress[],
+    fingerprint: 'eth0',
+    stun: [at('stun', '11.2.0.2')] as HomeAddress[],
+    isBroken: false,
+  };
+  const asked: number[] = [];
+  const told: string[] = [];
+  let changes = 0;
+  const tracker = new HomeTracker({
+    interfaces: () => world.interfaces,
+    fingerprint: () => Promise.resolve(world.fingerprint),
+    askers: {
+      stun: () => {
+        asked.push(Date.now());
+        return world.isBroken ? Promise.reject(new TypeError('no')) : Promise.resolve(world.stun);
+      },
+    },
+    now: Date.now,
+    log: () => undefined,
+    record: (_type, message) => void told.push(message),
+    changed: () => (changes += 1),
+  });
+  return { world, asked, told, tracker, changes: () => changes };
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe('the public address', () => {
+  it('is asked for at the start, then once a minute at most, for an hour', async () => {
+    const { asked, told, tracker, changes } = scene();
+    tracker.start();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(asked.length).toBeGreaterThanOrEqual(58);
+    expect(asked.length).toBeLessThanOrEqual(61);
+    expect(told).toEqual(['this home is at 11.2.0.2 (stun)']);
+    expect(changes()).toBe(1);
+    await tracker.stop();
+  });
+
+  it('is asked for at once when something here changes, but never more than once in 5 s', async () => {
+    const { asked, told, tracker, world } = scene();
+    tracker.start();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(asked).toHaveLength(1);
+    Object.assign(world, { fingerprint: 'eth1', stun: [at('stun', '11.2.0.9')] });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(tracker.addresses()).toEqual([at('stun', '11.2.0.9')]);
+    expect(told.at(-1)).toBe('this home is at 11.2.0.9 (stun)');
+    const before = asked.length;
+    for (let flap = 0; flap < 60; flap += 1) {
+      world.fingerprint = `flap ${flap}`;
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(asked.length - before).toBeLessThanOrEqual(12);
+    await tracker.stop();
+  });
+
+  it('is kept while nobody answers, for ten minutes', async () => {
+    const { tracker, told, world } = scene();
+    tracker.start();
+    await vi.advanceTimersByTimeAsync(1_000);
+    world.isBroken = true;
+    await vi.advanceTimersByTimeAsync(9 * 60_000);
+    expect(tracker.addresses()).toEqual([at('stun', '11.2.0.2')]);
+    await vi.advanceTimersByTimeAsync(2 * 60_000);
+    expect(tracker.addresses()).toEqual([]);
+    expect(told.at(-1)).toBe('this home is at no address that anybody knows');
+    await tracker.stop();
+  });
+
+  it('is kept from everybody where they differ, who sees us from farthest outside first', async () => {
+    const { tracker, world } = scene();
+    world.interfaces = [at('interface', '2001:db9::10')];
+    tracker.hear(at('relay', '11.2.0.3'));
+    tracker.start();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(tracker.addresses()).toEqual([
+      at('relay', '11.2.0.3'),
+      at('stun', '11.2.0.2'),
+      at('interface', '2001:db9::10'),
+    ]);
+    await tracker.stop();
+  });
+
+  it('is heard in passing, and replaces only what the same one said of the same family', () => {
+    const { tracker, told } = scene();
+    tracker.hear(at('relay', '11.2.0.3'));
+    tracker.hear(at('relay', '2001:db9::3'));
+    tracker.hear(at('relay', '11.2.0.4'));
+    tracker.hear(at('relay', '11.2.0.4'));
+    expect(tracker.addresses()).toEqual([at('relay', '2001:db9::3'), at('relay', '11.2.0.4')]);
+    expect(told).toHaveLength(3);
+  });
+});
