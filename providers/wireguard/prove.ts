@@ -1,4 +1,4 @@
-import type { Context, Reach } from '../../src/core/contract.ts';
+import type { Context, Observed, Reach } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { formatEndpoint, type Endpoint } from '../../src/core/inet.ts';
 import type { DialledBack, Ports } from '../../src/core/ports.ts';
@@ -8,9 +8,6 @@ import { probePresharedKey } from '../../src/wire/wireguard-probe.ts';
 
 /** Packets get lost: one silence proves nothing. */
 const TRIES = 2;
-/** Every service has the same interface: what one visit found counts for those that come at the same time. */
-const FRESH_MS = 1000;
-
 interface Target {
   /** Of the interface. */
   readonly name: string;
@@ -25,32 +22,26 @@ export interface Place {
   readonly addresses: readonly string[];
 }
 
-interface Latest {
-  readonly key: string;
-  /** `undefined` while it is being made. */
-  doneAtMs: number | undefined;
-  readonly proof: Promise<Reach | undefined>;
-}
-const latest = new WeakMap<Ports, Latest>();
+/** Every service has the same interface: one look at the world, one proof. */
+const proofs = new WeakMap<readonly Observed[], Promise<Reach | undefined>>();
 
 /**
  * Has a vantage outside carry a handshake to the interface, as the peer that was made for it. Only the interface itself
  * can answer, so a vantage that lies can hide an open port and cannot make a closed one look open. `undefined` when there
  * is no vantage.
  */
-export function prove(own: Target, place: Place, context: Context): Promise<Reach | undefined> {
-  const { ports } = context;
-  const key = `${own.name} ${own.publicKey} ${formatEndpoint(place.endpoint)} ${place.addresses.join()}`;
-  const before = latest.get(ports);
-  if (before?.key === key && ports.now() - (before.doneAtMs ?? ports.now()) < FRESH_MS) return before.proof;
+export function prove(
+  observed: readonly Observed[],
+  own: Target,
+  place: Place,
+  context: Context,
+): Promise<Reach | undefined> {
+  const before = proofs.get(observed);
+  if (before !== undefined) return before;
   const proof = attempt(own, place, context);
-  const entry: Latest = { key, doneAtMs: undefined, proof };
-  latest.set(ports, entry);
-  // Whoever waits is told; the next one must not be told of a failure that was another's abort.
-  proof.then(
-    () => (entry.doneAtMs = ports.now()),
-    () => latest.delete(ports),
-  );
+  proofs.set(observed, proof);
+  // Who waits is told; the next one must not be told of a failure that was another's abort.
+  proof.catch(() => proofs.delete(observed));
   return proof;
 }
 

@@ -32,7 +32,7 @@ export async function reach(
   if (seen.reachable === 'yes') return seen;
   if (endpoint === undefined) return seen;
   const target = { name: own.name, publicKey: String(found?.facts['publicKey'] ?? '') };
-  return (await prove(target, { endpoint, addresses }, context)) ?? seen;
+  return (await prove(observed, target, { endpoint, addresses }, context)) ?? seen;
 }
 
 /** Public addresses that are this network's own, as far as anybody knows. */

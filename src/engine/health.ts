@@ -88,6 +88,7 @@ export class Health {
   }
 
   async #visit(probe: Probe): Promise<void> {
+    probe.dueAtMs = Infinity;
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(VISIT_TIMEOUT_MS)]);
     const reach = await probe.target.visit(signal).catch((error: unknown): Reach => ({
       reachable: 'unknown',
@@ -99,7 +100,8 @@ export class Health {
     const before = probe.latest?.reachable;
     probe.latest = reach;
     probe.misses = reach.reachable === 'yes' ? 0 : probe.misses + 1;
-    probe.dueAtMs = this.#now() + waitMs(probe.misses);
+    // Something changed while it was on its way: what it found may be of before.
+    if (probe.dueAtMs === Infinity) probe.dueAtMs = this.#now() + waitMs(probe.misses);
     if (before !== reach.reachable) this.#changed(probe.target.key, reach);
     this.#tick();
   }

@@ -25,6 +25,23 @@ it('looks often while nothing is proved, and rarely once it is', async () => {
   await health.stop();
 });
 
+it('looks again at once when something changed while a visit was on its way', async () => {
+  const health = new Health(Date.now, () => undefined);
+  const answers: ((found: Reach) => void)[] = [];
+  const target = { key: 'shop/tor', visit: () => new Promise<Reach>((resolve) => answers.push(resolve)) };
+  health.start();
+  health.setTargets([target], false);
+  await vi.advanceTimersByTimeAsync(600);
+  health.setTargets([target], true);
+  answers[0]?.(reach('yes'));
+  await vi.advanceTimersByTimeAsync(600);
+  expect(answers).toHaveLength(2);
+  answers[1]?.(reach('no'));
+  await vi.advanceTimersByTimeAsync(100);
+  expect(health.latest('shop/tor')?.reachable).toBe('no');
+  await health.stop();
+});
+
 it('says unknown, not no, when the check itself broke', async () => {
   const health = new Health(Date.now, () => undefined);
   health.start();

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NODE_INSIDE, parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
 import { NAT_BEHAVIOURS, type NatBehaviour as Flavour } from '../../src/lab/topology.ts';
+import { waitFor } from '../../src/lab/waiting.ts';
 import type { NatBehaviour } from '../../src/system/stun.ts';
 import { outputOf } from '../support/lab.ts';
 
@@ -71,9 +72,10 @@ beforeAll(async () => {
   ];
   const argv = ['/opt/gateway/bin/gateway', 'relay', 'up', '--probe-only', ...listen] as const;
   await node.detach([...argv], { logFile: join(node.directory, 'relay.log') });
-  await expect
-    .poll(() => outputOf(lab, 'relay', ['ss', '-Hlnu', 'sport = :3479']), { timeout: 20_000 })
-    .toContain('11.2.0.2:3479');
+  const what = 'the relay answers STUN';
+  const isOpen = async (): Promise<true | undefined> =>
+    (await outputOf(lab, 'relay', ['ss', '-Hlnu', 'sport = :3479'])).includes('11.2.0.2:3479') || undefined;
+  await waitFor(isOpen, { signal, timeoutMs: 20_000, what });
   // Most of the time is waiting for packets that must not come.
   const asked = NAT_BEHAVIOURS.map((_, index) =>
     outputOf(lab, `home-${index}`, [NODE_INSIDE, '-e', ASK], signal),

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { believedAddresses, type AddressSource, type HomeAddress } from '../../src/core/home.ts';
+
+const at = (source: AddressSource, address: string): HomeAddress => ({
+  family: address.includes(':') ? 6 : 4,
+  address,
+  source,
+});
+
+it.each([
+  ['nobody knows', [], undefined],
+  ['one alone is believed', [at('router', '11.2.0.2')], '11.2.0.2'],
+  ['farther outside is believed first', [at('router', '11.2.0.2'), at('relay', '11.3.0.2')], '11.3.0.2'],
+  [
+    'a relay that lies is outvoted',
+    [at('relay', '11.66.6.6'), at('stun', '11.2.0.2'), at('router', '11.2.0.2')],
+    '11.2.0.2',
+  ],
+  [
+    'two servers of one kind are one voice',
+    [at('stun', '11.66.6.6'), at('stun', '11.66.6.7'), at('router', '11.2.0.2')],
+    '11.66.6.6',
+  ],
+  [
+    'what is not public counts for nothing',
+    [at('relay', '100.65.0.2'), at('router', '11.2.0.2')],
+    '11.2.0.2',
+  ],
+  ['IPv6 is left out', [at('interface', '2001:db9::1')], undefined],
+] as const)('of the home: %s', (_what, seen, ipv4) => {
+  expect(believedAddresses(seen).ipv4).toBe(ipv4);
+});
