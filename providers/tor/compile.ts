@@ -14,14 +14,17 @@ export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> 
   const { byService, ledger } = authorize(input);
   const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   const services = sorted.map(({ service }) => service);
-  const leaving = all.filter(({ egress }) => egress === 'tor').map(({ name }) => name);
+  const leavingBy = (instance: TorInstance): string[] =>
+    all
+      .filter((service) => service.egress === 'tor' && torInstanceOf(service) === instance)
+      .map(({ name }) => name);
   const onionsOf = (instance: TorInstance): OnionSpec[] =>
     sorted
       .filter(({ service }) => torInstanceOf(service) === instance)
       .map((exposure) => onionOf(exposure, byService.get(exposure.service.name)));
   return {
     resources: TOR_INSTANCES.flatMap((instance) =>
-      resourcesOf(instance, onionsOf(instance), instance === 'tor' ? leaving : [], network),
+      resourcesOf(instance, onionsOf(instance), leavingBy(instance), network),
     ),
     // A host's or another machine's service is not behind the hub: tor dials it directly.
     wants: services

@@ -1,10 +1,21 @@
 import { z } from 'zod';
 import { NAME } from './name.ts';
 import { NetworkSpec } from './network-spec.ts';
+import type { Privacy } from './service.ts';
+import { torInstanceOf } from './tor-instance.ts';
 
 /** How the helper lets services out; a part of the list in operations.ts. */
 const Network = z.strictObject({ network: NetworkSpec });
 const Done = z.object({});
+
+/** Through the tor that everybody shares, through that of services with privacy tor-only, or directly. */
+export const WAYS_OUT = ['tor', 'tor-only', 'direct'] as const;
+export type WayOut = (typeof WAYS_OUT)[number];
+
+/** Which way a service with `egress` leaves. */
+export function wayOutOf(egress: 'tor' | 'direct', privacy: Privacy): WayOut {
+  return egress === 'tor' ? torInstanceOf({ privacy }) : egress;
+}
 
 /** Who is let out, and how. Sorted by service. */
 export const EgressSpec = z.strictObject({
@@ -12,7 +23,7 @@ export const EgressSpec = z.strictObject({
     z.strictObject({
       service: z.string().regex(NAME),
       address: z.ipv4(),
-      by: z.enum(['tor', 'direct']),
+      by: z.enum(WAYS_OUT),
     }),
   ),
 });

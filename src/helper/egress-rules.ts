@@ -1,8 +1,9 @@
-import type { EgressSpec } from '../core/egress.ts';
+import type { EgressSpec, WayOut } from '../core/egress.ts';
 import type { Network } from '../core/service.ts';
+import type { TorInstance } from '../core/tor-instance.ts';
 import { egressLink, hostLink, hostTable, serviceLink, TABLE } from './names.ts';
 import { LEAVING_SETS } from './rules.ts';
-import { DNS_PORT, TRANS_PORT } from './torrc.ts';
+import { WAY_OUT_PORTS } from './torrc.ts';
 
 /** Of connections that leave directly, in the host's namespace: routes their answers back into the hub. */
 export const DIRECT_MARK = 0x6777;
@@ -14,7 +15,7 @@ export const HOST_CHAINS: readonly string[] = [
   'guard accept 1',
   'outward accept 1',
   'passed accept 2',
-  'toTor accept 2',
+  'toTor accept 4',
   'transit accept 3',
   'welcomed accept 1',
 ];
@@ -22,6 +23,32 @@ export const HOST_CHAINS: readonly string[] = [
 /** Of services whose last attempt to leave, or the answer to it, came in here and did not get past the other firewalls. */
 export const HELD_SET = 'held';
 const HELD_FOR = '5m';
+
+/** Those of the services that leave by tor whose tor is the one for privacy tor-only. */
+const TOR_ONLY_SET = 'leavingByTorOnly';
+
+/** What the table in the host's namespace knows of who leaves: set by set, addresses. */
+export function hostSets(
+  services: readonly EgressSpec['services'][number][],
+): Readonly<Record<string, readonly string[]>> {
+  const addressesOf = (...ways: readonly WayOut[]): string[] =>
+    services.filter(({ by }) => ways.includes(by)).map(({ address }) => address);
+  return {
+    [LEAVING_SETS.tor]: addressesOf('tor', 'tor-only'),
+    [TOR_ONLY_SET]: addressesOf('tor-only'),
+    [LEAVING_SETS.direct]: addressesOf('direct'),
+  };
+}
+
+/** How the hub's element of a service says which way it leaves, beside its name, which has no slash. */
+const TOR_ONLY_NOTE = 'tor-only/';
+
+/** What an element of the hub's sets says: its set, and the note beside it. */
+export function wayOutFrom(set: 'tor' | 'direct', note: string): { service: string; by: WayOut } {
+  if (set === 'tor' && note.startsWith(TOR_ONLY_NOTE))
+    return { service: note.slice(TOR_ONLY_NOTE.length), by: 'tor-only' };
+  return { service: note, by: set };
+}
 
 /**
  * Our table in the host's namespace, replaced in one transaction. It opens nothing that would be open without it: what
@@ -32,17 +59,20 @@ const HELD_FOR = '5m';
  */
 export function hostRules(network: Network, { services }: EgressSpec): string {
   const [link, out, name] = [hostLink(network), egressLink(network), hostTable(network)];
-  const setOf = (by: 'tor' | 'direct'): string => {
-    const addresses = services.filter((each) => each.by === by).map(({ address }) => address);
+  const sets = Object.entries(hostSets(services)).map(([set, addresses]) => {
     const elements = addresses.length === 0 ? '' : ` elements = { ${addresses.join(', ')} }`;
-    return `set ${LEAVING_SETS[by]} { type ipv4_addr;${elements} }`;
+    return `set ${set} { type ipv4_addr;${elements} }`;
+  });
+  const redirect = (set: string, instance: TorInstance): string => {
+    const { trans, dns } = WAY_OUT_PORTS[instance];
+    return `iifname "${link}" ip saddr @${set} meta l4proto tcp dnat ip to ${network.tor}:${trans}
+    iifname "${link}" ip saddr @${set} udp dport 53 dnat ip to ${network.tor}:${dns}`;
   };
   return `
 add table inet ${name}
 delete table inet ${name}
 table inet ${name} {
-  ${setOf('tor')}
-  ${setOf('direct')}
+  ${sets.join('\n  ')}
   set ${HELD_SET} { type ipv4_addr; flags dynamic,timeout; timeout ${HELD_FOR}; size 65535; }
   chain asking {
     type filter hook prerouting priority mangle; policy accept;
@@ -65,8 +95,8 @@ table inet ${name} {
   }
   chain toTor {
     type nat hook prerouting priority dstnat - 10; policy accept;
-    iifname "${link}" ip saddr @${LEAVING_SETS.tor} meta l4proto tcp dnat ip to ${network.tor}:${TRANS_PORT}
-    iifname "${link}" ip saddr @${LEAVING_SETS.tor} udp dport 53 dnat ip to ${network.tor}:${DNS_PORT}
+    ${redirect(TOR_ONLY_SET, 'tor-only')}
+    ${redirect(LEAVING_SETS.tor, 'tor')}
   }
   chain guard {
     type filter hook input priority filter - 10; policy accept;
@@ -90,8 +120,10 @@ table inet ${name} {
 export function leavingRules({ services }: EgressSpec, own: readonly string[]): string {
   const lines = Object.values(LEAVING_SETS).map((set) => `flush set inet ${TABLE} ${set}`);
   for (const { service, address, by } of services) {
-    const element = `"${serviceLink(service)}" . ${address} comment "${service}"`;
-    lines.push(`add element inet ${TABLE} ${LEAVING_SETS[by]} { ${element} }`);
+    const note = by === 'tor-only' ? `${TOR_ONLY_NOTE}${service}` : service;
+    const element = `"${serviceLink(service)}" . ${address} comment "${note}"`;
+    const set = LEAVING_SETS[by === 'direct' ? 'direct' : 'tor'];
+    lines.push(`add element inet ${TABLE} ${set} { ${element} }`);
   }
   lines.push(`flush set inet ${TABLE} own`);
   if (own.length > 0) lines.push(`add element inet ${TABLE} own { ${own.join(', ')} }`);

@@ -4,7 +4,7 @@ import type { EgressSpec } from '../core/egress.ts';
 import type { Network } from '../core/service.ts';
 import { inNetns, isNetns } from '../system/netns.ts';
 import { loadRules } from '../system/nft.ts';
-import { run } from '../system/run.ts';
+import { run, type Argv } from '../system/run.ts';
 import {
   damageOfHost,
   ensureHostRouting,
@@ -13,7 +13,7 @@ import {
   lookAtHost,
   removeHostRouting,
 } from './egress-host.ts';
-import { HOST_CHAINS, hostRules, leavingRules } from './egress-rules.ts';
+import { HOST_CHAINS, hostRules, hostSets, leavingRules, wayOutFrom } from './egress-rules.ts';
 import type { Handler } from './environment.ts';
 import { hostTable, hubNetns } from './names.ts';
 import { EGRESS_MARKS, EGRESS_TABLES, LEAVING_SETS } from './rules.ts';
@@ -52,7 +52,7 @@ async function closeRemoved(
   await loadRules(hubNetns(network), leavingRules({ services: staying }, []), signal);
 }
 
-/** What they have open ends too. */
+/** What they have open ends too, in the host's namespace as well, which remembers to which tor it went. */
 async function cutRemoved(
   network: Network,
   before: readonly Leaver[],
@@ -60,14 +60,20 @@ async function cutRemoved(
   signal: AbortSignal,
 ): Promise<void> {
   for (const { address, by } of before.filter((leaver) => !isAmong(leaver, now))) {
-    const filter = ['--orig-src', address, '--mark', String(EGRESS_MARKS[by])];
-    const argv = inNetns(hubNetns(network), ['conntrack', '-D', ...filter]);
-    const ran = await run(argv, { signal, accept: [0, 1] });
-    if (ran.exitCode === 0 || ran.stderr.includes(' 0 flow entries')) continue;
-    throw new GatewayError(`what ${address} has open could not be ended: ${ran.stderr.trim()}`, {
-      code: 'CommandFailed',
-    });
+    const from = ['--orig-src', address];
+    const mark = EGRESS_MARKS[by === 'direct' ? 'direct' : 'tor'];
+    const cut = ['conntrack', '-D', ...from] as const;
+    await cutConnections(address, inNetns(hubNetns(network), [...cut, '--mark', String(mark)]), signal);
+    if (by !== 'direct') await cutConnections(address, cut, signal);
   }
+}
+
+async function cutConnections(address: string, argv: Argv, signal: AbortSignal): Promise<void> {
+  const ran = await run(argv, { signal, accept: [0, 1] });
+  if (ran.exitCode === 0 || ran.stderr.includes(' 0 flow entries')) return;
+  throw new GatewayError(`what ${address} has open could not be ended: ${ran.stderr.trim()}`, {
+    code: 'CommandFailed',
+  });
 }
 
 export const removeEgress: Handler<'egress.remove'> = async ({ network }, _environment, signal) => {
@@ -113,9 +119,8 @@ async function damageOf(
   if (onHost === undefined) return 'its table on the host is gone; nothing leaves until it is back';
   if (JSON.stringify(onHost.chains) !== JSON.stringify(HOST_CHAINS))
     return 'its table on the host was changed';
-  for (const by of ['tor', 'direct'] as const) {
-    const wanted = services.filter((leaver) => leaver.by === by).map(({ address }) => address);
-    if (!sameSet(onHost.sets.get(LEAVING_SETS[by]) ?? [], wanted)) return 'its table on the host was changed';
+  for (const [set, wanted] of Object.entries(hostSets(services))) {
+    if (!sameSet(onHost.sets.get(set) ?? [], wanted)) return 'its table on the host was changed';
   }
   const isDirect = services.some(({ by }) => by === 'direct');
   const [sight, routed] = await Promise.all([lookAtHost(network, signal), hubRoutes(network, signal)]);
@@ -142,7 +147,7 @@ function leavers(table: HubTable | undefined): Leaver[] {
       const parsed = Element.safeParse(element);
       if (!parsed.success) return [];
       const { val, comment } = parsed.data.elem;
-      return [{ service: comment, address: val.concat[1], by }];
+      return [{ ...wayOutFrom(by, comment), address: val.concat[1] }];
     }),
   );
   return found.sort((a, b) => (a.service < b.service ? -1 : 1));

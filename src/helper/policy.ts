@@ -1,5 +1,6 @@
 import { deviceBlock, interfaceAddress } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
+import { wayOutOf, type WayOut } from '../core/egress.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
@@ -102,10 +103,8 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tor.write': ({ instance, torrc }, { services, network }) => {
     if (torrc.source !== network.tor) return `tor with source address ${torrc.source}`;
     if (torrc.pool !== network.pool) return `tor for the pool ${torrc.pool}`;
-    if (torrc.isWayOut === true && instance !== 'tor') return `${instance} as a way out`;
-    if (torrc.isWayOut === true && !Object.values(services).some(({ egress }) => egress === 'tor')) {
-      return 'tor as a way out';
-    }
+    const isAsked = Object.values(services).some((service) => wayOut(service) === instance);
+    if (torrc.isWayOut === true && !isAsked) return `${instance} as a way out`;
     return torrc.onions
       .map((onion) => onionRule(onion, instance, services))
       .find((wrong) => wrong !== undefined);
@@ -123,7 +122,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'egress.ensure': ({ egress }, { services }) => {
     const unjustified = egress.services.find(({ service: name, address, by }) => {
       const service = services[name];
-      return service?.place.type !== 'namespace' || service.address !== address || service.egress !== by;
+      return service?.place.type !== 'namespace' || service.address !== address || wayOut(service) !== by;
     });
     if (unjustified === undefined) return undefined;
     return `letting ${unjustified.service} (${unjustified.address}) out by ${unjustified.by}`;
@@ -228,6 +227,10 @@ function namespaceRule(
 }
 
 /** An onion may lead to the service's own port and nowhere else. */
+function wayOut({ egress, privacy = 'open' }: AppliedService): WayOut | undefined {
+  return egress === undefined ? undefined : wayOutOf(egress, privacy);
+}
+
 function onionRule(
   onion: OnionSpec,
   instance: TorInstance,

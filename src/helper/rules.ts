@@ -19,7 +19,7 @@ export const TOR_NAME_SERVER = '192.0.2.53';
 /** Addresses that tor gives to onion names: for benchmarks (RFC 2544), so neither the internet's nor a LAN's. */
 export const TOR_VIRTUAL_BLOCK = '198.18.0.0/15';
 
-/** Sets of the hub that hold who leaves. */
+/** Sets of the hub that hold who leaves. Which tor it is through is not the hub's matter. */
 export const LEAVING_SETS = { direct: 'leavingDirectly', tor: 'leavingByTor' } as const;
 
 /**

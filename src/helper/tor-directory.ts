@@ -6,7 +6,7 @@ import { fileError } from '../system/files.ts';
 import type { HelperEnvironment, UserIds } from './environment.ts';
 import { ensureOwned, openOwned } from './owned-directory.ts';
 import { currentProgram, lookAtProgram } from './tor-program.ts';
-import type { TorrcPlace } from './torrc.ts';
+import { WAY_OUT_PORTS, type TorrcPlace } from './torrc.ts';
 
 /**
  * The state directory belongs to the daemon's user, who must not be able to lead root elsewhere by a link. So everything
@@ -75,5 +75,6 @@ export function torrcPlace({ paths }: HelperEnvironment): TorrcPlace {
     socksSocket: paths.torSocks,
     onionDirectory: (service) => join(paths.torState, 'onions', service),
     hasProofOfWork: currentProgram().hasProofOfWork,
+    wayOut: WAY_OUT_PORTS[paths.torInstance],
   };
 }

@@ -51,7 +51,8 @@ export async function startTor(
   const { paths } = environment;
   const pid = await startOutliving(
     {
-      unit: 'gateway-tor',
+      // Starting a unit ends the one of its name, so each process has its own.
+      unit: paths.torInstance === 'tor' ? 'gateway-tor' : `gateway-${paths.torInstance}`,
       argv: torArguments(environment),
       user: environment.tor,
       writable: [paths.torState, paths.torRun],

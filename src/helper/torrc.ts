@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
 import { isInCidr } from '../core/inet.ts';
 import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
+import type { TorInstance } from '../core/tor-instance.ts';
 import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
 import { TOR_VIRTUAL_BLOCK } from './rules.ts';
 
-/** Ports of tor's that services leave through, on its address on the link to the hub. */
-export const TRANS_PORT = 9040;
-export const DNS_PORT = 9053;
+interface WayOutPorts {
+  readonly trans: number;
+  readonly dns: number;
+}
+
+/** Ports of each tor that services leave through, on tor's address on the link to the hub. */
+export const WAY_OUT_PORTS: Readonly<Record<TorInstance, WayOutPorts>> = {
+  tor: { trans: 9040, dns: 9053 },
+  'tor-only': { trans: 9041, dns: 9054 },
+};
 
 /** Everything but the paths is what was asked for; the paths are the helper's own. */
 export interface TorrcPlace {
@@ -17,6 +25,7 @@ export interface TorrcPlace {
   readonly onionDirectory: (service: string) => string;
   /** The program knows the options of the proof-of-work defence; to one built without they are errors. */
   readonly hasProofOfWork: boolean;
+  readonly wayOut: WayOutPorts;
 }
 
 export interface Torrc {
@@ -61,7 +70,7 @@ export function renderTorrc(
     `ControlPort ${socket(place.controlSocket)} GroupWritable RelaxDirModeCheck`,
     `SocksPort ${socket(place.socksSocket)} GroupWritable RelaxDirModeCheck`,
     ...bindLines(asked),
-    ...(asked.isWayOut === true ? wayOutLines(asked) : []),
+    ...(asked.isWayOut === true ? wayOutLines(asked, place.wayOut) : []),
     ...asked.onions
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((onion) => onionLines(onion, place)),
@@ -148,10 +157,10 @@ function bindLines({ source, pool, onions }: TorrcSpec): string[] {
  * Connections and name queries of services arrive here by our redirect (egress-rules.ts) with their own source address, by
  * which tor keeps their circuits apart.
  */
-function wayOutLines({ source }: TorrcSpec): string[] {
+function wayOutLines({ source }: TorrcSpec, { trans, dns }: WayOutPorts): string[] {
   return [
-    `TransPort ${source}:${TRANS_PORT} IsolateClientAddr`,
-    `DNSPort ${source}:${DNS_PORT} IsolateClientAddr`,
+    `TransPort ${source}:${trans} IsolateClientAddr`,
+    `DNSPort ${source}:${dns} IsolateClientAddr`,
     'AutomapHostsOnResolve 1',
     `VirtualAddrNetworkIPv4 ${TOR_VIRTUAL_BLOCK}`,
   ];

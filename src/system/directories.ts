@@ -51,6 +51,7 @@ export function pathsOf(directories: Directories) {
 /** Everything of one tor process: a directory of its own in `state`, one in `run`. */
 function torPaths({ state, run }: Directories, instance: TorInstance) {
   return {
+    torInstance: instance,
     torState: join(state, instance),
     torRun: join(run, instance),
     torControl: join(run, instance, 'control.sock'),

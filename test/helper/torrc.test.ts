@@ -15,6 +15,7 @@ const PLACE: TorrcPlace = {
   socksSocket: '/run/tor/socks.sock',
   onionDirectory: (service) => `/lib/tor/onions/${service}`,
   hasProofOfWork: true,
+  wayOut: { trans: 9040, dns: 9053 },
 };
 const asked = (...hosts: string[]): TorrcSpec => ({
   source: '10.64.0.3',

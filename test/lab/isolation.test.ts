@@ -29,7 +29,7 @@ afterAll(() => world?.lab.stop());
 const SERVICES = ['hidden', 'mute', 'open'] as const;
 /** The router's address at home, and another machine there. */
 const [ROUTER_INSIDE, LAN] = ['192.168.50.1', '192.168.50.30'];
-const PORTS = [22, 53, 80, 8081, 9040, 9053];
+const PORTS = [22, 53, 80, 8081, 9040, 9041, 9053, 9054];
 const on = (...hosts: string[]): string[] =>
   hosts
     .map((host) => (host.includes(':') ? `[${host}]` : host))

@@ -47,6 +47,8 @@ it('compiles to who is let out, whatever the order', () => {
     },
   ]);
   expect(egressPart.compile(input([MUTE])).resources).toEqual([]);
+  const { resources: secret } = egressPart.compile(input([{ ...HIDDEN, privacy: 'tor-only' }]));
+  expect(secret[0]?.spec.services).toMatchObject([{ service: 'hidden', by: 'tor-only' }]);
 });
 
 describe('with a real helper', () => {

@@ -1,5 +1,5 @@
 import type { Compiled, CompileInput } from '../../core/contract.ts';
-import type { EgressSpec } from '../../core/egress.ts';
+import { wayOutOf, type EgressSpec } from '../../core/egress.ts';
 import type { Service } from '../../core/service.ts';
 
 /** `egress:hub`: exactly these services are let out, sorted by name. */
@@ -18,7 +18,7 @@ export function compile({ services: all }: CompileInput): Compiled<Spec> {
   };
 }
 
-function leaverOf({ name, address, place, egress }: Service): EgressSpec['services'] {
+function leaverOf({ name, address, place, egress, privacy }: Service): EgressSpec['services'] {
   if (egress === undefined || place.type !== 'namespace') return [];
-  return [{ service: name, address, by: egress }];
+  return [{ service: name, address, by: wayOutOf(egress, privacy) }];
 }

@@ -20,7 +20,8 @@ export function heldNotice({ prefix }: Network, { services }: EgressSpec, held: 
   const [link, out] = [`${prefix}host`, `${prefix}out`];
   const mine = services.filter(({ service }) => held.services.includes(service));
   const lines = new Set(
-    mine.flatMap(({ by }) => {
+    mine.flatMap(({ by: way }) => {
+      const by = way === 'direct' ? 'direct' : 'tor';
       const told = held.firewalls.flatMap((firewall) => LINES[by][firewall](by === 'tor' ? link : out));
       return told.length > 0 ? told : [OTHER[by](by === 'tor' ? link : out)];
     }),
@@ -36,7 +37,7 @@ const trusted = (link: string): string[] => [
   `firewall-cmd --permanent --zone=trusted --add-interface=${link} && firewall-cmd --reload`,
 ];
 
-const LINES: Readonly<Record<EgressSpec['services'][number]['by'], Lines>> = {
+const LINES: Readonly<Record<'direct' | 'tor', Lines>> = {
   direct: {
     docker: (link) => [
       `iptables -I DOCKER-USER -i ${link} -j ACCEPT`,

@@ -32,7 +32,7 @@ async function apply(change: Change<Spec>, { network, ports, signal }: Context):
 
 function describe(change: Change<Spec>): string {
   if (change.op === 'delete') return 'let no service out by itself any more';
-  const ways = { tor: 'through tor', direct: 'directly' };
+  const ways = { tor: 'through tor', 'tor-only': 'through the tor of tor-only services', direct: 'directly' };
   const said = change.want.spec.services.map(({ service, by }) => `${service} ${ways[by]}`);
   return said.length > 5 ? `let ${said.length} services out by themselves` : `let out ${said.join(', ')}`;
 }
