@@ -35,6 +35,8 @@ export interface Asked {
   readonly known?: string | undefined;
   /** Ours, from which it is asked; left out: any. */
   readonly from?: string;
+  /** Where nothing answers, should the usual places be tried? Left out: yes. */
+  readonly mayGuess?: boolean;
 }
 
 interface Source {
@@ -83,7 +85,7 @@ export function mappingErrorOf(error: unknown): MappingError {
 }
 
 async function* sources(
-  { router, known }: Asked,
+  { router, known, mayGuess = true }: Asked,
   signal: AbortSignal,
 ): AsyncGenerator<Source, void, undefined> {
   if (known !== undefined) yield { location: known };
@@ -92,7 +94,7 @@ async function* sources(
     isSilent = false;
     yield { location, bootId };
   }
-  if (!isSilent || signal.aborted) return;
+  if (!isSilent || !mayGuess || signal.aborted) return;
   for (const { port, path } of KNOWN_DESCRIPTIONS)
     yield { location: `http://${formatEndpoint({ host: bare(router), port })}${path}`, isGuess: true };
 }

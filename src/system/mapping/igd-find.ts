@@ -4,7 +4,7 @@ import { isRouterAddress, MappingError } from '../../core/mapping.ts';
 import type { IgdDescription, IgdService } from '../../wire/igd-description.ts';
 import { parseConnectionType, parseExternalAddress, parseStatus } from '../../wire/igd-mapping.ts';
 import { callIgd, type Called } from './igd-call.ts';
-import { descriptionsOf, mappingErrorOf, type FoundDescription } from './igd-descriptions.ts';
+import { descriptionsOf, mappingErrorOf, type Asked, type FoundDescription } from './igd-descriptions.ts';
 
 /** What a connection said of itself when it was last asked. */
 export interface IgdState {
@@ -25,9 +25,10 @@ const PREFERENCE = ['WANIPConnection', 'WANPPPConnection'];
  * Finds the connection that leads to the internet. Some routers describe several, the first of them unused (tailscale
  * #10911, Huawei); so the first that is up and has an address is taken, otherwise the best of all.
  */
-export async function findIgd(router: string, known: string | undefined, signal: AbortSignal): Promise<Igd> {
+export async function findIgd(asked: Asked, signal: AbortSignal): Promise<Igd> {
+  const { router } = asked;
   let best: Igd | undefined;
-  for await (const found of descriptionsOf({ router, known }, signal)) {
+  for await (const found of descriptionsOf(asked, signal)) {
     const igd = await inspect(router, found, signal);
     if (igd === undefined) continue;
     if (best === undefined || scoreOf(igd) > scoreOf(best)) best = igd;

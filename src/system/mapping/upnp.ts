@@ -15,6 +15,8 @@ import { openPort } from './igd-open.ts';
 import { readEntry, readTable, removeEntry } from './igd-table.ts';
 import { Uptime } from './uptime.ts';
 
+/** A router without UPnP is not knocked at in vain each time. */
+const GUESS_EVERY_MS = 3_600_000;
 /** Of how many checks one asks for the state of the connection as well. */
 const STATE_EVERY = 3;
 
@@ -31,6 +33,8 @@ export class UpnpDriver implements MappingDriver {
   #knowsOnlyPermanent = false;
   readonly #uptime = new Uptime();
   #checks = 0;
+  /** Milliseconds since the epoch. */
+  #guessAgainAt = 0;
   /** It writes descriptions of its own. */
   #rewrites = false;
   /** Seconds granted last time, for each `transport:port`. */
@@ -135,11 +139,21 @@ export class UpnpDriver implements MappingDriver {
         this.#igd = undefined;
       }
     }
-    const igd = await findIgd(this.router, this.#location, signal);
+    const igd = await this.#find(signal);
     // Announcements tell its next start; what it said at this one is old by then.
     this.#igd = { ...igd, bootId: undefined };
     this.#location = igd.location;
     return await act(igd, true);
+  }
+
+  async #find(signal: AbortSignal): Promise<Igd> {
+    const mayGuess = Date.now() >= this.#guessAgainAt;
+    try {
+      return await findIgd({ router: this.router, known: this.#location, mayGuess }, signal);
+    } catch (error) {
+      if (mayGuess) this.#guessAgainAt = Date.now() + GUESS_EVERY_MS;
+      throw error;
+    }
   }
 
   /**

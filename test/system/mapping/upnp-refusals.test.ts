@@ -51,6 +51,12 @@ describe('a router that cannot be used', () => {
     expect(await home.askedOfNeighbour()).toEqual([]);
   });
 
+  it('quiet: the usual places are not tried again and again', async () => {
+    const [failed, again, { asked } = {}] = await play('quiet', { map: {} }, { map: {} }, { tell: true });
+    expect([failed?.refusal, again?.refusal]).toEqual(['unsupported', 'silent']);
+    expect(asked).toEqual(['GET /rootDesc.xml']);
+  });
+
   it('lure: nobody else is asked', async () => {
     const [failed] = await play('lure', { map: {} });
     expect(failed?.error).toContain('sends UPnP questions on to "http://192.168.50.66:5000/rootDesc.xml"');
