@@ -3,6 +3,7 @@ import { address } from './commands/address.ts';
 import { backup, restore } from './commands/backup.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
+import { deviceImport } from './commands/device-import.ts';
 import { deviceGrant, deviceUngrant } from './commands/device-grant.ts';
 import { deviceAdd, deviceList, deviceRenew, deviceRevoke } from './commands/device.ts';
 import { expose, unexpose } from './commands/expose.ts';
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   expose,
   unexpose,
   deviceAdd,
+  deviceImport,
   deviceGrant,
   deviceUngrant,
   deviceRenew,

@@ -1,11 +1,15 @@
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
-import type { SiteFile } from '../wire/wireguard-site.ts';
+
+export interface NewFile {
+  readonly name: string;
+  readonly text: string | Uint8Array;
+}
 
 export interface ReservedSite {
   /** Resolves with the paths. */
-  fill(files: readonly SiteFile[]): Promise<readonly string[]>;
+  fill(files: readonly NewFile[]): Promise<readonly string[]>;
   /** Removes what was reserved and not filled. */
   release(): Promise<void>;
 }

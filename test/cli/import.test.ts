@@ -1,0 +1,87 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { GatewayError } from '../../src/core/errors.ts';
+import { cliGateway } from '../support/cli-gateway.ts';
+import { recordingControl } from '../support/recording-control.ts';
+import { zxing } from '../support/zxing.ts';
+
+const KEYS = [1, 2].map((byte) => Buffer.alloc(32, byte).toString('base64'));
+const CONF = `[Interface]\nPrivateKey = secret\n\n# Client: Alice \u001b[31m (1)\n[Peer]\nPublicKey = ${KEYS[0]}\nAllowedIPs = 10.8.0.2/32\n\n# bob\n[Peer]\nPublicKey = ${KEYS[1]}\n`;
+
+let gateway: Awaited<ReturnType<typeof cliGateway>>;
+let directory: string;
+let file: string;
+let codes: string;
+beforeEach(async () => {
+  gateway = await cliGateway();
+  directory = await mkdtemp(join(tmpdir(), 'gw-import-'));
+  [file, codes] = [join(directory, 'wg0.conf'), join(directory, 'codes')];
+  await writeFile(file, CONF);
+});
+afterEach(async () => {
+  await gateway.close();
+  await rm(directory, { recursive: true });
+});
+
+it('--dry-run says what becomes of each peer, and changes nothing', async () => {
+  const { exitCode, stdout } = await gateway.run('device', 'import', file, '-s', 'shop', '--dry-run');
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(
+    /^DEVICE +WAS CALLED +WAS AT +KEY\nalice-31m +"Alice \\u001b\[31m" +"10\.8\.0\.2\/32" +new\nbob /,
+  );
+  expect(stdout).toContain('the old configuration does not work here');
+  expect(stdout).toContain('Nothing was changed.');
+  expect(stdout).not.toContain('\u001b');
+  expect(gateway.calls).toEqual([]);
+});
+
+it('adds each as a device and writes its configuration and code, readable by their owner alone', async () => {
+  const { exitCode, stdout } = await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`2 added; their files, readable by you alone, are in ${codes}.`);
+  expect(stdout).not.toContain('PrivateKey');
+  expect(gateway.calls).toEqual([
+    ['addDevice', { name: 'alice-31m', services: ['shop'] }],
+    ['addDevice', { name: 'bob', services: ['shop'] }],
+  ]);
+  expect(await readdir(codes)).toEqual(['alice-31m.conf', 'alice-31m.png', 'bob.conf', 'bob.png']);
+  const conf = await readFile(join(codes, 'bob.conf'), 'utf8');
+  expect((await stat(join(codes, 'bob.conf'))).mode & 0o777).toBe(0o600);
+  expect((await zxing(await readFile(join(codes, 'bob.png')))).trim()).toBe(conf.trim());
+});
+
+it('with --keep-keys the devices go by their own keys', async () => {
+  await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes, '--keep-keys');
+  expect(gateway.calls).toEqual([
+    ['addDevice', { name: 'alice-31m', services: ['shop'], publicKey: KEYS[0] }],
+    ['addDevice', { name: 'bob', services: ['shop'], publicKey: KEYS[1] }],
+  ]);
+  expect(await readdir(codes)).toEqual(['alice-31m.conf', 'bob.conf']);
+});
+
+it('one that cannot be added is named, leaves no file, and stops no other', async () => {
+  const { control: before } = recordingControl();
+  gateway.control.addDevice = (draft, progress, signal) =>
+    draft.name === 'bob'
+      ? before.addDevice(draft, progress, signal)
+      : Promise.reject(new GatewayError('taken', { code: 'AlreadyExists' }));
+  const { exitCode, stdout } = await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes);
+  expect([exitCode, await readdir(codes)]).toEqual([1, ['bob.conf', 'bob.png']]);
+  expect(stdout).toContain('1 added;');
+  expect(stdout).toContain('! alice-31m: taken');
+});
+
+it('adds nothing when its files cannot be written, and reads no database', async () => {
+  await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes);
+  const again = await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes);
+  expect(again).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('already and was not touched'),
+  });
+  expect(gateway.calls).toHaveLength(2);
+  await writeFile(file, 'SQLite format 3\0');
+  const database = await gateway.run('device', 'import', file, '-s', 'shop', '--dry-run');
+  expect(database).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('take its wg0.conf') });
+});
