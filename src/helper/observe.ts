@@ -200,11 +200,11 @@ function flowsIn({ network, table, marks }: Sight): Flow[] {
   const twins = new Map(inSet('allowed6').map((twin) => [textOf(twin), twin]));
   const whole = flows.filter((flow) => twinsOf([flow], network).every((twin) => twins.has(textOf(twin))));
   for (const twin of twinsOf(flows, network)) twins.delete(textOf(twin));
-  const strays = [...twins.values()].map((twin) => ({
-    ...twin,
-    source: pooledOf(twin.source),
-    address: pooledOf(twin.address),
-  }));
+  const four = new Set(flows.map(textOf));
+  // In another block than ours, one is left over from before, and stands for nothing.
+  const strays = [...twins.values()]
+    .map((twin) => ({ ...twin, source: pooledOf(twin.source), address: pooledOf(twin.address) }))
+    .filter((stray) => !four.has(textOf(stray)));
   return sortFlows([...whole, ...strays].map((flow) => Flow.parse(flow)));
 }
 

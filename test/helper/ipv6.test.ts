@@ -236,6 +236,15 @@ describe('damage', () => {
     expect(await fromPhone(shop.host, shop.port)).toBe(`shop sees ${six(PHONE)}`);
   });
 
+  it('takes no path for open whose twin is in another block', async () => {
+    const moved = networkFor('gw', '10.64.0.0/20', 'fd99:3456:789a::/48');
+    await gateway.apply({ network: moved });
+    const seen = await gateway.call('observe', { network: moved } as object);
+    await gateway.apply({ network: gateway.network });
+    expect(seen.hub?.flows).toEqual([flow('host', '10.64.0.3', SHOP)]);
+    expect(seen.hub?.renew).toBeDefined();
+  });
+
   it('shows a path that stands in one family alone', async () => {
     const element = (source: string): string =>
       `inet gateway allowed6 { "gwwg0" . ${six(source)} . ${six(EVIL.address)} . tcp . ${EVIL.port} }`;
