@@ -237,9 +237,9 @@ describe('damage', () => {
   });
 
   it('takes no path for open whose twin is in another block', async () => {
-    const moved = networkFor('gw', '10.64.0.0/20', 'fd99:3456:789a::/48');
-    await gateway.apply({ network: moved });
-    const seen = await gateway.call('observe', { network: moved } as object);
+    const moved = { network: networkFor('gw', '10.64.0.0/20', 'fd99:3456:789a::/48') };
+    await gateway.apply(moved);
+    const seen = await gateway.call('observe', moved);
     await gateway.apply({ network: gateway.network });
     expect(seen.hub?.flows).toEqual([flow('host', '10.64.0.3', SHOP)]);
     expect(seen.hub?.renew).toBeDefined();
