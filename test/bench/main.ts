@@ -16,7 +16,7 @@ const BENCHES = {
   throughput: benchThroughput,
   many: benchMany,
   mapping: benchMapping,
-} as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]>>;
+} as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]> | AsyncGenerator<Figure>>;
 
 const asked = process.argv.slice(2).filter((word) => word !== '--json');
 const unknown = asked.find((word) => !Object.hasOwn(BENCHES, word));
@@ -29,9 +29,10 @@ const figures: Figure[] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   process.stderr.write(`${name} …\n`);
-  const some = await bench(signal);
-  figures.push(...some);
-  for (const figure of some) process.stderr.write(`${lineOf(figure)}\n`);
+  for await (const figure of await bench(signal)) {
+    figures.push(figure);
+    process.stderr.write(`${lineOf(figure)}\n`);
+  }
 }
 if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
 

@@ -51,7 +51,7 @@ async function prepare({ gateway }: Demo, index: number, signal: AbortSignal): P
 
 async function expose(demo: Demo, name: string, signal: AbortSignal): Promise<string> {
   const { gateway } = demo;
-  await gateway.command(signal, 'expose', name, 'tor');
+  await gateway.command(signal, 'expose', name, '--via', 'tor');
   const find = (status: Demo['status']): string | null | undefined =>
     status.services.find((service) => service.name === name)?.ways[0]?.address;
   const status = await gateway.until('an onion', (now) => typeof find(now) === 'string', signal);
