@@ -1,6 +1,7 @@
 import type { Change, Context, ResourceKey } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { OperationArguments } from '../../src/core/operations.ts';
+import { SPEC_DIFFERS } from '../../src/core/plan.ts';
 import { encodeKey } from '../../src/wire/wireguard.ts';
 import { INTERFACE_KEY, presharedKeyName, type InterfaceSpec, type PeerSpec, type Spec } from './spec.ts';
 
@@ -111,5 +112,5 @@ export function describe(change: Change<Spec>): string {
 }
 
 function reason(change: Change<Spec>): string {
-  return change.op === 'update' ? `: ${change.why}` : '';
+  return change.op === 'update' && change.why !== SPEC_DIFFERS ? `: ${change.why}` : '';
 }

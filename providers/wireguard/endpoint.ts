@@ -1,4 +1,5 @@
 import { formatEndpoint, isPublicUnicast, parseEndpoint } from '../../src/core/inet.ts';
+import { believedAddresses, type HomeAddress } from '../../src/core/home.ts';
 import { portKey, type MappingReport } from '../../src/core/mapper.ts';
 import type { WireguardInterface } from '../../src/core/operations.ts';
 import type { Ports } from '../../src/core/ports.ts';
@@ -14,10 +15,13 @@ export type Dial =
 export interface DialInput {
   /** From the config, or `LEARNED`. */
   readonly configured: string;
+  readonly listenPort: number;
   /** What the router says; `undefined` while nobody asks it. */
   readonly mapping: MappingReport | undefined;
   /** A public name that its host said yes to: it moves along when the address changes. */
   readonly name?: string | undefined;
+  /** What is known of this home's addresses, and from whom. */
+  readonly home: readonly HomeAddress[];
 }
 
 const BY_HAND =
@@ -30,31 +34,41 @@ const BY_HAND =
  *   host:port  | whatever                       | what the config says
  *   nothing    | yes, its address is public     | the home's name where one was published, else that address; the port outside
  *   nothing    | yes, its address is private    | not known: another NAT stands in front
- *   nothing    | yes, it tells no address       | not known
+ *   nothing    | yes, it tells no address       | who sees us from outside, the port outside
+ *   nothing    | no, this machine is public     | this machine's own address, the port that it listens on
  *   nothing    | no                             | not known, and the router's reason
  */
-export function decideDial({ configured, mapping, name }: DialInput): Dial {
+export function decideDial({ configured, listenPort, mapping, name, home }: DialInput): Dial {
   if (configured !== LEARNED) return { endpoint: configured };
-  if (mapping === undefined) return { problem: `the router was not asked yet; wait a moment, ${BY_HAND}` };
-  const { externalAddress: host, externalPort: port, router, problem, hint } = mapping;
-  if (host !== null && port !== null && isPublicUnicast(host)) {
-    return { endpoint: formatEndpoint({ host: name ?? host, port }) };
+  const own = home.find(({ family, source }) => family === 4 && source === 'interface');
+  if (own !== undefined && mapping?.state !== 'held') {
+    return { endpoint: formatEndpoint({ host: name ?? own.address, port: listenPort }) };
   }
-  if (problem !== null) return { problem: `${problem}; ${hint ?? 'see gateway ports'}; ${BY_HAND}` };
-  return mapping.state === 'held'
-    ? { problem: `the router ${router ?? ''} opened the port but does not tell its address; ${BY_HAND}` }
-    : { problem: `the router has not answered yet; see gateway ports, ${BY_HAND}` };
+  const host = mapping?.externalAddress ?? believedAddresses(home).ipv4 ?? '';
+  const port = mapping?.externalPort ?? null;
+  if (port !== null && isPublicUnicast(host))
+    return { endpoint: formatEndpoint({ host: name ?? host, port }) };
+  return { problem: `${whyUnknown(mapping)}${BY_HAND}` };
+}
+
+function whyUnknown(mapping: MappingReport | undefined): string {
+  if (mapping === undefined) return 'the router was not asked yet; wait a moment, ';
+  const { state, router, problem, hint } = mapping;
+  if (problem !== null) return `${problem}; ${hint ?? 'see gateway ports'}; `;
+  return state === 'held'
+    ? `the router ${router ?? ''} opened the port but does not tell its address; `
+    : 'the router has not answered yet; see gateway ports, ';
 }
 
 export async function dialOf(
   { endpoint: configured, listenPort }: Pick<WireguardInterface, 'endpoint' | 'listenPort'>,
-  { mapper, names }: Pick<Ports, 'mapper' | 'names'>,
+  { mapper, names, home }: Pick<Ports, 'mapper' | 'names' | 'home'>,
 ): Promise<Dial> {
-  if (configured !== LEARNED) return decideDial({ configured, mapping: undefined });
   const key = portKey({ transport: 'udp', port: listenPort });
   const kept = (await mapper.kept()).find(({ spec }) => portKey(spec) === key);
   const published = (await names.kept()).find(({ published: { ipv4 } }) => ipv4 !== undefined);
-  return decideDial({ configured, mapping: kept?.report, name: published?.name.name });
+  const name = published?.name.name;
+  return decideDial({ configured, listenPort, mapping: kept?.report, name, home: home.addresses() });
 }
 
 /** The port that devices dial: what the router is asked for. */

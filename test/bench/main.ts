@@ -7,6 +7,7 @@ import { benchDemo } from './demo.ts';
 import { benchLab } from './lab.ts';
 import { benchMany } from './many.ts';
 import { benchMapping } from './mapping.ts';
+import { benchMappingServed } from './mapping-served.ts';
 import type { Figure } from './figure.ts';
 import { benchThroughput } from './throughput.ts';
 
@@ -16,6 +17,7 @@ const BENCHES = {
   throughput: benchThroughput,
   many: benchMany,
   mapping: benchMapping,
+  'mapping-served': benchMappingServed,
 } as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]> | AsyncGenerator<Figure>>;
 
 const asked = process.argv.slice(2).filter((word) => word !== '--json');

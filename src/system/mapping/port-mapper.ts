@@ -73,6 +73,7 @@ export class PortMapper implements Mapper {
       const state = this.#ports.get(portKey(spec));
       this.#ports.delete(portKey(spec));
       if (state?.held !== undefined) await this.#unmap(state, state.held.lease, signal);
+      await this.#follow();
       await this.#save();
       this.#schedule();
     });
@@ -233,7 +234,8 @@ export class PortMapper implements Mapper {
 
   /** Another router, or another address of ours: what the old one mapped leads nowhere now. */
   async #follow(): Promise<void> {
-    const network = await this.#options.network();
+    // With nothing to keep open, no group is joined either: that would be seen on the network.
+    const network = this.#ports.size === 0 ? undefined : await this.#options.network();
     const isSame = isDeepStrictEqual(network, this.#network);
     this.#network = network;
     if (isSame) return;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decideDial, LEARNED } from '../../../providers/wireguard/endpoint.ts';
+import { decideDial as decide, LEARNED, type DialInput } from '../../../providers/wireguard/endpoint.ts';
+import type { HomeAddress } from '../../../src/core/home.ts';
 import type { MappingReport } from '../../../src/core/mapper.ts';
 
 const HELD: MappingReport = {
@@ -15,6 +16,9 @@ const HELD: MappingReport = {
   problem: null,
   hint: null,
 };
+
+const decideDial = (input: Omit<DialInput, 'home' | 'listenPort'>, home: readonly HomeAddress[] = []) =>
+  decide({ ...input, home, listenPort: 51_820 });
 
 describe('what devices dial', () => {
   it('is what the config says, whatever the router does', () => {
@@ -44,6 +48,25 @@ describe('what devices dial', () => {
       expect(dial.problem).toContain('wireguard: { endpoint:');
     },
   );
+
+  it('is what others see from outside, where the router tells no address of its own', () => {
+    const seen: HomeAddress[] = [{ family: 4, address: '11.7.7.7', source: 'stun' }];
+    const told = decideDial({ configured: LEARNED, mapping: { ...HELD, externalAddress: null } }, seen);
+    expect(told).toEqual({ endpoint: '11.7.7.7:40000' });
+    const inner = decideDial(
+      { configured: LEARNED, mapping: { ...HELD, externalAddress: '10.0.0.2' } },
+      seen,
+    );
+    expect(inner.endpoint).toBeUndefined();
+  });
+
+  it('is this machine itself, where it has a public address and needs no router', () => {
+    const own: HomeAddress[] = [{ family: 4, address: '11.5.5.5', source: 'interface' }];
+    const failed = { ...HELD, state: 'failed' as const, externalAddress: null, externalPort: null };
+    const endpoint = '11.5.5.5:51820';
+    expect(decideDial({ configured: LEARNED, mapping: failed }, own)).toEqual({ endpoint });
+    expect(decideDial({ configured: LEARNED, mapping: undefined }, own)).toEqual({ endpoint });
+  });
 
   it('is not known while the router refuses, and the reason is the router’s', () => {
     const mapping: MappingReport = {

@@ -69,6 +69,7 @@ let router: TestRouter;
 let network: HomeNetwork | undefined;
 let memory: Memory;
 let events: string[];
+let heard: (HomeNetwork | undefined)[];
 const mappers: PortMapper[] = [];
 
 function mapper(): PortMapper {
@@ -84,6 +85,7 @@ function mapper(): PortMapper {
     record: (type, message) => events.push(`${type}: ${message}`),
     log: (level, message) => events.push(`log ${level}: ${message}`),
     changed: () => undefined,
+    moved: (to) => void heard.push(to),
   });
   mappers.push(made);
   return made;
@@ -95,6 +97,7 @@ beforeEach(() => {
   network = HOME;
   memory = emptyMemory();
   events = [];
+  heard = [];
 });
 afterEach(async () => {
   for (const one of mappers.splice(0)) await one.close();
@@ -220,6 +223,16 @@ describe('the mapper', () => {
     await minutes(5);
     expect(protocols().at(-1)).toBe('nat-pmp');
   });
+});
+
+it('listens to the network only while there is something to keep', async () => {
+  const one = mapper();
+  await one.kept();
+  await one.look(signal);
+  expect(heard).toEqual([]);
+  await one.keep(SPEC, signal);
+  await one.release(SPEC, signal);
+  expect(heard).toEqual([HOME, undefined]);
 });
 
 describe('the next daemon', () => {
