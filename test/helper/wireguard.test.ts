@@ -208,6 +208,22 @@ describe('the WireGuard interface in the hub', () => {
     expect(await sessionOf(phone)).toEqual(session);
   });
 
+  it('is proved as a peer of its own: one at a time, never observed, and never a device', async () => {
+    const [session, before] = [await sessionOf(phone), await observed()];
+    const probes = [1, 2].map(() => encodeKey(nodeCrypto.curve25519Public(nodeCrypto.curve25519Secret())));
+    for (const publicKey of probes) await call('wireguard.ensureProbe', { network, name: NAME, publicKey });
+    const shown = await inNetns(HUB, 'wg', 'show', NAME, 'allowed-ips');
+    expect(shown).toContain(`${probes[1]}\t(none)`);
+    expect(shown).not.toContain(probes[0]);
+    expect((await observed())[0]?.peers).toHaveLength(before[0]?.peers.length ?? 0);
+    const taken = { network, name: NAME, publicKey: phone.publicKey };
+    expect((await answerOf('wireguard.ensureProbe', taken)).error?.code).toBe('InvalidRequest');
+    await call('wireguard.removeProbe', { network, name: NAME });
+    expect(await inNetns(HUB, 'wg', 'show', NAME, 'peers')).toBe(phone.publicKey);
+    expect(await open(phone, 1)).toBe('you are 10.64.8.2');
+    expect(await sessionOf(phone)).toEqual(session);
+  });
+
   it('carries on when the process that made it is killed', async () => {
     const caller = startEnsuring();
     await once(caller.stdout ?? caller, 'data');

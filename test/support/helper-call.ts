@@ -9,6 +9,7 @@ import { ensureHub, replaceFlows } from '../../src/helper/hub.ts';
 import { ensureNamespace } from '../../src/helper/namespace.ts';
 import { observe } from '../../src/helper/observe.ts';
 import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';
+import { ensureProbe, removeProbe } from '../../src/helper/wireguard-probe.ts';
 import { ensureWireguard, removeWireguard } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 
@@ -43,6 +44,10 @@ async function call(input: unknown): Promise<unknown> {
       return setPeers(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'wireguard.removePeer':
       return removePeer(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.ensureProbe':
+      return ensureProbe(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'wireguard.removeProbe':
+      return removeProbe(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'observe':
       return observe(OPERATIONS[operation].input.parse(input), environment, signal);
     default:
