@@ -7,7 +7,9 @@ import { dialTcp, dialUdp } from '../../src/relay/dial-back.ts';
 
 /** What stands at home, on a real socket; `from` is an address that home did not contact. */
 const open: (Socket | Server)[] = [];
-afterEach(() => void open.splice(0).forEach((one) => one.close()));
+afterEach(() => {
+  for (const one of open.splice(0)) one.close();
+});
 const signal = AbortSignal.timeout(30_000);
 const PLACE = { from: '127.0.0.2', to: '127.0.0.1' } as const;
 
