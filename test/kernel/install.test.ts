@@ -16,43 +16,71 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const MINUTES = 60_000;
 
+/** What isolation.sh finds; lists are sorted, and empty where nothing may answer. */
+const ISOLATED = {
+  'bridge-nf-call': expect.stringMatching(/^(0|absent)$/) as string,
+  'scan-host':
+    'tcp:11.0.0.1:8081 tcp:11.0.0.2:80 tcp:169.254.169.254:80 tcp:192.168.7.2:80 unix:/run/gateway/api.sock',
+  'scan-mute': '',
+  'scan-hidden': '',
+  'scan-open': '',
+  'open-out': 'tcp:11.0.0.2:80',
+  'mute-out': '',
+  sockets: '',
+  taken: '',
+  'neighbour-still': 'The corner shop',
+  'resolvers-host': '/run/systemd/resolve/io.systemd.Resolve /run/nscd/socket',
+  'resolvers-hidden': '',
+  'seen-host': 'yes',
+  'seen-hidden': '0',
+  'seen-sources': '11.0.0.1 11.0.0.2 ',
+};
+
 it(
   'installs, opens ways in, and keeps them open when both processes are killed',
   async () => {
     const { facts, exitCode, output } = await boot('first-boot.sh', join(directory, 'disk'));
     expect(exitCode, output).toBe(0);
-    expect(facts).toMatchObject({
+    expect(facts, output).toMatchObject({
       again: '"done":[]',
       gateway: 'active',
       'gateway-helper': 'active',
       'gateway-tor': 'active',
+      'gateway-edge': 'active',
       wireguard: '51820',
       'wireguard-go': '0',
       opened: 'The corner shop',
       'opened-over-ipvsix': 'The corner shop',
+      'opened-printer': 'The printer',
       'while-dead': 'The corner shop',
+      'printer-while-dead': 'The printer',
       'after-kill': 'active active ',
       'same-tor': 'yes',
+      'same-edge': 'yes',
       plan: '"changes":[]',
       'data-path-in-daemon': '0',
     });
+    expect(facts, output).toMatchObject(ISOLATED);
     // Lower is better; systemd calls 2 and less "OK".
     expect(Number(facts['security-gateway'])).toBeLessThan(2.1);
     expect(Number(facts['security-gateway-tor'])).toBeLessThan(3);
+    expect(Number(facts['security-gateway-edge'])).toBeLessThan(3);
   },
-  20 * MINUTES,
+  40 * MINUTES,
 );
 
 it(
-  'is there again after a restart of the machine; uninstall leaves what was there before, and the keys',
+  'is there again after a restart of the machine; uninstall leaves what was there before, and the keys; purge not even those',
   async () => {
     const { facts, exitCode, output } = await boot('second-boot.sh', join(directory, 'disk'));
     expect(exitCode, output).toBe(0);
-    expect(facts).toMatchObject({
+    expect(facts, output).toMatchObject({
       shop: 'active',
       gateway: 'active',
       tor: 'active',
+      edge: 'active',
       opened: 'The corner shop',
+      'opened-printer': 'The printer',
       upgraded: 'active',
       refused: '1',
       'went-back': 'active',
@@ -60,11 +88,23 @@ it(
       'opened-after': 'The corner shop',
       uninstalled: 'yes',
       'keys-kept': expect.stringMatching(/^[1-9]/),
-      'users-kept': '3',
-      left: '0 0',
-      'new-files': '/etc/gateway /var/lib/gateway',
-      'new-users': 'gateway gateway-edge gateway-tor',
+      // Once for each user, once for its group.
+      'uninstalled-new-users': 'gateway gateway gateway-edge gateway-edge gateway-tor gateway-tor',
+      'uninstalled-new-files': '/etc/gateway /var/lib/gateway',
+      'uninstalled-new-network': '',
+      'uninstalled-lost-users': '',
+      'uninstalled-lost-files': '',
+      'uninstalled-lost-network': '',
+      'up-again': '"failed":[]',
+      'same-keys': 'yes',
+      purged: 'yes',
+      'purged-new-users': '',
+      'purged-new-files': '',
+      'purged-new-network': '',
+      'purged-lost-users': '',
+      'purged-lost-files': '',
+      'purged-lost-network': '',
     });
   },
-  20 * MINUTES,
+  40 * MINUTES,
 );

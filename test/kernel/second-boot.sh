@@ -9,9 +9,11 @@ for _ in $(seq 1 100); do
   systemctl is-active -q shop && break
   sleep 3
 done
-for unit in shop gateway gateway-tor; do fact "${unit#gateway-}" "$(systemctl is-active $unit)"; done
+for unit in shop gateway gateway-tor gateway-edge; do fact "${unit#gateway-}" "$(systemctl is-active $unit)"; done
 sh /root/phone.sh
-fact opened "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors http://10.64.1.2/)"
+sh /root/lan.sh
+fact opened "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors "http://$(cat /root/shop.address)/")"
+fact opened-printer "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors "http://$(cat /root/printer.address):8080/")"
 
 # Another build takes over; one that does not start is put back. The ways in stay open.
 tor_pid() { systemctl show --property=MainPID --value gateway-tor; }
@@ -26,16 +28,33 @@ echo 'process.exit(1);' >/root/next/dist/src/daemon/main.js
 fact refused "$(gateway upgrade /root/next 2>&1 | grep -c 'did not get healthy' || true)"
 fact went-back "$([ "$after" = "$(readlink /opt/gateway/current)" ] && systemctl is-active gateway)"
 fact same-tor "$([ "$tor" = "$(tor_pid)" ] && echo yes)"
-fact opened-after "$(ip netns exec phone curl -sS --max-time 30 http://10.64.1.2/)"
+fact opened-after "$(ip netns exec phone curl -sS --max-time 30 "http://$(cat /root/shop.address)/")"
 
 systemctl disable -q --now shop
 rm -rf /etc/systemd/system/shop.service /srv/shop
+pkill -f /run/printer || true
+for link in wan lan; do ip link del $link; done
+for name in phone lan; do ip netns del $name; done
+keys() { find /var/lib/gateway/keys -name '*.key' -exec sha256sum {} + | sort | sha256sum | cut -c1-12; }
+keys_before=$(keys)
 gateway uninstall >/root/uninstall.log 2>&1 && fact uninstalled yes
 fact keys-kept "$(find /var/lib/gateway/keys -name '*.key' | wc -l)"
-fact users-kept "$(cut -d: -f1 /etc/passwd | grep -c '^gateway')"
-fact left "$(pgrep -fc /opt/gateway || true) $(ip netns list | grep -c gw- || true)"
 . "$1/test/kernel/inventory.sh"
-inventory after
-fact new-users "$(comm -13 /root/before.users /root/after.users | lines)"
-fact new-files "$(comm -13 /root/before.files /root/after.files | grep -v '^/etc/gateway/\|^/var/lib/gateway/' | lines)"
-fact lost-files "$(comm -23 /root/before.files /root/after.files | lines)"
+changes() { # $1 since the inventory "before": what is new, and what is gone
+  for what in files users network; do
+    fact "$1-new-$what" "$(comm -13 /root/before.$what "/root/$1.$what" | grep -v '^/etc/gateway/\|^/var/lib/gateway/' | lines)"
+    fact "$1-lost-$what" "$(comm -23 /root/before.$what "/root/$1.$what" | lines)"
+  done
+}
+settled
+inventory uninstalled
+changes uninstalled
+
+# Everything goes: what uninstall had kept is found by a new installation, and then purged.
+"$1/bin/gateway" install >/root/install-again.log 2>&1
+fact up-again "$(gateway --json up 2>/root/up-again.log | grep -o '"failed":\[\]')"
+fact same-keys "$([ "$keys_before" = "$(keys)" ] && echo yes)"
+gateway uninstall --purge >/root/purge.log 2>&1 && fact purged yes
+settled
+inventory purged
+changes purged
