@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AnnounceSettings } from './announce.ts';
 import { PART_SECTIONS } from './config-sections.ts';
 import { parseEndpoint } from './inet.ts';
 import { NAME } from './name.ts';
@@ -54,6 +55,8 @@ export interface Config {
   readonly stun: readonly string[];
   /** By name. */
   readonly relays: readonly Relay[];
+  /** Programs that are told each new public address; absent: none. */
+  readonly programs?: readonly string[];
   /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -161,6 +164,7 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
       .describe(
         'STUN servers that are asked at which address they see this home, once a minute at most; best two of different operators. They learn that address. None is asked unless it stands here.',
       ),
+    announce: AnnounceSettings.prefault({}).describe('Who else is told when the home is at a new address.'),
     relays: z
       .record(z.string().regex(NAME), RelaySettings)
       .default({})

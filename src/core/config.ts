@@ -38,7 +38,7 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
   if (!parsed.success) {
     return { problems: inOrder(schemaProblems(parsed.error.issues, file, configJsonSchema(providers))) };
   }
-  const { instance, pool, ula, services, relays, stun, ...sections } = parsed.data;
+  const { instance, pool, ula, services, relays, stun, announce, ...sections } = parsed.data;
   const read = readServices(services);
   const settings = readSettings(sections, read.services, providers, file);
   const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults].flat();
@@ -52,6 +52,7 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
       ula,
       services: read.services,
       stun,
+      ...(announce.programs.length === 0 ? {} : { programs: announce.programs }),
       relays: known.sort((a, b) => (a.name < b.name ? -1 : 1)),
       settings: settings.values,
     },

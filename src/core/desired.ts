@@ -1,6 +1,7 @@
 import { allocateAll, serviceRange } from './allocate.ts';
 import type { Config, ConfigService } from './config-schema.ts';
 import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
+import { announceProblem } from './announce.ts';
 import { canonical } from './plan.ts';
 import { egressProblem, privacyProblem } from './privacy.ts';
 import type { Relay } from './relay.ts';
@@ -41,6 +42,8 @@ export interface Desired {
   readonly stun: readonly string[];
   /** Vantages outside, by name. */
   readonly relays: readonly Relay[];
+  /** Programs that are told each new public address; absent: none. */
+  readonly programs?: readonly string[];
   /** To be stored before anything is applied. */
   readonly ledger: Ledgers;
 }
@@ -112,7 +115,9 @@ function assemble(
   const problems = [
     ...placed.problems,
     // What a service may not reach does not close its ways in.
-    ...input.config.services.flatMap((service) => egressProblem(service) ?? []),
+    ...input.config.services.flatMap((service) =>
+      [egressProblem(service) ?? [], announceProblem(service) ?? []].flat(),
+    ),
     ...requested.flatMap((exposure) => exposure.problem ?? []),
     ...compiled.flatMap(({ result }) => result.problems),
   ];
@@ -125,6 +130,7 @@ function assemble(
     problems: inOrder(problems),
     stun: input.config.stun,
     relays: input.config.relays,
+    ...(input.config.programs === undefined ? {} : { programs: input.config.programs }),
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };
 }
@@ -166,8 +172,15 @@ function serviceAt(service: ConfigService, address: string): Service {
   const dial = { namespace: address, entered: address, host: '127.0.0.1', target };
   const upstreams = service.upstreams === undefined ? {} : { upstreams: service.upstreams };
   const way = { host: dial[place.type], port };
-  const node = service.node === undefined ? {} : { node: service.node };
+  const node = nodeOf(service);
   return { name, kind, privacy, port, place, ...egress, ...upstreams, ...node, address, dial: way };
+}
+
+/** What hides the home is announced by nobody. */
+function nodeOf(service: ConfigService): Pick<Service, 'node'> {
+  if (service.node === undefined) return {};
+  const { announce: _port, ...silent } = service.node;
+  return { node: announceProblem(service) === undefined ? service.node : silent };
 }
 
 /** Every way that the config asks for; the ones that the privacy rule forbids carry that problem. */

@@ -9,11 +9,19 @@ const PATH = z
 
 export const NODE_ACCESS = z.strictObject({
   macaroon: PATH.optional().describe(
-    'LND: file of the macaroon that makes and deletes others (macaroon:generate macaroon:write). The daemon reads it, and nobody but its user and group may.',
+    'LND: file of the macaroon that makes and deletes others (macaroon:generate macaroon:write), and announces (info:read peers:write) where `announce` stands. The daemon reads it, and nobody but its user and group may.',
   ),
   rune: PATH.optional().describe(
     'Core Lightning: file with the rune that makes and deletes others (createrune, blacklistrune). The daemon reads it, and nobody but its user and group may.',
   ),
+  announce: z
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe(
+      "LND: the port at which other nodes reach it at the home's public address; it is told to announce each new one, once that is proved: docs/announce.md.",
+    ),
   certificate: PATH.describe(
     "The node's own certificate (tls.cert of LND, ca.pem of clnrest); no other is trusted.",
   ),
@@ -23,6 +31,8 @@ export interface NodeAccess {
   /** File of the gateway's own macaroon or rune. */
   readonly credential: string;
   readonly certificate: string;
+  /** Port that the node announces at the home's public address; absent: it is told of none. */
+  readonly announce?: number;
 }
 
 /** What the gateway makes for a device there. */
@@ -52,6 +62,13 @@ export function nodeFault(
     const message = `services.${name}.node: a service of kind ${kind} makes no credentials for devices`;
     return { path, message, hint: 'remove it, or write kind: lnd or kind: clnrest' };
   }
+  if (kind === 'clnrest' && node.announce !== undefined) {
+    return {
+      path: [...path, 'announce'],
+      message: `services.${name}.node.announce: Core Lightning takes no new address while it runs`,
+      hint: 'remove it, and let a program of yours do it: announce: { programs: [/path/of/it] } (docs/announce.md)',
+    };
+  }
   const other = needed === 'macaroon' ? 'rune' : 'macaroon';
   if (node[needed] !== undefined && node[other] === undefined) return undefined;
   const message = `services.${name}.node: ${kind} takes a ${needed}${node[other] === undefined ? '' : `, not a ${other}`}`;
@@ -63,5 +80,6 @@ export function nodeFault(
 }
 
 export function nodeAccessOf(node: z.infer<typeof NODE_ACCESS>): NodeAccess {
-  return { credential: node.macaroon ?? node.rune ?? '', certificate: node.certificate };
+  const { macaroon, rune, certificate, announce } = node;
+  return { credential: macaroon ?? rune ?? '', certificate, ...(announce === undefined ? {} : { announce }) };
 }

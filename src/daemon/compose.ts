@@ -15,6 +15,7 @@ import { egressPart } from '../parts/egress/index.ts';
 import { namespacesPart } from '../parts/namespaces/index.ts';
 import { portsPart } from '../parts/ports/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
+import { Announced } from '../system/announced.ts';
 import type { Paths } from '../system/directories.ts';
 import { Names } from '../system/dns/names.ts';
 import { writeFileAtomic } from '../system/files.ts';
@@ -23,6 +24,7 @@ import { createKeys } from '../system/keys.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
+import { Announcer } from './announcer.ts';
 import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
@@ -178,6 +180,7 @@ function createOwnersControl(
   const file = new ConfigFile(paths.configFile, providers);
   const clock = new ConditionClock(ports.now);
   const tokens = new NodeTokens(pieces);
+  const announcer = createAnnouncer(pieces);
   const notices = (): readonly string[] => [
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
@@ -186,6 +189,7 @@ function createOwnersControl(
     ),
     ...pieces.names.troubles(),
     ...tokens.remarks(),
+    ...announcer.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
@@ -196,11 +200,21 @@ function createOwnersControl(
   const recurring = [
     new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
     new Recurring((signal) => tokens.settle(signal), 'nodes were not asked to take back what is over', log),
+    new Recurring(
+      (signal) => announcer.settle(signal),
+      'a new public address was not told to everybody',
+      log,
+    ),
   ];
   return {
     control: createControl({ ...pieces, devices, tokens, providers, relays, reporter }),
     recurring,
   };
+}
+
+function createAnnouncer({ paths, ports, engine, record }: Pieces): Announcer {
+  const announced = new Announced(paths.announced, ports.log);
+  return new Announcer({ desired: () => engine.desired, announced, ports, record });
 }
 
 /** The network while some service leaves by itself. */

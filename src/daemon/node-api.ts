@@ -6,7 +6,7 @@ import { Secret } from '../core/secret.ts';
 import type { Network, Service } from '../core/service.ts';
 import { askNode, type NodeAnswer, type NodeRequest } from '../system/node-client.ts';
 import { runeRestrictions } from '../wire/cln.ts';
-import { bakeRequest, lndPermissions } from '../wire/lnd.ts';
+import { announcementRequest, bakeRequest, lndPermissions } from '../wire/lnd.ts';
 import { parseMacaroon } from '../wire/macaroon.ts';
 import { isRune } from '../wire/wallet.ts';
 import { readCertificate, readCredential } from './node-credential.ts';
@@ -23,10 +23,18 @@ const Created = z.object({
   rune: z.string().refine(isRune),
   unique_id: z.union([z.string().regex(/^[0-9]{1,20}$/), z.int().min(0).transform(String)]),
 });
+const Updated = z.object({ ops: z.array(z.unknown()) });
+const Info = z.object({ uris: z.array(z.string()).default([]) });
 const Blacklist = z.object({ blacklist: z.array(z.unknown()) });
 /** LND has it at the top, clnrest sometimes one level down. */
 const Said = z.object({ message: z.string() });
 const Refusal = z.union([Said, z.object({ error: Said }).transform(({ error }) => error)]);
+
+const MAKES_OTHERS =
+  'may what is configured as its node: make and delete others? LND: macaroon:generate macaroon:write; Core Lightning: createrune, blacklistrune';
+const ANNOUNCES = 'may the macaroon that is configured as its node: see and announce? info:read peers:write';
+const WITHOUT_PEERSRPC =
+  'this LND cannot be told while it runs: it needs version 0.15 or later, built with peersrpc (lncli version shows its build_tags)';
 
 /** A Lightning node as its owner lets the gateway use it: to make credentials and to take them back. */
 export class NodeApi {
@@ -58,6 +66,21 @@ export class NodeApi {
       return;
     }
     this.#read(await this.#cln('blacklistrune', { start: Number(id), end: Number(id) }, signal), Blacklist);
+  }
+
+  /** `host:port` of every address that LND announces. */
+  async announced(signal: AbortSignal): Promise<string[]> {
+    const { uris } = this.#read(await this.#lnd('GET', '/v1/getinfo', signal), Info, ANNOUNCES);
+    return uris.map((uri) => uri.slice(uri.indexOf('@') + 1));
+  }
+
+  /** LND only. `host:port` each. */
+  async announce(add: string, remove: string | undefined, signal: AbortSignal): Promise<void> {
+    const asked = announcementRequest(add, remove);
+    const answer = await this.#lnd('POST', '/v2/peers/nodeannouncement', signal, asked);
+    // The path is unknown where peersrpc was not built in; 501 is gRPC's UNIMPLEMENTED.
+    const isMissing = answer.status === 404 || answer.status === 501;
+    this.#read(answer, Updated, isMissing ? WITHOUT_PEERSRPC : ANNOUNCES);
   }
 
   /** What is handed out is what was asked for, whatever the node made: never more, never of a key that is not its own. */
@@ -108,19 +131,26 @@ export class NodeApi {
     );
   }
 
-  #read<Schema extends z.ZodType>({ status, body }: NodeAnswer, schema: Schema): z.infer<Schema> {
+  #read<Schema extends z.ZodType>(
+    { status, body }: NodeAnswer,
+    schema: Schema,
+    hint = MAKES_OTHERS,
+  ): z.infer<Schema> {
     const parsed = schema.safeParse(body);
     if (status >= 200 && status < 300 && parsed.success) return parsed.data;
     const said = Refusal.safeParse(body)
       .data?.message.slice(0, 200)
       .replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
-    throw this.#failed(said === undefined ? `its answer (${status}) is not understood` : `it said: ${said}`);
+    throw this.#failed(
+      said === undefined ? `its answer (${status}) is not understood` : `it said: ${said}`,
+      hint,
+    );
   }
 
-  #failed(why: string): GatewayError {
+  #failed(why: string, hint = MAKES_OTHERS): GatewayError {
     return new GatewayError(`the node ${this.#service.name} did not do it: ${why}`, {
       code: 'NodeFailed',
-      hint: 'may what is configured as its node: make and delete others? LND: macaroon:generate macaroon:write; Core Lightning: createrune, blacklistrune',
+      hint,
     });
   }
 }

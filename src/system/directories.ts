@@ -30,6 +30,8 @@ export function pathsOf(directories: Directories) {
     applied: join(state, 'applied.json'),
     /** What the hosts of public names said yes to. */
     names: join(state, 'names.json'),
+    /** Who was told which public address of the home. */
+    announced: join(state, 'announced.json'),
     /** Ports that the router opened for us, and what renews and removes them. */
     mappings: join(state, 'mappings.json'),
     /** Private directory of a program started by `gateway service run`. */

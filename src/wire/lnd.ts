@@ -24,6 +24,15 @@ export function bakeRequest(rootKeyId: string, rights: Rights): object {
   return { permissions: lndPermissions(rights), root_key_id: rootKeyId };
 }
 
+/**
+ * UpdateNodeAnnouncement (peersrpc/peers.proto). LND adds nothing twice and removes what is not there without a word; the
+ * new address is no longer announced once LND itself was restarted.
+ */
+export function announcementRequest(add: string, remove: string | undefined): object {
+  const removed = remove === undefined ? [] : [{ action: 'REMOVE', address: remove }];
+  return { address_updates: [{ action: 'ADD', address: add }, ...removed] };
+}
+
 /** 48 bits: never LND's own 0, never what a person counts up from, and exact in every JSON reader. */
 export function rootKeyIdFrom(random: Uint8Array): string {
   const number = random.slice(0, 6).reduce((sum, byte) => sum * 256 + byte, 0);

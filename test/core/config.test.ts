@@ -87,12 +87,27 @@ it('finds its way into a Lightning node, and says what that takes', () => {
   expect(at('clnrest', '{ rune: /a/r, certificate: /a/c }').config?.services[0]?.node?.credential).toBe(
     '/a/r',
   );
+  expect(
+    at('lnd', '{ macaroon: /a/m, certificate: /a/c, announce: 9735 }').config?.services[0]?.node?.announce,
+  ).toBe(9735);
   const said = (kind: string, node: string): string => at(kind, node).problems?.[0]?.message ?? 'fine';
   expect(said('http', '{ macaroon: /a/m, certificate: /a/c }')).toContain('kind http makes no credentials');
   expect(said('lnd', '{ rune: /a/r, certificate: /a/c }')).toContain('lnd takes a macaroon, not a rune');
   expect(said('clnrest', '{ certificate: /a/c }')).toContain('clnrest takes a rune');
+  expect(said('clnrest', '{ rune: /a/r, certificate: /a/c, announce: 9735 }')).toContain(
+    'Core Lightning takes no new address while it runs',
+  );
   expect(said('lnd', '{ macaroon: m, certificate: /a/c }')).toContain('must be the whole path of a file');
   expect(said('lnd', '{ macaroon: /a/m }')).toContain('node.certificate is missing');
+});
+
+it('knows programs that are told a new address', () => {
+  const { config } = parseConfig('announce: { programs: [/usr/local/bin/a, /b] }', providers);
+  expect(config?.programs).toEqual(['/usr/local/bin/a', '/b']);
+  expect(parseConfig('announce:\n', providers).config).not.toHaveProperty('programs');
+  const wrong = (text: string): string => parseConfig(text, providers).problems?.[0]?.message ?? 'fine';
+  expect(wrong('announce: { programs: [new-address] }')).toContain('must be the whole path of a program');
+  expect(wrong('announce: { programs: [/a, /a] }')).toContain('names a program twice');
 });
 
 it('lets out only what has a namespace of its own', () => {

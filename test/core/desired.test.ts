@@ -125,6 +125,21 @@ describe('privacy', () => {
     expect(desired.problems.map(({ code }) => code)).toEqual(['PrivacyForbids']);
   });
 
+  it('lets no node announce a home that it hides, and keeps everything else of it', () => {
+    const node = { credential: '/a/m', certificate: '/a/c', announce: 9735 };
+    const announcing = (change: Partial<ConfigService>) =>
+      compileDesired(input([service('lnd', { kind: 'lnd', node, ...change })]));
+    expect(announcing({}).services[0]?.node).toEqual(node);
+    expect(announcing({}).problems).toEqual([]);
+    for (const privacy of ['hide-home-address', 'no-clearnet', 'tor-only'] as const) {
+      const hidden = announcing({ privacy });
+      expect(hidden.services[0]?.node).toEqual({ credential: '/a/m', certificate: '/a/c' });
+      expect(hidden.problems).toMatchObject([{ code: 'PrivacyForbids', service: 'lnd' }]);
+      expect(hidden.exposures.map(({ problem }) => problem)).toEqual([undefined]);
+    }
+    expect(announcing({ egress: 'tor' }).services[0]?.node).not.toHaveProperty('announce');
+  });
+
   it('holds in a tor-only service that would leave directly, and keeps its ways in', () => {
     const leaving = (privacy: Privacy, egress: 'tor' | 'direct') =>
       compileDesired(input([service('lnd', { privacy, egress })]));

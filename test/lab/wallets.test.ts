@@ -116,7 +116,7 @@ it('makes a macaroon for the phone, which does what its rights say, through the 
   const scanned = await phone.node.run(['zbarimg', '-q', '--raw', '--nodbus', picture], { signal });
   code = scanned.stdout.trim();
   expect(code).toMatch(/^lndconnect:\/\/10\.64\.1\.2:8080\?macaroon=[A-Za-z0-9_-]+$/);
-  expect(await wallet(code, '/v1/getinfo')).toBe('{"done":"GET /v1/getinfo"}');
+  expect(await wallet(code, '/v1/getinfo')).toContain('{"done":"GET /v1/getinfo"');
   expect(await wallet(code, '/v1/invoices', '-X', 'POST')).toBe('{"done":"POST /v1/invoices"}');
   expect(await wallet(code, '/v1/channels/transactions', '-X', 'POST')).toContain('permission denied');
   const [device] = await owner.json<DeviceStatus[]>('device', 'list');

@@ -23,7 +23,15 @@ const CALLS: Readonly<Record<string, string>> = {
   'POST /v1/macaroon': 'macaroon:generate',
   'DELETE /v1/macaroon': 'macaroon:write',
   'GET /v1/macaroon/ids': 'macaroon:read',
+  'POST /v2/peers/nodeannouncement': 'peers:write',
 };
+
+/** Added with the build tag peersrpc. */
+const PEERS = 'POST /v2/peers/nodeannouncement';
+
+interface AnnouncementBody {
+  readonly address_updates: readonly { readonly action: 'ADD' | 'REMOVE'; readonly address: string }[];
+}
 
 interface BakeBody {
   readonly permissions: readonly { readonly entity: string; readonly action: string }[];
@@ -35,6 +43,11 @@ export class FakeLnd {
   /** Answers everything else; a node that is not well. */
   misbehave: ((response: ServerResponse) => boolean) | undefined;
   readonly server: Server;
+  /** What it announces, `host:port`: gone when it is restarted, but for what its configuration says. */
+  readonly announced = new Set<string>();
+  /** Every announcement that went out to its peers, with all addresses in it. */
+  readonly broadcasts: string[][] = [];
+  hasPeersRpc = true;
 
   constructor(tls: TlsFiles) {
     this.server = serve(tls, (request, body, response) => this.#answer(request, body, response));
@@ -45,7 +58,7 @@ export class FakeLnd {
     const path = request.url ?? '';
     const deleted = /^\/v1\/macaroon\/([0-9]+)$/.exec(path)?.[1];
     const call = deleted === undefined ? `${request.method} ${path}` : 'DELETE /v1/macaroon';
-    const needed = CALLS[call];
+    const needed = call === PEERS && !this.hasPeersRpc ? undefined : CALLS[call];
     if (needed === undefined) return send(response, 404, { code: 5, message: 'Not Found', details: [] });
     const header = String(request.headers['grpc-metadata-macaroon'] ?? '');
     const checked = this.bakery.verify(Buffer.from(header, 'hex'));
@@ -58,11 +71,27 @@ export class FakeLnd {
   #do(call: string, deleted: string | undefined, body: string): object {
     if (deleted !== undefined) return { deleted: this.bakery.deleteRootKey(deleted) };
     if (call === 'GET /v1/macaroon/ids') return { root_key_ids: this.bakery.rootKeyIds };
+    if (call === PEERS) return this.#announce(JSON.parse(body) as AnnouncementBody);
+    if (call === 'GET /v1/getinfo')
+      return { done: call, uris: [...this.announced].map((address) => `02ab@${address}`) };
     if (call !== 'POST /v1/macaroon') return { done: call };
     const { permissions, root_key_id: id } = JSON.parse(body) as BakeBody;
     const byEntity: Record<string, string[]> = {};
     for (const { entity, action } of permissions) (byEntity[entity] ??= []).push(action);
     return { macaroon: this.bakery.bake(id, byEntity).toString('hex') };
+  }
+
+  /** As peersrpc's UpdateNodeAnnouncement: what is there is not added again, what is not there is no error to remove. */
+  #announce({ address_updates: updates }: AnnouncementBody): object {
+    for (const { action, address } of updates) {
+      if (action === 'ADD') this.announced.add(address);
+      else this.announced.delete(address);
+    }
+    this.broadcasts.push([...this.announced]);
+    const actions = updates.map(
+      ({ action, address }) => `${address} ${action === 'ADD' ? 'added' : 'removed'}`,
+    );
+    return { ops: [{ entity: 'addresses', actions }] };
   }
 }
 
