@@ -64,9 +64,10 @@ export function describe(change: Change<Spec>): string {
   if (spec.type === 'process') return describeProcess(change.op, spec);
   const { service, virtualPort, target, instance } = spec;
   const where = instance === 'tor' ? '' : ` from the process ${instance}`;
+  const shown = instance === 'single-hop' ? '; where it is, is not hidden' : '';
   if (change.op === 'delete')
     return `take the onion service of ${service} away${where}; its key and address stay`;
-  const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}${onlyFor(spec)}`;
+  const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}${onlyFor(spec)}${shown}`;
   return change.op === 'create'
     ? `publish an onion service for ${service}, ${leads}`
     : `write the onion service of ${service} again, ${leads}`;

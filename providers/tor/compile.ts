@@ -3,14 +3,26 @@ import type { OnionSpec } from '../../src/core/operations.ts';
 import type { Network } from '../../src/core/service.ts';
 import { TOR_INSTANCES, torInstanceOf, type TorInstance } from '../../src/core/tor-instance.ts';
 import { authorize, type Authorization } from './authorization.ts';
-import { onionKey, processKey, virtualPortOf, type Options, type Settings, type Spec } from './spec.ts';
+import { anonymityProblem } from './anonymity.ts';
+import {
+  instanceOf,
+  onionKey,
+  processKey,
+  virtualPortOf,
+  type Options,
+  type Settings,
+  type Spec,
+} from './spec.ts';
 
 /**
  * Each onion's files are a resource of their own, so that a damaged key fails alone. The process is one resource that
  * names them all and comes after them: however many onions change, tor loads its torrc once.
  */
 export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> {
-  const { network, services: all, exposures } = input;
+  const { network, services: all } = input;
+  const problems = input.exposures.flatMap((exposure) => anonymityProblem(exposure) ?? []);
+  const exposures = input.exposures.filter((exposure) => anonymityProblem(exposure) === undefined);
+  // Also for one that is held back: allowed again, it knows whom it let in before.
   const { byService, ledger } = authorize(input);
   const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   const services = sorted.map(({ service }) => service);
@@ -18,31 +30,40 @@ export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> 
     all
       .filter((service) => service.egress === 'tor' && torInstanceOf(service) === instance)
       .map(({ name }) => name);
+  const singleHop = sorted
+    .filter((exposure) => instanceOf(exposure) === 'single-hop')
+    .map(({ service }) => service.name);
   const onionsOf = (instance: TorInstance): OnionSpec[] =>
     sorted
-      .filter(({ service }) => torInstanceOf(service) === instance)
+      .filter((exposure) => instanceOf(exposure) === instance)
       .map((exposure) => onionOf(exposure, byService.get(exposure.service.name)));
   return {
     resources: TOR_INSTANCES.flatMap((instance) =>
-      resourcesOf(instance, onionsOf(instance), leavingBy(instance), network),
+      resourcesOf(
+        instance,
+        onionsOf(instance),
+        { leaving: leavingBy(instance), visited: instance === 'tor' ? singleHop : [] },
+        network,
+      ),
     ),
     // A host's or another machine's service is not behind the hub: tor dials it directly.
     wants: services
       .filter(({ place }) => place.type === 'namespace' || place.type === 'entered')
       .map(({ name }) => ({ part: 'namespaces', from: 'tor', service: name })),
-    problems: [],
+    problems,
     ledger,
   };
 }
 
-/** `leaving`: services whose way out this process is. */
+/** `leaving`: services whose way out this process is; `visited`: those that only it can visit. */
 function resourcesOf(
   instance: TorInstance,
   onions: readonly OnionSpec[],
-  leaving: readonly string[],
+  { leaving, visited }: { readonly leaving: readonly string[]; readonly visited: readonly string[] },
   { tor: source, pool }: Network,
 ): Resource<Spec>[] {
-  if (onions.length === 0 && leaving.length === 0) return [];
+  const services = [...onions.map(({ service }) => service), ...leaving, ...visited];
+  if (services.length === 0) return [];
   const files = onions.map((onion): Resource<Spec> => {
     const { service } = onion;
     return {
@@ -53,7 +74,7 @@ function resourcesOf(
   });
   const wayOut = leaving.length === 0 ? {} : ({ isWayOut: true } as const);
   const torrc = { source, pool, onions: [...onions], ...wayOut };
-  const neededBy = [...new Set([...onions.map(({ service }) => service), ...leaving])].sort();
+  const neededBy = [...new Set(services)].sort();
   return [...files, { key: processKey(instance), spec: { type: 'process', instance, torrc }, neededBy }];
 }
 

@@ -32,7 +32,9 @@ async function observeOnion(
   const { service } = spec;
   const key = await judgeKey(onion, ports);
   const trouble = key.trouble ?? filesTrouble(onion);
-  const isUploaded = ports.tor[instance].uploaded().has((key.hostname ?? hostname).replace(/\.onion$/, ''));
+  const address = (key.hostname ?? hostname).replace(/\.onion$/, '');
+  // Whoever visited it had its descriptor, and one that does not hide is visited by another process.
+  const isUploaded = [instance, 'tor' as const].some((each) => ports.tor[each].uploaded().has(address));
   return {
     key: onionKey(service, instance),
     spec: { type: 'onion', instance, ...spec },

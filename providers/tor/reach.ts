@@ -1,10 +1,10 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
-import { torInstanceOf, type TorInstance } from '../../src/core/tor-instance.ts';
+import type { TorInstance } from '../../src/core/tor-instance.ts';
 import { asksForKey } from './authorization.ts';
 import { stateOf } from './state.ts';
 import { introduce } from './visitor.ts';
-import { virtualPortOf, type Options, type Spec } from './spec.ts';
+import { virtualPortOf, visitorOf, type Options, type Spec } from './spec.ts';
 
 /** A visitor who waits longer has left. */
 const PATIENCE_MS = 45_000;
@@ -21,8 +21,8 @@ export async function reach(
   const { hostname, published, isVisitable } = stateOf(exposure, observed);
   if (hostname === undefined || !isVisitable) return unknown(published.message);
   const { ports, signal } = context;
-  // By the process that serves it: no other learns of it.
-  const instance = torInstanceOf(exposure.service);
+  // By the process that serves it, where that can: no other learns of it.
+  const instance = visitorOf(exposure);
   const barrier = asksForKey(exposure) ? await barredFrom(hostname, instance, context) : undefined;
   if (barrier !== undefined) return unknown(barrier);
   try {
@@ -68,7 +68,7 @@ async function missed(
   }
   if (error.code === 'Timeout') return no(error.message);
   if (error.code !== 'Unreachable') return unknown(`our own tor could not check: ${error.message}`);
-  await forgetFailure(torInstanceOf(service), context);
+  await forgetFailure(visitorOf(exposure), context);
   return wasUploaded
     ? no(error.message)
     : unknown(`${error.message}; its descriptor may not be uploaded yet`);

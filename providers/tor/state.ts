@@ -1,6 +1,6 @@
 import type { Exposure, Fact, Observed, Published } from '../../src/core/contract.ts';
-import { torInstanceOf } from '../../src/core/tor-instance.ts';
-import { onionKey, processKey, type Spec } from './spec.ts';
+import type { TorInstance } from '../../src/core/tor-instance.ts';
+import { instanceOf, onionKey, processKey, visitorOf, type Spec } from './spec.ts';
 
 /** The facts about one onion and the process, as one answer. */
 export interface OnionState {
@@ -11,14 +11,18 @@ export interface OnionState {
   readonly isVisitable: boolean;
 }
 
-export function stateOf({ service }: Exposure, observed: readonly Observed<Spec>[]): OnionState {
-  const instance = torInstanceOf(service);
+export function stateOf(exposure: Exposure, observed: readonly Observed<Spec>[]): OnionState {
+  const { service } = exposure;
+  const instance = instanceOf(exposure);
   const onion = observed.find(({ key }) => key === onionKey(service.name, instance));
-  const process = observed.find(({ key }) => key === processKey(instance));
+  const processOf = (which: TorInstance) => observed.find(({ key }) => key === processKey(which))?.facts;
+  const process = processOf(instance);
+  const visitor = processOf(visitorOf(exposure));
   const address = onion?.facts['address'];
   const hostname = typeof address === 'string' && address !== '' ? address : undefined;
-  const published = keyProblem(onion?.facts) ?? torProblem(process?.facts) ?? announced(onion?.facts);
-  return { hostname, published, isVisitable: torProblem(process?.facts) === undefined };
+  const published = keyProblem(onion?.facts) ?? torProblem(process) ?? announced(onion?.facts);
+  const isVisitable = torProblem(process) === undefined && torProblem(visitor) === undefined;
+  return { hostname, published, isVisitable };
 }
 
 type Facts = Readonly<Record<string, Fact>> | undefined;

@@ -20,6 +20,8 @@ export const AppliedService = z.object({
   sites: z.array(Upstream).optional(),
   /** Absent: `open`. */
   privacy: z.enum(PRIVACIES).optional(),
+  /** Its onion service does not hide where it is; absent: it does. */
+  isSingleHop: z.literal(true).optional(),
   /** How it leaves; absent: not at all. */
   egress: z.enum(['tor', 'direct']).optional(),
   place: z.discriminatedUnion('type', [

@@ -11,6 +11,7 @@ const SpecOfOnion = z.looseObject({
   service: z.string(),
   authorization: z.looseObject({ clients: z.array(OnionClient) }),
 });
+const SpecOfSingleHop = z.looseObject({ service: z.string(), instance: z.literal('single-hop') });
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
 const SpecOfNamespace = z.looseObject({ upstreams: z.array(Upstream) });
 
@@ -29,6 +30,7 @@ function serviceOf({ address, port, place, privacy, egress, upstreams }: Service
 export function appliedOf(desired: Desired): Applied {
   const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
   const clients = onionClientsOf(specs);
+  const singleHop = new Set(specs.flatMap((spec) => SpecOfSingleHop.safeParse(spec).data?.service ?? []));
   return {
     network: desired.network,
     services: Object.fromEntries(
@@ -39,6 +41,7 @@ export function appliedOf(desired: Desired): Applied {
           service.name,
           {
             ...serviceOf(service),
+            ...(singleHop.has(service.name) ? { isSingleHop: true as const } : {}),
             ...(onionClients === undefined ? {} : { onionClients }),
             ...(sites.length === 0 ? {} : { sites }),
           },

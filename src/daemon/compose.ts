@@ -127,7 +127,7 @@ function createTor(paths: Paths, lost: () => void): Ports['tor'] {
     const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor(instance);
     return createTorPort({ controlSocket, socksSocket, lost });
   };
-  return { tor: of('tor'), 'tor-only': of('tor-only') };
+  return { tor: of('tor'), 'tor-only': of('tor-only'), 'single-hop': of('single-hop') };
 }
 
 interface Pieces {

@@ -1,6 +1,6 @@
 import type { EgressSpec, WayOut } from '../core/egress.ts';
 import type { Network } from '../core/service.ts';
-import type { TorInstance } from '../core/tor-instance.ts';
+import type { AnonymousInstance } from '../core/tor-instance.ts';
 import { egressLink, hostLink, hostTable, serviceLink, TABLE } from './names.ts';
 import { LEAVING_SETS } from './rules.ts';
 import { WAY_OUT_PORTS } from './torrc.ts';
@@ -63,7 +63,7 @@ export function hostRules(network: Network, { services }: EgressSpec): string {
     const elements = addresses.length === 0 ? '' : ` elements = { ${addresses.join(', ')} }`;
     return `set ${set} { type ipv4_addr;${elements} }`;
   });
-  const redirect = (set: string, instance: TorInstance): string => {
+  const redirect = (set: string, instance: AnonymousInstance): string => {
     const { trans, dns } = WAY_OUT_PORTS[instance];
     return `iifname "${link}" ip saddr @${set} meta l4proto tcp dnat ip to ${network.tor}:${trans}
     iifname "${link}" ip saddr @${set} udp dport 53 dnat ip to ${network.tor}:${dns}`;

@@ -13,7 +13,7 @@ import type {
   PeerSpec,
 } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
-import { torInstanceOf, type TorInstance } from '../core/tor-instance.ts';
+import { onionInstanceOf, type TorInstance } from '../core/tor-instance.ts';
 import { isWireguardName } from './names.ts';
 import { flowJudge, isUpstream } from './policy-flows.ts';
 
@@ -240,8 +240,9 @@ function onionRule(
   const service = services[onion.service];
   const isJustified = service !== undefined && port === service.port && hostsOf(service).includes(host);
   if (!isJustified) return `an onion service ${onion.service} that leads to ${host}:${port}`;
-  // The tor of one privacy never holds a key of the other.
-  if (instance !== torInstanceOf({ privacy: service.privacy ?? 'open' })) {
+  // The tor of one privacy never holds a key of the other, and none stops to hide where it is by itself.
+  const { privacy = 'open', isSingleHop = false } = service;
+  if (instance !== onionInstanceOf({ privacy }, isSingleHop)) {
     return `an onion service ${onion.service} in the process ${instance}`;
   }
   return clientRule(onion, service);

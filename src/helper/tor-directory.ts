@@ -75,6 +75,6 @@ export function torrcPlace({ paths }: HelperEnvironment): TorrcPlace {
     socksSocket: paths.torSocks,
     onionDirectory: (service) => join(paths.torState, 'onions', service),
     hasProofOfWork: currentProgram().hasProofOfWork,
-    wayOut: WAY_OUT_PORTS[paths.torInstance],
+    wayOut: paths.torInstance === 'single-hop' ? undefined : WAY_OUT_PORTS[paths.torInstance],
   };
 }

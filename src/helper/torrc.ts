@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isInCidr } from '../core/inet.ts';
 import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
-import type { TorInstance } from '../core/tor-instance.ts';
+import type { AnonymousInstance } from '../core/tor-instance.ts';
 import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
 import { TOR_VIRTUAL_BLOCK } from './rules.ts';
 
@@ -11,7 +11,7 @@ interface WayOutPorts {
 }
 
 /** Ports of each tor that services leave through, on tor's address on the link to the hub. */
-export const WAY_OUT_PORTS: Readonly<Record<TorInstance, WayOutPorts>> = {
+export const WAY_OUT_PORTS: Readonly<Record<AnonymousInstance, WayOutPorts>> = {
   tor: { trans: 9040, dns: 9053 },
   'tor-only': { trans: 9041, dns: 9054 },
 };
@@ -25,7 +25,8 @@ export interface TorrcPlace {
   readonly onionDirectory: (service: string) => string;
   /** The program knows the options of the proof-of-work defence; to one built without they are errors. */
   readonly hasProofOfWork: boolean;
-  readonly wayOut: WayOutPorts;
+  /** `undefined`: its onion services do not hide where they are, and nobody leaves through it. */
+  readonly wayOut: WayOutPorts | undefined;
 }
 
 export interface Torrc {
@@ -48,6 +49,9 @@ const STREAMS_PER_CIRCUIT = 256;
  */
 const RATE_LIMIT = 'HiddenServiceEnableIntroDoSDefense 1';
 
+/** One hop to introduction and rendezvous points instead of three: tor then refuses to be a client as well. */
+const SINGLE_HOP = ['SocksPort 0', 'HiddenServiceNonAnonymousMode 1', 'HiddenServiceSingleHopMode 1'];
+
 /** The torrc as text. Pure: the same input gives the same bytes. */
 export function renderTorrc(
   asked: TorrcSpec,
@@ -68,9 +72,11 @@ export function renderTorrc(
     'ClientOnly 1',
     'CookieAuthentication 0',
     `ControlPort ${socket(place.controlSocket)} GroupWritable RelaxDirModeCheck`,
-    `SocksPort ${socket(place.socksSocket)} GroupWritable RelaxDirModeCheck`,
+    ...(place.wayOut === undefined
+      ? SINGLE_HOP
+      : [`SocksPort ${socket(place.socksSocket)} GroupWritable RelaxDirModeCheck`]),
     ...bindLines(asked),
-    ...(asked.isWayOut === true ? wayOutLines(asked, place.wayOut) : []),
+    ...(asked.isWayOut === true && place.wayOut !== undefined ? wayOutLines(asked, place.wayOut) : []),
     ...asked.onions
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((onion) => onionLines(onion, place)),

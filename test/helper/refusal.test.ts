@@ -256,6 +256,11 @@ describe('what the applied config does not justify', () => {
       { instance: 'tor-only', onion: onion({ host: '10.64.1.2', port: 8080 }) },
     ],
     [
+      'an onion in the process that does not hide where it is',
+      'tor.writeOnion',
+      { instance: 'single-hop', onion: onion({ host: '10.64.1.2', port: 8080 }) },
+    ],
+    [
       'an onion for nobody',
       'tor.writeOnion',
       { instance: 'tor', onion: onion({ host: '10.64.1.2', port: 8080 }, 'ghost') },

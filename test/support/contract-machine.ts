@@ -59,7 +59,7 @@ export function torPorts(machine: Machine, paths: Paths): Ports['tor'] {
       socksSocket: machine.outside(torSocks),
     });
   };
-  return { tor: of('tor'), 'tor-only': of('tor-only') };
+  return { tor: of('tor'), 'tor-only': of('tor-only'), 'single-hop': of('single-hop') };
 }
 
 /** Every long word of every key file: the secret is one of them, whatever the format. */

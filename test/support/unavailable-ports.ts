@@ -16,7 +16,7 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
   return {
     now: Date.now,
     helper: { call: gone('the helper') },
-    tor: { tor, 'tor-only': tor },
+    tor: { tor, 'tor-only': tor, 'single-hop': tor },
     vantages: { dialBack: () => Promise.resolve({ status: 'none' }) },
     resolve: () => Promise.resolve(undefined),
     home: { addresses: () => [] },

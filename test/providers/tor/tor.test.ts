@@ -27,7 +27,7 @@ const service = (name: string, change: Partial<Service> = {}): Service => ({
 });
 const exposed = (name: string, change: Partial<Service> = {}): Exposure<Options> => ({
   service: service(name, change),
-  options: { proofOfWork: 'on' },
+  options: { anonymity: 'full', proofOfWork: 'on' },
 });
 const compile = (...exposures: Exposure<Options>[]) =>
   tor.compile({
@@ -63,6 +63,29 @@ describe('compile', () => {
     ]);
   });
 
+  it('serves one that does not hide from a process of its own, which the shared one visits', () => {
+    const quick = { ...exposed('quick'), options: { anonymity: 'single-hop', proofOfWork: 'off' } } as const;
+    const { resources, problems } = compile(quick);
+    expect(resources.map(({ key, neededBy }) => [key, neededBy])).toEqual([
+      ['process:tor', ['quick']],
+      ['onion:single-hop/quick', ['quick']],
+      ['process:single-hop', ['quick']],
+    ]);
+    expect(problems).toEqual([]);
+  });
+
+  it.each(['hide-home-address', 'no-clearnet', 'tor-only'] as const)(
+    'makes nothing that does not hide for privacy %s',
+    (privacy) => {
+      const options = { anonymity: 'single-hop', proofOfWork: 'off', authorization: 'required' } as const;
+      const { resources, problems, ledger } = compile({ ...exposed('quick', { privacy }), options });
+      expect(resources).toEqual([]);
+      expect(problems).toMatchObject([{ code: 'PrivacyForbids', service: 'quick' }]);
+      // Allowed again, it knows whom it let in.
+      expect(ledger).toMatchObject({ 'asks/quick': 'yes' });
+    },
+  );
+
   it('runs no tor for nobody', () => {
     expect(compile().resources).toEqual([]);
   });
@@ -77,12 +100,12 @@ describe('compile', () => {
   });
 
   it('defends an onion by proof of work where the owner says so', () => {
-    const off = { ...exposed('b'), options: { proofOfWork: 'off' } } as const;
+    const off = { ...exposed('b'), options: { anonymity: 'full', proofOfWork: 'off' } } as const;
     const defended = compile(exposed('a'), off).resources.flatMap(({ spec }) =>
       spec.type === 'onion' ? [spec.proofOfWork] : [],
     );
     expect(defended).toEqual([true, false]);
-    expect(tor.options.parse({})).toEqual({ proofOfWork: 'off' });
+    expect(tor.options.parse({})).toEqual({ anonymity: 'full', proofOfWork: 'off' });
   });
 
   it('gives services that are tor-only a process of their own, and nothing of them to the other', () => {
@@ -169,7 +192,11 @@ describe('reach', () => {
     network: NETWORK,
     ports: {
       ...unavailablePorts({ crypto: nodeCrypto, keys: KEYS }),
-      tor: { tor: port('tor', visit), 'tor-only': port('tor-only', visit) },
+      tor: {
+        tor: port('tor', visit),
+        'tor-only': port('tor-only', visit),
+        'single-hop': port('single-hop', visit),
+      },
     },
   });
   const port = (name: string, visit: () => Promise<number>): TorPort => ({

@@ -67,7 +67,7 @@ it('names the old tor where it does not get on, before anybody looks elsewhere',
     spec: { type: 'process', instance: 'tor', torrc: undefined },
     facts,
   } as const;
-  expect(tor.published({ service, options: { proofOfWork: 'on' } }, [process]).message).toMatch(
-    /30 %.*tor 0\.4\.7\.16 is too old/,
-  );
+  expect(
+    tor.published({ service, options: { anonymity: 'full', proofOfWork: 'on' } }, [process]).message,
+  ).toMatch(/30 %.*tor 0\.4\.7\.16 is too old/);
 });
