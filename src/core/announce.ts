@@ -65,27 +65,27 @@ export function announceProblem({ name, privacy, egress, node }: Announcing): Pr
 }
 
 /** Somebody who must know. */
-export type Listener =
+export type Addressee =
   | { readonly kind: 'node'; readonly service: Service; readonly port: number }
   | { readonly kind: 'program'; readonly path: string };
 
-export function listenersOf(desired: {
+export function addresseesOf(desired: {
   readonly services: readonly Service[];
   readonly programs?: readonly string[];
-}): Listener[] {
-  const nodes = desired.services.flatMap((service): Listener[] => {
+}): Addressee[] {
+  const nodes = desired.services.flatMap((service): Addressee[] => {
     const port = service.node?.announce;
     return port === undefined ? [] : [{ kind: 'node', service, port }];
   });
-  return [...nodes, ...(desired.programs ?? []).map((path): Listener => ({ kind: 'program', path }))];
+  return [...nodes, ...(desired.programs ?? []).map((path): Addressee => ({ kind: 'program', path }))];
 }
 
 /** For people, and what is kept of it under. */
-export function nameOf(listener: Listener): string {
-  return listener.kind === 'node' ? listener.service.name : listener.path;
+export function nameOf(addressee: Addressee): string {
+  return addressee.kind === 'node' ? addressee.service.name : addressee.path;
 }
 
 /** What it is told: nodes announce a port with the address. */
-export function wordsFor(listener: Listener, address: string): string {
-  return listener.kind === 'node' ? `${address}:${listener.port}` : address;
+export function wordsFor(addressee: Addressee, address: string): string {
+  return addressee.kind === 'node' ? `${address}:${addressee.port}` : address;
 }

@@ -1,4 +1,4 @@
-import { listenersOf, nameOf, provedAddress, wordsFor, type Listener } from '../core/announce.ts';
+import { addresseesOf, nameOf, provedAddress, wordsFor, type Addressee } from '../core/announce.ts';
 import type { Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
 import { believedAddresses } from '../core/home.ts';
@@ -47,8 +47,8 @@ export class Announcer {
     this.#told = await this.#options.announced.load();
     const address = provedAddress(home.addresses());
     if (address === undefined) return;
-    const due = this.#listeners().filter((listener) => this.#isDue(listener, address));
-    const done = await Promise.allSettled(due.map((listener) => this.#settle(listener, address, signal)));
+    const due = this.#addressees().filter((addressee) => this.#isDue(addressee, address));
+    const done = await Promise.allSettled(due.map((addressee) => this.#settle(addressee, address, signal)));
     for (const each of done) if (each.status === 'rejected') throw each.reason;
   }
 
@@ -56,24 +56,26 @@ export class Announcer {
   remarks(): string[] {
     const told = this.#told;
     if (told === undefined) return [];
-    const listeners = this.#listeners();
+    const addressees = this.#addressees();
     const address = provedAddress(this.#options.ports.home.addresses());
-    const troubles = listeners.flatMap((listener) => {
-      const name = nameOf(listener);
+    const troubles = addressees.flatMap((addressee) => {
+      const name = nameOf(addressee);
       const why = this.#asked.get(name)?.trouble;
       if (why === undefined || address === undefined) return [];
-      const words = wordsFor(listener, address);
+      const words = wordsFor(addressee, address);
       const what = told.get(name) === words ? 'asked whether it still announces' : 'told that the home is at';
       return [`${name} was not ${what} ${words}: ${why}`];
     });
-    return [...troubles, ...this.#unproved(listeners, told)];
+    return [...troubles, ...this.#unproved(addressees, told)];
   }
 
-  #unproved(listeners: readonly Listener[], told: ReadonlyMap<string, string>): string[] {
+  #unproved(addressees: readonly Addressee[], told: ReadonlyMap<string, string>): string[] {
     const seen = this.#options.ports.home.addresses();
     const { ipv4 } = believedAddresses(seen);
     if (ipv4 === undefined || provedAddress(seen) !== undefined) return [];
-    const waiting = listeners.filter((listener) => told.get(nameOf(listener)) !== wordsFor(listener, ipv4));
+    const waiting = addressees.filter(
+      (addressee) => told.get(nameOf(addressee)) !== wordsFor(addressee, ipv4),
+    );
     if (waiting.length === 0) return [];
     const who = waiting.map(nameOf).join(' and ');
     return [
@@ -81,41 +83,41 @@ export class Announcer {
     ];
   }
 
-  #listeners(): Listener[] {
+  #addressees(): Addressee[] {
     const desired = this.#options.desired();
-    return desired === undefined ? [] : listenersOf(desired);
+    return desired === undefined ? [] : addresseesOf(desired);
   }
 
   /**
-   * | was told this address | listener | due                                                            |
+   * | was told this address | addressee | due                                                            |
    * | --------------------- | -------- | -------------------------------------------------------------- |
    * | no                    | either   | unless it failed, or was told of another address, just now     |
    * | yes                   | node     | every ten minutes and at the start: it may have forgotten      |
    * | yes                   | program  | never                                                          |
    */
-  #isDue(listener: Listener, address: string): boolean {
-    const name = nameOf(listener);
+  #isDue(addressee: Addressee, address: string): boolean {
+    const name = nameOf(addressee);
     const { nextAt = 0, lookAt = 0 } = this.#asked.get(name) ?? {};
     const now = this.#options.ports.now();
     if (now < nextAt) return false;
-    if (this.#told?.get(name) !== wordsFor(listener, address)) return true;
-    return listener.kind === 'node' && now >= lookAt;
+    if (this.#told?.get(name) !== wordsFor(addressee, address)) return true;
+    return addressee.kind === 'node' && now >= lookAt;
   }
 
-  async #settle(listener: Listener, address: string, signal: AbortSignal): Promise<void> {
+  async #settle(addressee: Addressee, address: string, signal: AbortSignal): Promise<void> {
     const { announced, ports, record } = this.#options;
-    const [name, words] = [nameOf(listener), wordsFor(listener, address)];
+    const [name, words] = [nameOf(addressee), wordsFor(addressee, address)];
     const before = this.#told?.get(name);
     try {
       const isNews =
-        listener.kind === 'node'
-          ? await this.#tellNode(listener, words, before, signal)
-          : await tellProgram(listener.path, address, before, signal).then(() => true);
+        addressee.kind === 'node'
+          ? await this.#tellNode(addressee, words, before, signal)
+          : await tellProgram(addressee.path, address, before, signal).then(() => true);
       const now = ports.now();
       this.#asked.set(name, { attempts: 0, nextAt: now + (isNews ? LEAST_MS : 0), lookAt: now + LOOK_MS });
       if (before !== words) await announced.put(name, words);
       if (isNews)
-        record('address.told', `${name} was told that the home is at ${words}`, { listener: name, words });
+        record('address.told', `${name} was told that the home is at ${words}`, { addressee: name, words });
     } catch (error) {
       if (!(error instanceof GatewayError) || signal.aborted) throw error;
       this.#fail(name, error);
@@ -131,7 +133,7 @@ export class Announcer {
 
   /** Asked first what it announces: only what is not so already is told. Was something told? */
   async #tellNode(
-    { service, port }: Listener & { readonly kind: 'node' },
+    { service, port }: Addressee & { readonly kind: 'node' },
     words: string,
     before: string | undefined,
     signal: AbortSignal,
@@ -143,7 +145,7 @@ export class Announcer {
     const gone = before !== words && before !== undefined && announced.includes(before) ? before : undefined;
     if (announced.includes(words) && gone === undefined) return false;
     // The node may have been slow, and its owner quick: what hides the home holds from that moment on.
-    const isStill = this.#listeners().some(
+    const isStill = this.#addressees().some(
       (one) => one.kind === 'node' && one.service.name === service.name && one.port === port,
     );
     if (!isStill) throw new GatewayError('it shall not announce any more', { code: 'Aborted' });

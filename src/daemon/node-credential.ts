@@ -23,7 +23,7 @@ export async function readCredential(service: Service, kind: TokenKind): Promise
     retry: 'when-changed',
     hint:
       kind === 'macaroon'
-        ? `make one: lncli bakemacaroon --save_to ${path} macaroon:generate macaroon:write`
+        ? `make one: lncli bakemacaroon --save_to ${path} macaroon:generate macaroon:write${service.node?.announce === undefined ? '' : ' info:read peers:write'}`
         : `make one, and put the value of "rune" into it: lightning-cli createrune restrictions='[["method=createrune","method=blacklistrune"]]'`,
   });
 }

@@ -17,7 +17,7 @@ export class Announced {
     this.#log = log;
   }
 
-  /** By name of the listener. */
+  /** By name of the addressee. */
   async load(): Promise<ReadonlyMap<string, string>> {
     if (this.#told !== undefined) return this.#told;
     const text = (await readFileIfExists(this.#path))?.toString();
@@ -27,9 +27,9 @@ export class Announced {
   }
 
   /** One after the other: all are in one file. */
-  async put(listener: string, words: string): Promise<void> {
+  async put(addressee: string, words: string): Promise<void> {
     await this.load();
-    this.#told?.set(listener, words);
+    this.#told?.set(addressee, words);
     await this.#turn.take(() => {
       const told = Object.fromEntries(this.#told ?? []);
       return writeFileAtomic(this.#path, `${JSON.stringify({ told })}\n`, { mode: 0o600 });

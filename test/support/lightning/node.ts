@@ -47,6 +47,8 @@ export class FakeLnd {
   readonly announced = new Set<string>();
   /** Every announcement that went out to its peers, with all addresses in it. */
   readonly broadcasts: string[][] = [];
+  /** Called after each. */
+  broadcast: () => void = () => undefined;
   hasPeersRpc = true;
 
   constructor(tls: TlsFiles) {
@@ -88,6 +90,7 @@ export class FakeLnd {
       else this.announced.delete(address);
     }
     this.broadcasts.push([...this.announced]);
+    this.broadcast();
     const actions = updates.map(
       ({ action, address }) => `${address} ${action === 'ADD' ? 'added' : 'removed'}`,
     );
