@@ -2,6 +2,9 @@ import type { DnsAccess } from './dns-config.ts';
 
 /** Public DNS names that we keep: what a host of names is asked, and what it answers. Pure. */
 
+/** Who can be asked: `host` of a zone in gateway.yaml. */
+export const DNS_HOSTS = ['desec', 'cloudflare', 'duckdns', 'dyndns2', 'rfc2136', 'command'] as const;
+
 /** TXT is for certificates (DNS-01). */
 export type RecordType = 'A' | 'AAAA' | 'TXT';
 

@@ -32,7 +32,7 @@ function zoneText({ zone, names }: Dns, address: string): string {
   return `$ORIGIN ${zone}.\n$TTL 5\n@ SOA ns hostmaster 1 3600 600 86400 5\n@ NS ns\n${lines.join('\n')}\n`;
 }
 
-function knotConfig({ zone }: Dns, folder: string, address: string): string {
+function knotConfig({ zone, updates }: Dns, folder: string, address: string): string {
   return `server:
     rundir: "${folder}"
     listen: ${address}@53
@@ -44,13 +44,25 @@ log:
     any: info
 database:
     storage: "${folder}"
-zone:
+${updates === undefined ? '' : updateKey(updates)}zone:
   - domain: ${zone}
     storage: "${folder}"
     file: "zone"
     zonefile-sync: -1
     zonefile-load: whole
     journal-content: none
+${updates === undefined ? '' : '    acl: updates\n'}`;
+}
+
+function updateKey(secret: string): string {
+  return `key:
+  - id: updates
+    algorithm: hmac-sha256
+    secret: ${secret}
+acl:
+  - id: updates
+    key: updates
+    action: update
 `;
 }
 

@@ -55,6 +55,8 @@ const Service = z.discriminatedUnion('type', [
     type: z.literal('dns'),
     zone: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'must be a domain name such as lab.test'),
     names: z.record(z.string().regex(/^(\*|[a-z0-9-]+)(\.[a-z0-9-]+)*$/), Ipv4).default({}),
+    /** Secret, in base64, of the TSIG key `updates` (hmac-sha256), with which the zone may be changed (RFC 2136). */
+    updates: z.base64().optional(),
   }),
   /** A private Tor network: one relay for each address of the node, the last one an exit. */
   z.strictObject({ type: z.literal('tor') }),

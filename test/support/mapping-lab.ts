@@ -51,8 +51,9 @@ export async function startMappingHome(
   protocols: readonly MappingProtocol[],
   signal: AbortSignal,
   ready: (lab: Lab) => Promise<void> = () => Promise.resolve(),
+  topology: Topology = mappingTopology(protocols),
 ): Promise<MappingHome> {
-  const lab = await startLab(mappingTopology(protocols), { signal });
+  const lab = await startLab(topology, { signal });
   const owner = new Owner(await LabGateway.prepare(lab, 'home', undefined), signal);
   const phone = new Phone(lab.node('phone'));
   const url = 'http://10.64.1.2';

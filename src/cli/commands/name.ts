@@ -1,11 +1,11 @@
 import type { NameDraft, NameReport, UpReport } from '../../core/control.ts';
-import { DnsAccess } from '../../core/dns-config.ts';
+import type { DnsAccess } from '../../core/dns-config.ts';
+import { DNS_HOSTS as HOSTS } from '../../core/names.ts';
 import type { Command, Input, Option } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { renderNames } from '../render-lists.ts';
 import { segment, show, showUp } from '../report.ts';
 
-const HOSTS = DnsAccess.options.map(({ shape }) => shape.host.value);
 /** What each host is told besides its name; the schema says which it needs. */
 const ACCESS: readonly Option[] = [
   { name: 'credential', value: 'FILE', summary: 'File that holds the token, password or TSIG secret alone' },
@@ -37,14 +37,14 @@ export const nameSet: Command = {
     'gateway name set me.duckdns.org --at duckdns --credential /etc/token',
   ],
   run: async (input, context) => {
-    const draft = draftOf(input);
+    const draft = await draftOf(input);
     const client = await context.client();
     const path = `/v1/names/${segment(draft.name)}`;
     return showUp(context, await client.send<UpReport>('PUT', path, draft, context.progress, context.signal));
   },
 };
 
-function draftOf(input: Input): NameDraft {
+async function draftOf(input: Input): Promise<NameDraft> {
   const name = input.argument('NAME').toLowerCase().replace(/\.$/, '');
   const given = ACCESS.flatMap((option): [string, string][] => {
     const value = input.text(option.name);
@@ -52,7 +52,9 @@ function draftOf(input: Input): NameDraft {
   });
   const host = input.text('at');
   if (host === undefined) throw new UsageError('--at is missing', `one of: ${HOSTS.join(', ')}`);
-  const access = DnsAccess.safeParse({ host, ...Object.fromEntries(given) }, { reportInput: true });
+  // Loaded here: help is quick without it.
+  const schema = (await import('../../core/dns-config.ts')).DnsAccess;
+  const access = schema.safeParse({ host, ...Object.fromEntries(given) }, { reportInput: true });
   if (!access.success) throw accessError(host, access.error.issues[0]);
   return {
     name,
@@ -63,7 +65,7 @@ function draftOf(input: Input): NameDraft {
   };
 }
 
-type Issue = NonNullable<ReturnType<typeof DnsAccess.safeParse>['error']>['issues'][number];
+type Issue = NonNullable<ReturnType<(typeof DnsAccess)['safeParse']>['error']>['issues'][number];
 
 function accessError(host: string, issue: Issue | undefined): UsageError {
   if (issue?.code === 'unrecognized_keys') {
