@@ -1,5 +1,5 @@
 import type { MappingReport, PortsReport, RouterLine } from '../core/mapper.ts';
-import { PROTOCOL_NAMES } from '../core/mapping-report.ts';
+import { PROTOCOL_NAMES } from '../core/mapping.ts';
 import { table } from './table.ts';
 import { plain } from './terminal.ts';
 import { timeOf } from './time.ts';

@@ -1,5 +1,6 @@
 import { isPublicUnicast } from './inet.ts';
 import type { MappingReport } from './mapper.ts';
+import { PROTOCOL_NAMES } from './mapping.ts';
 import type { MappingRefusal } from './mapping.ts';
 import { nameOf, type PortState, type Trouble } from './mapping-lease.ts';
 
@@ -102,5 +103,3 @@ export function sentenceOf(state: PortState): string {
   const outside = `${lease.externalAddress ?? 'port'}${lease.externalAddress === undefined ? ' ' : ':'}${lease.externalPort}`;
   return `${nameOf(state.spec)} is ${outside} outside, by ${PROTOCOL_NAMES[lease.protocol]} of ${lease.router}`;
 }
-
-export const PROTOCOL_NAMES = { pcp: 'PCP', 'nat-pmp': 'NAT-PMP', upnp: 'UPnP' } as const;

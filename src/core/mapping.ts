@@ -11,6 +11,9 @@ import { isInRange, parseCidr, parseIpv4 } from './inet.ts';
 export const MAPPING_PROTOCOLS = ['pcp', 'nat-pmp', 'upnp'] as const;
 export type MappingProtocol = (typeof MAPPING_PROTOCOLS)[number];
 
+/** As their specifications write them. */
+export const PROTOCOL_NAMES = { pcp: 'PCP', 'nat-pmp': 'NAT-PMP', upnp: 'UPnP' } as const;
+
 export type Transport = 'udp' | 'tcp';
 
 /** One port to be opened, or kept open: renewing is asking again for the same. */
