@@ -83,13 +83,6 @@ export function encodeMap(request: PcpMapRequest): Uint8Array {
   return bytes;
 }
 
-/** Changes nothing; the answer carries the epoch (14.1). */
-export function encodeAnnounce(internalAddress: string): Uint8Array {
-  const bytes = new Uint8Array(HEAD_BYTES);
-  writeHead(new DataView(bytes.buffer), OPCODE.announce, internalAddress, 0);
-  return bytes;
-}
-
 /** Never throws; `undefined` for what is no answer of PCP or NAT-PMP. */
 export function parsePcpAnswer(bytes: Uint8Array): PcpAnswer | undefined {
   if (bytes.length < 4 || bytes.length > MOST_BYTES) return undefined;

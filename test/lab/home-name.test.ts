@@ -64,6 +64,7 @@ it('follows the home to another address, and so does a phone that turns its tunn
   await on('ip', 'address', 'del', '11.2.0.2/24', 'dev', 'uplink');
   await on('ip', 'address', 'add', '11.2.0.9/24', 'dev', 'uplink');
   await on('ip', 'route', 'replace', 'default', 'via', '11.2.0.1');
+  // Nobody tells the home: it finds out when it looks at its lease, once a minute.
   await expect.poll(() => lookup('home.lab.test'), { timeout: 70_000 }).toBe('11.2.0.9');
   await home.phone.leave(signal);
   await home.phone.join(signal);

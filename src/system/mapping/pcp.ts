@@ -8,7 +8,6 @@ import {
   type MappingRequest,
 } from '../../core/mapping.ts';
 import {
-  encodeAnnounce,
   encodeMap,
   parsePcpAnswer,
   PCP_PORT,
@@ -19,7 +18,6 @@ import {
 import { askRouter } from './ask-router.ts';
 
 type Mapped = Extract<PcpAnswer, { type: 'map' }>;
-type Announced = Extract<PcpAnswer, { type: 'announce' }>;
 
 /** 250 ms, 500 ms, 1 s, 2 s: RFC 6887 8.1.1 starts at 3 s, for servers far away; ours is one hop from here. */
 const SENDS = 4;
@@ -37,7 +35,7 @@ const REFUSALS: Partial<Record<(typeof PCP_RESULTS)[number], MappingRefusal>> = 
   ADDRESS_MISMATCH: 'address-mismatch',
 };
 
-/** PCP (RFC 6887), MAP and ANNOUNCE. The nonce keeps neighbours from changing what is ours (11.2, 18.2). */
+/** PCP (RFC 6887), MAP. The nonce keeps neighbours from changing what is ours (11.2, 18.2). */
 export class PcpDriver implements MappingDriver {
   readonly protocol = 'pcp';
   readonly router: string;
@@ -79,13 +77,17 @@ export class PcpDriver implements MappingDriver {
     await this.#map({ ...identity, externalPort: 0, lifetimeSeconds: 0 }, signal);
   }
 
-  async check({ internalAddress }: Lease, signal: AbortSignal): Promise<LeaseCheck> {
-    const { epochSeconds } = await this.#ask(
-      encodeAnnounce(internalAddress),
-      signal,
-      (found): found is Announced => found.type === 'announce',
-    );
-    return { mark: { epochSeconds } };
+  /**
+   * Asks for the same again, which renews it (11.2.1). ANNOUNCE is one packet as well, and carries no address: a home
+   * that got another one while the router went on would hear of it at the next renewal only.
+   */
+  async check(lease: Lease, signal: AbortSignal): Promise<LeaseCheck> {
+    const { externalPort, externalAddress, epochSeconds, lifetimeSeconds } = await this.#map(lease, signal);
+    return {
+      mark: { epochSeconds },
+      isThere: externalPort === lease.externalPort && lifetimeSeconds > 0,
+      ...(externalAddress !== undefined && isRouterAddress(externalAddress) ? { externalAddress } : {}),
+    };
   }
 
   list(): Promise<undefined> {
@@ -97,24 +99,14 @@ export class PcpDriver implements MappingDriver {
     return Promise.resolve(undefined);
   }
 
-  #map(request: PcpMapRequest, signal: AbortSignal): Promise<Mapped> {
+  async #map(request: PcpMapRequest, signal: AbortSignal): Promise<Mapped> {
     const { transport, internalPort, nonce } = request;
-    return this.#ask(
-      encodeMap(request),
-      signal,
-      (found): found is Mapped =>
-        found.type === 'map' &&
-        found.nonce === nonce &&
-        found.transport === transport &&
-        found.internalPort === internalPort,
-    );
-  }
-
-  async #ask<Wanted extends Mapped | Announced>(
-    bytes: Uint8Array,
-    signal: AbortSignal,
-    isWanted: (answer: PcpAnswer) => answer is Wanted,
-  ): Promise<Wanted> {
+    const isWanted = (found: PcpAnswer): found is Mapped =>
+      found.type === 'map' &&
+      found.nonce === nonce &&
+      found.transport === transport &&
+      found.internalPort === internalPort;
+    const bytes = encodeMap(request);
     const accept = (received: Uint8Array): PcpAnswer | undefined => {
       const found = parsePcpAnswer(received);
       return found !== undefined && (found.type === 'version' || isWanted(found)) ? found : undefined;

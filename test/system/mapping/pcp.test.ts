@@ -104,13 +104,15 @@ describe('PCP', () => {
     await expect(new PcpDriver(ROUTER).map(REQUEST, signal)).rejects.toMatchObject({ refusal: 'failed' });
   });
 
-  it('asks for the epoch without mapping anything, and deletes with lifetime 0 and its nonce', async () => {
+  it('looks by asking for the same again, and deletes with lifetime 0 and its nonce', async () => {
     await router((request) => [answerOf(request)]);
     const driver = new PcpDriver(ROUTER);
-    expect(await driver.check(LEASE, signal)).toEqual({ mark: { epochSeconds: 77 } });
+    const seen = await driver.check(LEASE, signal);
+    expect(seen).toEqual({ mark: { epochSeconds: 77 }, isThere: false, externalAddress: '11.2.0.2' });
+    expect(await driver.check({ ...LEASE, externalPort: 50_000 }, signal)).toMatchObject({ isThere: true });
     await driver.unmap(LEASE, signal);
-    const [announce, deletion] = heard.map((bytes) => bytes.toString('hex'));
-    expect(announce).toBe('020000000000000000000000000000000000ffff7f000001');
+    const [look, , deletion] = heard.map((bytes) => bytes.toString('hex'));
+    expect(look?.slice(48, 88)).toBe('0102030405060708090a0b0c11000000ca6cca6c');
     expect(deletion?.slice(0, 16)).toBe('0201000000000000');
     expect(deletion?.slice(48, 88)).toBe('0102030405060708090a0b0c11000000ca6c0000');
   });
