@@ -64,20 +64,28 @@ export function announceProblem({ name, privacy, egress, node }: Announcing): Pr
   };
 }
 
-/** Somebody who must know. */
+/** Somebody who must know, or no more: a node without `port` announced the home, and shall not any longer. */
 export type Addressee =
-  | { readonly kind: 'node'; readonly service: Service; readonly port: number }
+  | { readonly kind: 'node'; readonly service: Service; readonly port?: number }
   | { readonly kind: 'program'; readonly path: string };
 
-export function addresseesOf(desired: {
+interface Asking {
   readonly services: readonly Service[];
   readonly programs?: readonly string[];
-}): Addressee[] {
-  const nodes = desired.services.flatMap((service): Addressee[] => {
-    const port = service.node?.announce;
-    return port === undefined ? [] : [{ kind: 'node', service, port }];
+}
+
+/** `told`: what each knows, by name. */
+export function addresseesOf(
+  { services, programs = [] }: Asking,
+  told: ReadonlyMap<string, string>,
+): Addressee[] {
+  const nodes = services.flatMap((service): Addressee[] => {
+    const { name, kind, node } = service;
+    if (kind !== 'lnd' || node === undefined) return [];
+    if (node.announce !== undefined) return [{ kind: 'node', service, port: node.announce }];
+    return (told.get(name) ?? '') === '' ? [] : [{ kind: 'node', service }];
   });
-  return [...nodes, ...(desired.programs ?? []).map((path): Addressee => ({ kind: 'program', path }))];
+  return [...nodes, ...programs.map((path): Addressee => ({ kind: 'program', path }))];
 }
 
 /** For people, and what is kept of it under. */
@@ -85,7 +93,9 @@ export function nameOf(addressee: Addressee): string {
   return addressee.kind === 'node' ? addressee.service.name : addressee.path;
 }
 
-/** What it is told: nodes announce a port with the address. */
-export function wordsFor(addressee: Addressee, address: string): string {
-  return addressee.kind === 'node' ? `${address}:${addressee.port}` : address;
+/** What it shall know: a node announces a port with the address. Empty: nothing any more. `undefined`: no matter what. */
+export function wordsFor(addressee: Addressee, address: string | undefined): string | undefined {
+  if (addressee.kind === 'program') return address;
+  if (addressee.port === undefined) return '';
+  return address === undefined ? undefined : `${address}:${addressee.port}`;
 }

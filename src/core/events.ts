@@ -25,7 +25,8 @@ export const EVENT_TYPES = {
   'token.revoked': 'A Lightning node took back the macaroon or rune of a device.',
   'key.imported': 'The key of an onion service was taken over from another tor.',
   'address.changed': 'The home is at another public address, or somebody else tells one.',
-  'address.told': 'A Lightning node or a program was told the new public address.',
+  'address.told':
+    'A Lightning node or a program was told the new public address, or a node to announce the old one no more.',
   'relay.joined': 'A relay was joined: it may look from outside whether ways in work.',
   'relay.left': 'A relay was left; it is told nothing any more.',
   'relay.changed': 'A relay began or ceased to answer.',

@@ -46,7 +46,6 @@ export class Announcer {
     const { home } = this.#options.ports;
     this.#told = await this.#options.announced.load();
     const address = provedAddress(home.addresses());
-    if (address === undefined) return;
     const due = this.#addressees().filter((addressee) => this.#isDue(addressee, address));
     const done = await Promise.allSettled(due.map((addressee) => this.#settle(addressee, address, signal)));
     for (const each of done) if (each.status === 'rejected') throw each.reason;
@@ -60,9 +59,9 @@ export class Announcer {
     const address = provedAddress(this.#options.ports.home.addresses());
     const troubles = addressees.flatMap((addressee) => {
       const name = nameOf(addressee);
-      const why = this.#asked.get(name)?.trouble;
-      if (why === undefined || address === undefined) return [];
-      const words = wordsFor(addressee, address);
+      const [why, words] = [this.#asked.get(name)?.trouble, wordsFor(addressee, address)];
+      if (why === undefined || words === undefined) return [];
+      if (words === '') return [`${name} still announces ${told.get(name)}: ${why}`];
       const what = told.get(name) === words ? 'asked whether it still announces' : 'told that the home is at';
       return [`${name} was not ${what} ${words}: ${why}`];
     });
@@ -73,9 +72,10 @@ export class Announcer {
     const seen = this.#options.ports.home.addresses();
     const { ipv4 } = believedAddresses(seen);
     if (ipv4 === undefined || provedAddress(seen) !== undefined) return [];
-    const waiting = addressees.filter(
-      (addressee) => told.get(nameOf(addressee)) !== wordsFor(addressee, ipv4),
-    );
+    const waiting = addressees.filter((addressee) => {
+      const words = wordsFor(addressee, ipv4);
+      return words !== '' && told.get(nameOf(addressee)) !== words;
+    });
     if (waiting.length === 0) return [];
     const who = waiting.map(nameOf).join(' and ');
     return [
@@ -85,39 +85,41 @@ export class Announcer {
 
   #addressees(): Addressee[] {
     const desired = this.#options.desired();
-    return desired === undefined ? [] : addresseesOf(desired);
+    return desired === undefined ? [] : addresseesOf(desired, this.#told ?? new Map());
   }
 
   /**
-   * | was told this address | addressee | due                                                            |
+   * | knows what it shall   | addressee | due                                                            |
    * | --------------------- | -------- | -------------------------------------------------------------- |
    * | no                    | either   | unless it failed, or was told of another address, just now     |
    * | yes                   | node     | every ten minutes and at the start: it may have forgotten      |
    * | yes                   | program  | never                                                          |
    */
-  #isDue(addressee: Addressee, address: string): boolean {
-    const name = nameOf(addressee);
-    const { nextAt = 0, lookAt = 0 } = this.#asked.get(name) ?? {};
+  #isDue(addressee: Addressee, address: string | undefined): boolean {
+    const [name, words] = [nameOf(addressee), wordsFor(addressee, address)];
+    const { nextAt = 0, lookAt = 0, attempts = 0 } = this.#asked.get(name) ?? {};
     const now = this.#options.ports.now();
-    if (now < nextAt) return false;
-    if (this.#told?.get(name) !== wordsFor(addressee, address)) return true;
+    // What hides the home does not wait.
+    const isUrgent = words === '' && attempts === 0;
+    if (words === undefined || (now < nextAt && !isUrgent)) return false;
+    if (this.#told?.get(name) !== words) return true;
     return addressee.kind === 'node' && now >= lookAt;
   }
 
-  async #settle(addressee: Addressee, address: string, signal: AbortSignal): Promise<void> {
+  async #settle(addressee: Addressee, address: string | undefined, signal: AbortSignal): Promise<void> {
     const { announced, ports, record } = this.#options;
-    const [name, words] = [nameOf(addressee), wordsFor(addressee, address)];
-    const before = this.#told?.get(name);
+    const [name, words] = [nameOf(addressee), wordsFor(addressee, address) ?? ''];
+    const before = this.#told?.get(name) || undefined;
     try {
       const isNews =
         addressee.kind === 'node'
           ? await this.#tellNode(addressee, words, before, signal)
-          : await tellProgram(addressee.path, address, before, signal).then(() => true);
+          : await tellProgram(addressee.path, words, before, signal).then(() => true);
       const now = ports.now();
       this.#asked.set(name, { attempts: 0, nextAt: now + (isNews ? LEAST_MS : 0), lookAt: now + LOOK_MS });
       if (before !== words) await announced.put(name, words);
-      if (isNews)
-        record('address.told', `${name} was told that the home is at ${words}`, { addressee: name, words });
+      const what = words === '' ? `to announce ${before} no more` : `that the home is at ${words}`;
+      if (isNews) record('address.told', `${name} was told ${what}`, { addressee: name, words });
     } catch (error) {
       if (!(error instanceof GatewayError) || signal.aborted) throw error;
       this.#fail(name, error);
@@ -142,14 +144,16 @@ export class Announcer {
     if (network === undefined) return false;
     const api = new NodeApi(service, network);
     const announced = await api.announced(signal);
-    const gone = before !== words && before !== undefined && announced.includes(before) ? before : undefined;
-    if (announced.includes(words) && gone === undefined) return false;
+    const add = words === '' || announced.includes(words) ? undefined : words;
+    const remove =
+      before !== undefined && before !== words && announced.includes(before) ? before : undefined;
+    if (add === undefined && remove === undefined) return false;
     // The node may have been slow, and its owner quick: what hides the home holds from that moment on.
     const isStill = this.#addressees().some(
       (one) => one.kind === 'node' && one.service.name === service.name && one.port === port,
     );
-    if (!isStill) throw new GatewayError('it shall not announce any more', { code: 'Aborted' });
-    await api.announce(words, gone, signal);
+    if (!isStill) throw new GatewayError('its owner wants something else by now', { code: 'Aborted' });
+    await api.announce({ add, remove }, signal);
     return true;
   }
 }

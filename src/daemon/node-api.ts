@@ -6,7 +6,7 @@ import { Secret } from '../core/secret.ts';
 import type { Network, Service } from '../core/service.ts';
 import { askNode, type NodeAnswer, type NodeRequest } from '../system/node-client.ts';
 import { runeRestrictions } from '../wire/cln.ts';
-import { announcementRequest, bakeRequest, lndPermissions } from '../wire/lnd.ts';
+import { announcementRequest, bakeRequest, lndPermissions, type AddressUpdate } from '../wire/lnd.ts';
 import { parseMacaroon } from '../wire/macaroon.ts';
 import { isRune } from '../wire/wallet.ts';
 import { readCertificate, readCredential } from './node-credential.ts';
@@ -74,9 +74,9 @@ export class NodeApi {
     return uris.map((uri) => uri.slice(uri.indexOf('@') + 1));
   }
 
-  /** LND only. `host:port` each. */
-  async announce(add: string, remove: string | undefined, signal: AbortSignal): Promise<void> {
-    const asked = announcementRequest(add, remove);
+  /** LND only. */
+  async announce(update: AddressUpdate, signal: AbortSignal): Promise<void> {
+    const asked = announcementRequest(update);
     const answer = await this.#lnd('POST', '/v2/peers/nodeannouncement', signal, asked);
     // The path is unknown where peersrpc was not built in; 501 is gRPC's UNIMPLEMENTED.
     const isMissing = answer.status === 404 || answer.status === 501;

@@ -24,13 +24,20 @@ export function bakeRequest(rootKeyId: string, rights: Rights): object {
   return { permissions: lndPermissions(rights), root_key_id: rootKeyId };
 }
 
+/** `host:port` each. */
+export interface AddressUpdate {
+  readonly add?: string | undefined;
+  readonly remove?: string | undefined;
+}
+
 /**
  * UpdateNodeAnnouncement (peersrpc/peers.proto). LND adds nothing twice and removes what is not there without a word; the
  * new address is no longer announced once LND itself was restarted.
  */
-export function announcementRequest(add: string, remove: string | undefined): object {
-  const removed = remove === undefined ? [] : [{ action: 'REMOVE', address: remove }];
-  return { address_updates: [{ action: 'ADD', address: add }, ...removed] };
+export function announcementRequest({ add, remove }: AddressUpdate): object {
+  const update = (action: 'ADD' | 'REMOVE', address: string | undefined): object[] =>
+    address === undefined ? [] : [{ action, address }];
+  return { address_updates: [...update('ADD', add), ...update('REMOVE', remove)] };
 }
 
 /** 48 bits: never LND's own 0, never what a person counts up from, and exact in every JSON reader. */

@@ -194,6 +194,31 @@ it('does not tell a node whose owner hid the home while it was slow', async () =
   expect(lnd.broadcasts).toEqual([]);
 });
 
+it('takes back what a node announced as soon as its owner hides the home, whatever is known of it then', async () => {
+  await announcer.settle(signal);
+  const [service] = desired.services ?? [];
+  if (service?.node === undefined) throw new Error('there is no node');
+  const { announce: _port, ...node } = service.node;
+  desired = { ...desired, services: [{ ...service, node }] };
+  seen = [];
+  await stop();
+  await passing(1000);
+  expect(announcer.remarks()).toEqual([
+    expect.stringMatching(/^lnd still announces 11\.2\.0\.2:9735: nothing listens .*it is tried again$/),
+  ]);
+  await listen(service.port);
+  restart();
+  await announcer.settle(signal);
+  expect(lnd.broadcasts).toEqual([['11.2.0.2:9735'], []]);
+  expect(said.at(-1)).toBe('lnd was told to announce 11.2.0.2:9735 no more');
+  await passing(3_600_000);
+  expect([lnd.broadcasts.length, announcer.remarks()]).toEqual([2, []]);
+  desired = { ...desired, services: [service] };
+  at('11.2.0.2');
+  await passing(1000);
+  expect(lnd.broadcasts.at(-1)).toEqual(['11.2.0.2:9735']);
+});
+
 it('does not follow a line that flaps', async () => {
   for (let second = 0; second < 60; second += 1) {
     at(second % 2 === 0 ? '11.2.0.2' : '11.2.0.9');

@@ -90,7 +90,8 @@ it('tells both of a new one, the node when it is there again', async () => {
   expect(await notices()).not.toContain('lnd was not told');
 }, 60_000);
 
-it('is not let to announce a home that it hides', async () => {
+it('is not let to announce a home that it hides, and takes back what it announced', async () => {
   const set = await scene.owner.type('service', 'set', 'lnd', '--privacy', 'tor-only');
   expect(set.stdout + set.stderr).toContain('has privacy tor-only, which hides the home');
+  await expect.poll(broadcasts, { timeout: 10_000 }).toEqual([['11.2.0.2:9735'], ['11.2.0.9:9735'], []]);
 });
