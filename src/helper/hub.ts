@@ -18,7 +18,7 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { linkCalled, listLinks, listRules } from './links.ts';
 import { addMark, listMarks, removeMark } from './marks.ts';
 import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf } from './names.ts';
-import { flowRules, HUB_ROUTING, HUB_ROUTING_6, HUB_SYSCTLS, hubRules, ipv6Sysctls } from './rules.ts';
+import { HUB_ROUTING, HUB_ROUTING_6, HUB_SYSCTLS, hubRules, ipv6Sysctls } from './rules.ts';
 
 const MARK = { namespace: 'hub', service: '' };
 
@@ -155,11 +155,6 @@ async function dismantle(network: Network, signal: AbortSignal): Promise<void> {
   await removeLink(undefined, hostLink(network), signal);
   await removeNetns(hub, signal);
 }
-
-export const replaceFlows: Handler<'flows.replace'> = async ({ network, flows }, _environment, signal) => {
-  await loadRules(hubNetns(network), flowRules(flows, network), signal);
-  return {};
-};
 
 /** Without its entry a connection counts as new, and new ones need a flow; both ends then only time out. */
 export const cutFlows: Handler<'flows.cut'> = async ({ network, source, address }, _environment, signal) => {

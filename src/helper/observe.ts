@@ -8,6 +8,7 @@ import { isNetns } from '../system/netns.ts';
 import { missingRoute } from './addressing.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
+import { FlowElement } from './flow-sets.ts';
 import { hostServicesIn } from './host-service.ts';
 import { isUp, Link, linkCalled, rulesFrom } from './links.ts';
 import { digestOf, ENTERED, listMarks, type Mark, upstreamsOf } from './marks.ts';
@@ -180,20 +181,13 @@ function damage6Of({ rules6, forwards6 }: Sight): string | undefined {
   return forwards6 ? undefined : 'its forwarding of IPv6 was switched off';
 }
 
-/** Machines without /etc/protocols list numbers. */
-const PROTOCOLS: Readonly<Record<string, string>> = { 6: 'tcp', 17: 'udp' };
-const Protocol = z.union([z.string(), z.number()]).transform((value) => PROTOCOLS[value] ?? value);
-const ProtocolName = z.enum(['tcp', 'udp']);
-/** `{ concat: ['host', '10.64.0.3', '10.64.1.2', 'tcp', 80] }` */
-const Element = z.object({ concat: z.tuple([z.string(), z.string(), z.string(), Protocol, z.number()]) });
-
 /** One that stands in IPv4 alone is not open, so that it is opened again; one in IPv6 alone is, so that it is closed. */
 function flowsIn({ network, table, marks }: Sight): Flow[] {
   const services = new Map(marks.map(({ service }) => [serviceLink(service), `service/${service}`]));
   const inSet = (name: string): Flow[] =>
     (table?.sets.get(name) ?? []).map((element) => {
-      const [via, source, address, protocol, port] = Element.parse(element).concat;
-      return { via: services.get(via) ?? via, source, address, protocol: ProtocolName.parse(protocol), port };
+      const [via, source, address, protocol, port] = FlowElement.parse(element).concat;
+      return { via: services.get(via) ?? via, source, address, protocol, port };
     });
   const flows = inSet('allowed');
   if (network.ula === undefined) return sortFlows(flows.map((flow) => Flow.parse(flow)));

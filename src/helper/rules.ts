@@ -200,14 +200,8 @@ function leavingByItself({ egress }: NamespaceSpec): string {
 }
 
 /** The hub's end of what a flow comes over. */
-function interfaceOf(via: string): string {
+export function interfaceOf(via: string): string {
   return via.startsWith('service/') ? serviceLink(via.slice('service/'.length)) : via;
-}
-
-/** All flows in one transaction: there is no moment in which a wanted flow is missing. */
-export function flowRules(flows: readonly Flow[], network: Network): string {
-  const four = setOf('allowed', flows);
-  return network.ula === undefined ? four : `${four}${setOf('allowed6', twinsOf(flows, network))}`;
 }
 
 /** The host itself speaks IPv4 with services. */
@@ -217,14 +211,4 @@ export function twinsOf(flows: readonly Flow[], network: Network): Flow[] {
     const isInside = flow.via !== 'host' && source !== undefined && address !== undefined;
     return isInside ? [{ ...flow, source, address }] : [];
   });
-}
-
-function setOf(set: string, flows: readonly Flow[]): string {
-  const elements = flows.map(
-    ({ via, source, address, protocol, port }) =>
-      `"${interfaceOf(via)}" . ${source} . ${address} . ${protocol} . ${port}`,
-  );
-  const flush = `flush set inet ${TABLE} ${set}\n`;
-  if (elements.length === 0) return flush;
-  return `${flush}add element inet ${TABLE} ${set} { ${elements.join(',\n')} }\n`;
 }

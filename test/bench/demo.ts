@@ -14,7 +14,7 @@ const RUNS = 5;
 /** So that what the start left to do is done. */
 const SETTLE_MS = 20_000;
 const IDLE_MS = 60_000;
-/** A core of a Raspberry Pi 3 (Cortex-A53, 1.2 GHz) does about an eighth of what one of a server of 2020 does. */
+/** An estimate: a core of a Raspberry Pi 3 (Cortex-A53, 1.2 GHz) does an eighth of what one of a server of 2020 does. */
 const PI_SHARE = 0.125;
 
 /** The demo's home: up and proved, a phone's code, an onion, what it costs at rest, and back after a power cut. */

@@ -15,10 +15,7 @@ import { medianOf, secondsOf, type Figure } from './figure.ts';
 
 /** Services, each with ten devices of its own up to a thousand. `BENCH_COUNTS=100 npm run bench -- many` asks for others. */
 const COUNTS = (process.env['BENCH_COUNTS'] ?? '1,10,100,1000').split(',').map(Number);
-/**
- * Each has one path through the hub, all set in one transaction: a user namespace, as the lab's, lets `nft` send no more
- * than some 200 KiB at once.
- */
+/** Each has one path through the hub. */
 const devicesOf = (count: number): number => Math.min(count * 10, 1000);
 /** Of the most: its figures are far from what chance adds, and take minutes. */
 const RUNS_OF_MOST = 1;

@@ -5,7 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { GatewayError } from '../../src/core/errors.ts';
 import { OPERATIONS } from '../../src/core/operations.ts';
-import { ensureHub, replaceFlows } from '../../src/helper/hub.ts';
+import { replaceFlows } from '../../src/helper/flow-sets.ts';
+import { ensureHub } from '../../src/helper/hub.ts';
 import { ensureNamespace } from '../../src/helper/namespace.ts';
 import { observe } from '../../src/helper/observe.ts';
 import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';

@@ -31,10 +31,8 @@ const TOOLS =
 const PATH = `/run/bin:${process.env['PATH']}:/usr/sbin:/sbin:${join(TOOLS, 'bin')}`;
 const env = { ...process.env, PATH };
 
-/** Without root there is one user id, and every account has it. */
-const [gateway, tor, edge] = UID === 0 ? ['970', '971', '972'] : ['0', '0', '0'];
-
-const SET_UP = `
+/** In a user namespace there is one user id, and every account has it. */
+const setUp = ([gateway, tor, edge]: readonly [string, string, string]): string => `
 set -e
 mount -t tmpfs run /run
 mkdir -p /run/etc/netns /run/lock
@@ -53,18 +51,23 @@ touch /run/ready
 exec cat
 `;
 
-export async function startMachine(): Promise<Machine> {
-  const user = UID === 0 ? [] : ['--user', '--map-root-user'];
+/** `isUser`: as one who is not root starts it, in a user namespace, where root may less. */
+export async function startMachine({ isUser = UID !== 0 } = {}): Promise<Machine> {
+  const user = isUser ? ['--user', '--map-root-user'] : [];
   const unshare = [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const holder = spawn('unshare', [...unshare, 'sh', '-c', SET_UP], {
-    env,
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
+  const holder = spawn(
+    'unshare',
+    [...unshare, 'sh', '-c', setUp(isUser ? ['0', '0', '0'] : ['970', '971', '972'])],
+    {
+      env,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    },
+  );
   const pid = await firstProcessOf(holder);
   const enter = [
     '--target',
     String(pid),
-    ...(UID === 0 ? [] : ['--user', '--preserve-credentials']),
+    ...(isUser ? ['--user', '--preserve-credentials'] : []),
     '--net',
     '--mount',
     '--pid',
