@@ -108,7 +108,8 @@ function spawnPart(
 ): Promise<number> {
   const main = join(import.meta.dirname, `main${extname(import.meta.filename)}`);
   const moved = root === undefined ? [] : ['--root', resolve(root)];
-  const argv = [...prefix, process.execPath, main, part, ...options, ...moved];
+  // Node's own options are those that bin/gateway gives.
+  const argv = [...prefix, process.execPath, ...process.execArgv, main, part, ...options, ...moved];
   return detach(argv as unknown as Argv, { logFile: logOf(part, logs), env: environment(), cwd: '/' });
 }
 

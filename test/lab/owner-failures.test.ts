@@ -83,6 +83,12 @@ it('gives the daemon no privilege, tor a user of its own, and other people nothi
   expect(asStranger.stderr).toContain('become a member of the group gateway');
 });
 
+it('holds the memory of daemon and helper small, also when up started them', async () => {
+  const running = await owner.home('ps', '-e', '-o', 'args=');
+  for (const part of ['daemon', 'helper'])
+    expect(running).toMatch(new RegExp(`node --max-semi-space-size=2 \\S*main\\.js ${part}`));
+});
+
 it('lets one daemon at a time use its directories', async () => {
   const second = await owner.gateway.node.run(
     ['setpriv', '--reuid=gateway', '--regid=gateway', '--init-groups', ...owner.gateway.argv('daemon')],
