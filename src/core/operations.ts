@@ -206,6 +206,13 @@ export const OPERATIONS = {
     result: Done,
   },
   /**
+   * Before an onion service goes: what visitors have open may finish, for ten minutes at most, and nobody new gets in.
+   * Does nothing to one that stays.
+   */
+  'tor.drain': { input: z.strictObject({ service: Name }), result: z.object({ isDraining: z.boolean() }) },
+  /** Nobody may finish any more, on one or on any; the next look at tor says that it must be given another torrc, or end. */
+  'tor.cut': { input: z.strictObject({ service: Name.optional() }), result: Done },
+  /**
    * Renders the torrc, owned by root, and removes directories that nothing wants. An onion whose files are absent or
    * damaged is left out. The new torrc is verified before it replaces the old one. Does not reload.
    */

@@ -30,7 +30,7 @@ import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
 import { reportPorts } from './ports-report.ts';
 import type { StatusReporter } from './status-reporter.ts';
-import { unexposeAll } from './unexpose-all.ts';
+import { letFinish, unexposeAll } from './unexpose-all.ts';
 
 export interface ControlOptions {
   readonly changes: Changes;
@@ -123,13 +123,15 @@ async function change(
   signal: AbortSignal,
 ): Promise<UpReport> {
   const before = options.engine.desired;
+  if (set.privacy !== undefined) await options.ports.helper.call('tor.cut', { service: name }, signal);
   const report = await options.changes.edit((text) => setService(text, name, set), progress, signal);
   if (set.privacy !== undefined) await cutClosed(options, before, progress, signal);
   return report;
 }
 
 async function down(options: ControlOptions, progress: Progress, signal: AbortSignal): Promise<void> {
-  const { changes, record, store, leave } = options;
+  const { changes, record, store, leave, ports } = options;
+  await ports.helper.call('tor.cut', {}, signal);
   if (store.generationConfig() !== undefined) {
     const { failed } = await changes.clear(progress, signal);
     const [failure] = failed;
@@ -153,8 +155,12 @@ async function unexpose(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<UpReport> {
-  const { changes, engine } = options;
+  const { changes, engine, ports } = options;
   const before = engine.desired;
+  if (provider === 'tor' && now) await ports.helper.call('tor.cut', { service }, signal);
+  if (provider === 'tor' && !now && before !== undefined) {
+    await letFinish(service, ports.helper, progress, signal);
+  }
   const report = await changes.edit((text) => removeExposure(text, service, provider), progress, signal);
   if (now) await cutClosed(options, before, progress, signal);
   return report;

@@ -1,8 +1,22 @@
 import { removeEveryExposure } from '../core/config-edit.ts';
 import type { Progress, UpReport } from '../core/control.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { Ports } from '../core/ports.ts';
+import type { Helper, Ports } from '../core/ports.ts';
 import type { Changes } from './change.ts';
+
+/** Before an onion is closed: its visitors may finish. */
+export async function letFinish(
+  service: string,
+  helper: Helper,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const { isDraining } = await helper.call('tor.drain', { service }, signal);
+  if (!isDraining) return;
+  progress(
+    `what visitors of the onion service of ${service} have open may finish, for ten minutes at most; nobody new gets in`,
+  );
+}
 
 interface Pieces {
   readonly changes: Changes;
@@ -21,7 +35,14 @@ export async function unexposeAll(
   signal: AbortSignal,
 ): Promise<UpReport> {
   const before = engine.desired;
-  const report = await changes.editWhatever(removeEveryExposure, progress, signal);
+  let report: UpReport;
+  try {
+    if (now) await ports.helper.call('tor.cut', {}, signal);
+    else for (const { name } of before?.services ?? []) await letFinish(name, ports.helper, progress, signal);
+  } finally {
+    // Whatever is wrong with tor: every way is closed.
+    report = await changes.editWhatever(removeEveryExposure, progress, signal);
+  }
   if (!now || before === undefined) return report;
   const { network, services } = before;
   for (const address of [...services.map((service) => service.address), network.edge]) {

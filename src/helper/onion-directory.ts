@@ -103,10 +103,16 @@ export async function readOnions(directory: TorDirectory): Promise<OnionOnDisk[]
   return found.filter((onion) => onion !== undefined);
 }
 
-async function readOnion(directory: TorDirectory, service: string): Promise<OnionOnDisk | undefined> {
+/** What is wanted of this onion service; `undefined`: nothing. */
+export async function readMark(directory: TorDirectory, service: string): Promise<OnionSpec | undefined> {
   const text = (await readPlain(markOf(directory, service)))?.toString() ?? '';
   const spec = parseMark(text);
-  if (spec?.service !== service) return undefined;
+  return spec?.service === service ? spec : undefined;
+}
+
+async function readOnion(directory: TorDirectory, service: string): Promise<OnionOnDisk | undefined> {
+  const spec = await readMark(directory, service);
+  if (spec === undefined) return undefined;
   try {
     return await readKeyFiles(directory, spec);
   } catch (error) {
@@ -116,7 +122,8 @@ async function readOnion(directory: TorDirectory, service: string): Promise<Onio
   }
 }
 
-async function readKeyFiles(directory: TorDirectory, spec: OnionSpec): Promise<OnionOnDisk> {
+/** As tor would need it. */
+export async function readKeyFiles(directory: TorDirectory, spec: OnionSpec): Promise<OnionOnDisk> {
   const path = join(directory.onions, spec.service);
   const unfit = await faultOfPlace(path, directory.tor);
   if (unfit !== undefined) return { ...spec, hostname: '', damaged: unfit };

@@ -20,6 +20,7 @@ import { listListeners } from './listeners.ts';
 import { ensureNamespace, removeNamespace } from './namespace.ts';
 import { ensureNamespaces } from './namespace-many.ts';
 import { observe } from './observe.ts';
+import { cutOnions, drainOnion } from './tor-drain.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
 import { removePeer, setPeers } from './wireguard-peers.ts';
@@ -49,6 +50,8 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'wireguard.removeProbe': removeProbe,
   'tor.writeOnion': writeOnion,
   'tor.removeOnion': removeOnion,
+  'tor.drain': drainOnion,
+  'tor.cut': cutOnions,
   'tor.write': writeTor,
   'tor.observe': observeTor,
   'tor.load': loadTor,

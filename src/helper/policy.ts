@@ -100,6 +100,8 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'wireguard.removeProbe': ({ network, name }) => wireguardName(name, network),
   'tor.writeOnion': ({ instance, onion }, { services }) => onionRule(onion, instance, services),
   'tor.removeOnion': always,
+  'tor.drain': always,
+  'tor.cut': always,
   'tor.write': ({ instance, torrc }, { services, network }) => {
     if (torrc.source !== network.tor) return `tor with source address ${torrc.source}`;
     if (torrc.pool !== network.pool) return `tor for the pool ${torrc.pool}`;
@@ -144,6 +146,7 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'wireguard.removeProbe',
   'tor.observe',
   'tor.removeOnion',
+  'tor.cut',
   'tor.stop',
   'edge.observe',
   'edge.stop',

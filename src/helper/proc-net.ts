@@ -70,3 +70,21 @@ function addressFrom(hex: string): string {
   const full = groups.map((group) => group.toString(16)).join(':');
   return new URL(`http://[${full}]`).hostname.slice(1, -1);
 }
+
+/** TCP_TIME_WAIT */
+const TIME_WAIT = '06';
+
+/** Connections of a user, in our own namespace, to one address: what has begun and is not over. */
+export function countConnections(uid: number, to: { readonly host: string; readonly port: number }): number {
+  const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(
+    (path) => unlessHidden(path, readText) ?? '',
+  );
+  return tables
+    .flatMap((text) => text.split('\n'))
+    .filter((line) => {
+      const [, , remote = '', state, , , , owner] = line.trim().split(/\s+/);
+      const [address = '', port = ''] = remote.split(':');
+      if (state === TIME_WAIT || Number(owner) !== uid || Number.parseInt(port, 16) !== to.port) return false;
+      return addressFrom(address) === to.host;
+    }).length;
+}

@@ -4,6 +4,7 @@ import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { removeFile } from '../system/files.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readOwnLines, textOf } from './own-lines.ts';
+import { forgetDrains, unmarkDrains } from './onion-drain.ts';
 import { readOnions, sweepOnions, unmarkOnion, writeOnionFiles } from './onion-directory.ts';
 import { askTor, giveTor } from './tor-control.ts';
 import {
@@ -13,6 +14,7 @@ import {
   torrcPlace,
   type TorDirectory,
 } from './tor-directory.ts';
+import { forgetEverywhere } from './tor-drain.ts';
 import { noteAbsence, noteAnswer, noteMissed } from './tor-life.ts';
 import { awaitAnswer, endTor, findTor, isStarting, startTor } from './tor-process.ts';
 import { prepareTorrc, readTorrc, readTorrcText } from './torrc-file.ts';
@@ -22,6 +24,8 @@ import { renderTorrc, staleOnions, type Torrc } from './torrc.ts';
 export const writeOnion: Handler<'tor.writeOnion'> = ({ instance, onion }, whole, signal) => {
   const environment = ofInstance(whole, instance);
   return inTorDirectory(environment, async (directory) => {
+    // Wanted again, here or by another process: then nothing of it ends.
+    await forgetEverywhere(whole, onion.service);
     await writeOnionFiles(onion, directory, environment, signal);
     return {};
   });
@@ -55,6 +59,8 @@ export const observeTor: Handler<'tor.observe'> = async ({ instance }, whole, si
       readOnions(directory),
       observeProcess(environment, signal),
     ]);
+    // Nobody wants it: what visitors finish on is not there for the plan, which would end it.
+    if (torrc?.isLeaving === true && torrc.drains.length > 0) return { running: false, left: [], onions };
     return {
       ...seen,
       ...(version === undefined ? {} : { installed: version }),
@@ -236,12 +242,30 @@ async function giveWithout(
 export const stopTor: Handler<'tor.stop'> = ({ instance }, whole, signal) => {
   const environment = ofInstance(whole, instance);
   return inTorDirectory(environment, async (directory) => {
+    await unmarkDrains(directory);
+    const torrc = await readTorrc(directory, environment);
+    if (torrc !== undefined && torrc.drains.length > 0 && (await findTor(environment)) !== undefined) {
+      await leave(torrc, directory, environment, signal);
+      return {};
+    }
+    await forgetDrains(directory);
     await endTor(environment, signal);
     await removeFile(join(directory.base, 'torrc'));
     await sweep(directory, environment, signal);
     return {};
   });
 };
+
+/** Ends all but what visitors may finish on. */
+async function leave(
+  { asked: { source, pool } }: Torrc,
+  directory: TorDirectory,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const torrc = await prepareTorrc({ source, pool, onions: [] }, directory, environment, signal, true);
+  await bringUp(torrc, directory, environment, signal);
+}
 
 async function sweep(
   directory: TorDirectory,

@@ -6,6 +6,7 @@ import { fileError, syncDirectory, writeFileAtomic } from '../system/files.ts';
 import { run } from '../system/run.ts';
 import { torrcLineProblem } from '../wire/torrc.ts';
 import type { HelperEnvironment } from './environment.ts';
+import { activeDrains, barDrains, type Drain } from './onion-drain.ts';
 import { readOnions } from './onion-directory.ts';
 import { readOwnLines, textOf, type OwnLine } from './own-lines.ts';
 import { readPlain } from './owned-directory.ts';
@@ -22,11 +23,13 @@ export async function prepareTorrc(
   directory: TorDirectory,
   environment: HelperEnvironment,
   signal: AbortSignal,
+  isLeaving = false,
 ): Promise<Torrc> {
   const own = await readOwnLines(environment);
   refuseReserved(own);
   const left = await unusable(asked, directory);
-  const text = renderTorrc(asked, left, textOf(own), torrcPlace(environment));
+  const drains = await barDrains(directory);
+  const text = renderTorrc(asked, left, textOf(own), torrcPlace(environment), { drains, isLeaving });
   if ((await readTorrcText(directory)) !== text) {
     await writeFileAtomic(join(directory.base, 'torrc-defaults'), '', readableByTor(environment));
     await replaceVerified(text, directory, environment, signal);
@@ -98,18 +101,25 @@ function rejected(output: string): GatewayError {
 export async function readTorrc(
   directory: TorDirectory,
   environment: HelperEnvironment,
-): Promise<(Torrc & { readonly isCurrent: boolean }) | undefined> {
+): Promise<(Torrc & { readonly isCurrent: boolean; readonly drains: readonly Drain[] }) | undefined> {
   const text = await readTorrcText(directory);
   const torrc = text === undefined ? undefined : parseTorrc(text);
   if (torrc === undefined) return undefined;
-  return { ...torrc, isCurrent: await isCurrent(text ?? '', torrc, environment) };
+  const drains = await activeDrains(directory);
+  return { ...torrc, drains, isCurrent: await isCurrent(text ?? '', torrc, drains, environment) };
 }
 
 /** Own lines that cannot be used make it not current: writing it again then says why. */
-async function isCurrent(text: string, torrc: Torrc, environment: HelperEnvironment): Promise<boolean> {
+async function isCurrent(
+  text: string,
+  torrc: Torrc,
+  drains: readonly Drain[],
+  environment: HelperEnvironment,
+): Promise<boolean> {
   try {
     const own = textOf(await readOwnLines(environment));
-    return renderTorrc(torrc.asked, torrc.left, own, torrcPlace(environment)) === text;
+    const { asked, left, isLeaving } = torrc;
+    return renderTorrc(asked, left, own, torrcPlace(environment), { drains, isLeaving }) === text;
   } catch (error) {
     if (error instanceof GatewayError) return false;
     throw error;

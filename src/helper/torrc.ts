@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isInCidr } from '../core/inet.ts';
 import { TorrcSpec, type OnionSpec } from '../core/operations.ts';
 import type { AnonymousInstance } from '../core/tor-instance.ts';
+import type { Drain } from './onion-drain.ts';
 import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
 import { TOR_VIRTUAL_BLOCK } from './rules.ts';
 
@@ -32,12 +33,15 @@ export interface TorrcPlace {
 export interface Torrc {
   readonly asked: TorrcSpec;
   readonly left: readonly LeftOut[];
+  /** Nothing is wanted of it but that visitors may finish. */
+  readonly isLeaving: boolean;
   /** Of everything below its own line; tor gives it back as `ContactInfo`: so the process says what it has loaded. */
   readonly hash: string;
 }
 
 const ASKED = '# asked: ';
 const LEFT = '# left out: ';
+const LEAVING = '# only until its visitors have finished';
 /** Free text that only relays publish, and this tor is never one. */
 const CONTACT = 'ContactInfo gateway ';
 /** One visitor's circuit; a browser opens some dozens. Without a limit one circuit can take every file descriptor. */
@@ -52,18 +56,25 @@ const RATE_LIMIT = 'HiddenServiceEnableIntroDoSDefense 1';
 /** One hop to introduction and rendezvous points instead of three: tor then refuses to be a client as well. */
 const SINGLE_HOP = ['SocksPort 0', 'HiddenServiceNonAnonymousMode 1', 'HiddenServiceSingleHopMode 1'];
 
+export interface Ending {
+  readonly drains?: readonly Drain[];
+  readonly isLeaving?: boolean;
+}
+
 /** The torrc as text. Pure: the same input gives the same bytes. */
 export function renderTorrc(
   asked: TorrcSpec,
   left: readonly LeftOut[],
   own: readonly string[],
   place: TorrcPlace,
+  { drains = [], isLeaving = false }: Ending = {},
 ): string {
   const leftOut = new Set(left.map(({ service }) => service));
   const body = [
     '# Written by gateway; changes are overwritten. Own lines go to torrc.d/, beside gateway.yaml.',
     `${ASKED}${JSON.stringify(asked)}`,
     `${LEFT}${JSON.stringify(left)}`,
+    ...(isLeaving ? [LEAVING] : []),
     `DataDirectory ${quote(place.dataDirectory)}`,
     `PidFile ${quote(place.pidFile)}`,
     // Without its lines about control connections: each look at tor is one.
@@ -80,6 +91,7 @@ export function renderTorrc(
     ...asked.onions
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((onion) => onionLines(onion, place)),
+    ...drains.flatMap(({ spec }) => drainLines(spec, place)),
     ...(own.length === 0 ? [] : ['# from torrc.d/', ...own]),
     '',
   ].join('\n');
@@ -117,7 +129,8 @@ export function parseTorrc(text: string): Torrc | undefined {
   const asked = TorrcSpec.safeParse(jsonAfter(lines, ASKED));
   if (!asked.success) return undefined;
   const hash = hashOf((lines[0] ?? '').slice(CONTACT.length));
-  return { asked: asked.data, left: leftOutOf(jsonAfter(lines, LEFT)), hash };
+  const isLeaving = lines.includes(LEAVING);
+  return { asked: asked.data, left: leftOutOf(jsonAfter(lines, LEFT)), isLeaving, hash };
 }
 
 /** The hash inside the value that `GETCONF ContactInfo` gives. */
@@ -146,6 +159,17 @@ function onionLines({ service, virtualPort, target, proofOfWork }: OnionSpec, pl
     `HiddenServicePort ${virtualPort} ${host}:${target.port}`,
     `HiddenServiceMaxStreams ${STREAMS_PER_CIRCUIT}`,
     proofOfWork && place.hasProofOfWork ? 'HiddenServicePoWDefensesEnabled 1' : RATE_LIMIT,
+  ];
+}
+
+/** As before, but leading to what is not there. */
+function drainLines({ service, virtualPort }: OnionSpec, place: TorrcPlace): string[] {
+  const directory = place.onionDirectory(service);
+  return [
+    `HiddenServiceDir ${quote(directory)}`,
+    'HiddenServiceVersion 3',
+    `HiddenServicePort ${virtualPort} unix:${quote(`${directory}/closed`)}`,
+    RATE_LIMIT,
   ];
 }
 

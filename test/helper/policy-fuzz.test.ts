@@ -168,6 +168,8 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
     input: { network, instance: 'tor', service: 'shop' },
     free: { ...ONE_NAME, instance: ANY },
   },
+  'tor.drain': { input: { service: 'shop' }, free: ONE_NAME },
+  'tor.cut': { input: { service: 'shop' }, free: ONE_NAME },
   'tor.write': {
     input: {
       network,
@@ -293,5 +295,5 @@ it('is refused when nothing was applied, but for looking and removing', () => {
       throw error;
     }
   });
-  expect(done.filter((name) => !/observe|remove|stop/i.test(name))).toEqual([]);
+  expect(done.filter((name) => !/observe|remove|stop|cut/i.test(name))).toEqual([]);
 });
