@@ -6,7 +6,7 @@ import { nodeCrypto } from '../system/crypto.ts';
 import { readFileIfExists } from '../system/files.ts';
 import { inNetns } from '../system/netns.ts';
 import { run } from '../system/run.ts';
-import { decodeKey, encodeKey } from '../wire/wireguard.ts';
+import { decodeKey, encodeKey, type WireguardDump } from '../wire/wireguard.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { hubNetns } from './names.ts';
 import { withSecretFile } from './secret-file.ts';
@@ -16,26 +16,31 @@ import { dumpInterface } from './wireguard-links.ts';
 const BIND_TIMEOUT_MS = 3000;
 
 /** wireguard-go looks once a second whether an interface in another namespace came up; only then does it open its socket. */
-export async function waitUntilBound(network: Network, name: string, signal: AbortSignal): Promise<void> {
+export async function waitUntilBound(
+  network: Network,
+  name: string,
+  signal: AbortSignal,
+): Promise<WireguardDump> {
+  let dump: WireguardDump | undefined;
   const isBound = await within(BIND_TIMEOUT_MS, signal, async () => {
-    const dump = await dumpInterface(network, { name, place: 'hub' }, signal);
+    dump = await dumpInterface(network, { name, place: 'hub' }, signal);
     return dump !== undefined && dump.listenPort !== 0;
   });
-  if (isBound) return;
+  if (isBound && dump !== undefined) return dump;
   throw new GatewayError(`WireGuard interface ${name} opened no UDP socket within ${BIND_TIMEOUT_MS} ms`, {
     code: 'Timeout',
   });
 }
 
-/** In place, and only what differs: sessions go on when nothing changes. */
+/** In place, and only what differs from what it said of itself: sessions go on when nothing changes. */
 export async function setKeyAndPort(
   input: OperationArguments<'wireguard.ensure'>,
+  dump: WireguardDump | undefined,
   environment: Pick<HelperEnvironment, 'directories'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { network, name, privateKey, listenPort } = input;
   const hub = hubNetns(network);
-  const dump = await dumpInterface(network, { name, place: 'hub' }, signal);
   const secret = decodeKey(privateKey) ?? new Uint8Array(32);
   if (dump?.publicKey !== encodeKey(nodeCrypto.curve25519Public(secret))) {
     await withSecretFile(environment.directories.run, `${privateKey}\n`, (path) =>

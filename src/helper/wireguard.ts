@@ -28,14 +28,16 @@ export const ensureWireguard: Handler<'wireguard.ensure'> = async (input, enviro
   const { network, name } = input;
   const hub = await demandHub(network);
   const found = await findAnswering(network, name, environment, signal);
-  const link = found ?? (await create(network, name, environment, signal));
+  const link = found ?? (await create(name, environment, signal));
   const moved = link.place === 'host';
   if (moved) await run(['ip', 'link', 'set', 'dev', name, 'netns', hub], { signal });
   const isUp = link.isUp && !moved;
   if (!isUp && found !== undefined) await forgetPort(hub, name, signal);
   await setAddress(input, link, signal);
-  if (!isUp) await waitUntilBound(network, name, signal);
-  await setKeyAndPort(input, environment, signal);
+  const dump = isUp
+    ? await dumpInterface(network, { name, place: 'hub' }, signal)
+    : await waitUntilBound(network, name, signal);
+  await setKeyAndPort(input, dump, environment, signal);
   const alias = formatAlias({ owner: ownerOf(environment), endpoint: input.endpoint });
   await run(inNetns(hub, ['ip', 'link', 'set', 'dev', name, 'alias', alias]), { signal });
   return { implementation: link.implementation };
@@ -78,24 +80,34 @@ async function setAddress(input: Ensure, link: WireguardLink, signal: AbortSigna
   await ipBatch(hubNetns(network), lines, signal);
 }
 
+/** Asking costs a program and makes the kernel look for the module; who installs one has it used this much later. */
+const ASK_KERNEL_AGAIN_MS = 10 * 60_000;
+let kernelLackedItAt = -Infinity;
+
+/** It is with us, and as bare as a new link is. */
 async function create(
-  network: Network,
   name: string,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<WireguardLink> {
+  const implementation = (await createInKernel(name, signal)) ? 'kernel' : 'wireguard-go';
+  if (implementation === 'wireguard-go') await startWireguardGo(name, environment, signal);
+  environment.log('info', 'made a WireGuard interface', { interface: name, implementation });
+  const bare = { isUp: false, addresses: [], isRouted: false, alias: undefined };
+  return { name, place: 'host', implementation, ...bare };
+}
+
+/** False when the kernel has no WireGuard. */
+async function createInKernel(name: string, signal: AbortSignal): Promise<boolean> {
+  if (performance.now() - kernelLackedItAt < ASK_KERNEL_AGAIN_MS) return false;
   const ran = await run(['ip', 'link', 'add', 'dev', name, 'type', 'wireguard'], {
     signal,
     accept: [0, 1, 2],
   });
-  if (ran.exitCode !== 0) {
-    if (!/unknown device type|not supported/i.test(ran.stderr)) throw notMade(name, ran.stderr);
-    await startWireguardGo(name, environment, signal);
-  }
-  environment.log('info', 'made a WireGuard interface', { interface: name, kernel: ran.exitCode === 0 });
-  const made = await findLink(network, name, environment, signal);
-  if (made === undefined) throw notMade(name, 'it is not there');
-  return made;
+  if (ran.exitCode === 0) return true;
+  if (!/unknown device type|not supported/i.test(ran.stderr)) throw notMade(name, ran.stderr);
+  kernelLackedItAt = performance.now();
+  return false;
 }
 
 function notMade(name: string, said: string): GatewayError {
