@@ -38,7 +38,7 @@ export const unexpose: Command = {
   name: 'unexpose',
   summary: 'Close a way in to a service, or with --all every way in to every service',
   details: [
-    'Connections that are open may finish, unless --now ends them; those through an onion for ten minutes at most.',
+    'Connections that are open may finish, unless --now ends them; those through an onion for ten minutes at most, and not through one that asks for keys.',
     'After "gateway unexpose --all --now" nobody gets in and nobody is in; gateway rollback undoes it. Works also while gateway.yaml has a mistake in it.',
   ],
   arguments: [{ ...SERVICE, isOptional: true }],
