@@ -14,7 +14,7 @@ export interface HomeAddress {
 /**
  * The address of each family that the world most probably finds the home at. What two of different kinds tell is believed
  * before what one tells alone, who may lie; then who sees us from farther outside: a router behind another router tells an
- * address that nobody can reach. IPv6 is left out until a visit over IPv6 proved that something comes in by it.
+ * address that nobody can reach. IPv6 is always left out: nothing proves yet that a visit comes in by it.
  */
 export function believedAddresses(seen: readonly HomeAddress[]): NameAddresses {
   const told = ADDRESS_SOURCES.flatMap((source) => seen.filter((found) => found.source === source)).filter(

@@ -1,20 +1,32 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { messageOf } from '../../core/errors.ts';
-import { isRouterAddress, type LeaseCheck } from '../../core/mapping.ts';
+import type { LeaseCheck } from '../../core/mapping.ts';
 import type { Log } from '../../core/ports.ts';
-import { parseNatPmpAnswer } from '../../wire/nat-pmp.ts';
-import { ANNOUNCE_GROUP, ANNOUNCE_PORT, parsePcpAnswer } from '../../wire/pcp.ts';
+
+/** One way in which routers say by multicast that they restarted, or have another address. */
+export interface AnnouncementKind {
+  /** For the log: 'announcements'. */
+  readonly name: string;
+  readonly group: string;
+  readonly port: number;
+  /** The group, where questions and answers of others on this port are to stay theirs; left out: every address. */
+  readonly bindTo?: string;
+  /** What one says; `undefined` when it is none. Hostile. */
+  readonly read: (bytes: Buffer) => LeaseCheck | undefined;
+}
 
 /**
- * Routers say by multicast that they restarted (RFC 6887 14.1.3) or have another address (RFC 6886 3.2.1). What they say
- * only makes us look; anybody in the network can say it in their name, so it is heard once in a while.
+ * Hears what routers announce. It only makes us look, and nothing that it names is opened: anybody in the network can say
+ * it in their name, so it is heard once in a while. The port is shared with others who listen.
  */
 export class Announcements {
+  readonly #kind: AnnouncementKind;
   readonly #heard: (router: string, said: LeaseCheck) => void;
   readonly #log: Log;
   #socket: Socket | undefined;
 
-  constructor(heard: (router: string, said: LeaseCheck) => void, log: Log) {
+  constructor(kind: AnnouncementKind, heard: (router: string, said: LeaseCheck) => void, log: Log) {
+    this.#kind = kind;
     this.#heard = heard;
     this.#log = log;
   }
@@ -22,22 +34,24 @@ export class Announcements {
   /** Listens on the network of `address`; the network before is left. */
   listen(address: string): void {
     this.close();
+    const { name, group, port, bindTo, read } = this.#kind;
     const socket = createSocket({ type: 'udp4', reuseAddr: true });
     this.#socket = socket;
     socket.unref();
-    socket.on('error', (error) => {
-      this.#log('warn', 'announcements of the router are not heard', { error: messageOf(error) });
+    const giveUp = (error: unknown): void => {
+      this.#log('warn', `${name} of the router are not heard`, { error: messageOf(error) });
       this.close();
-    });
+    };
+    socket.on('error', giveUp);
     socket.on('message', (bytes, from) => {
-      const said = checkOf(bytes);
+      const said = read(bytes);
       if (said !== undefined) this.#heard(from.address, said);
     });
-    socket.bind(ANNOUNCE_PORT, () => {
+    socket.bind({ port, ...(bindTo === undefined ? {} : { address: bindTo }) }, () => {
       try {
-        socket.addMembership(ANNOUNCE_GROUP, address);
+        socket.addMembership(group, address);
       } catch (error) {
-        this.#log('warn', 'announcements of the router are not heard', { error: messageOf(error) });
+        giveUp(error);
       }
     });
   }
@@ -49,13 +63,4 @@ export class Announcements {
     socket.removeAllListeners().on('error', () => undefined);
     socket.close();
   }
-}
-
-function checkOf(bytes: Uint8Array): LeaseCheck | undefined {
-  const pcp = parsePcpAnswer(bytes);
-  if (pcp?.type === 'announce' && pcp.result === 0) return { mark: { epochSeconds: pcp.epochSeconds } };
-  const natPmp = parseNatPmpAnswer(bytes);
-  if (natPmp?.type !== 'address' || natPmp.result !== 0) return undefined;
-  const { address: externalAddress, epochSeconds } = natPmp;
-  return { mark: { epochSeconds }, ...(isRouterAddress(externalAddress) ? { externalAddress } : {}) };
 }

@@ -1,8 +1,10 @@
 /** Prints what routers announce, as our daemon hears it: their address, and the mark. Argument: our address. */
-import { SsdpAnnouncements } from '../../../src/system/mapping/ssdp-announcements.ts';
+import { SSDP_ANNOUNCEMENTS } from '../../../src/system/mapping/announcement-kinds.ts';
+import { Announcements } from '../../../src/system/mapping/announcements.ts';
 
 const tell = (text: string): void => void process.stdout.write(`${text}\n`);
-const announcements = new SsdpAnnouncements(
+const announcements = new Announcements(
+  SSDP_ANNOUNCEMENTS,
   (router, { mark }) => tell(`${router} ${mark.bootId}`),
   (_level, message) => tell(message),
 );
