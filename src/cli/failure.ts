@@ -47,6 +47,16 @@ export function explain(error: unknown): Explained {
     const exitCode = code === 'Aborted' ? EXIT.interrupted : EXIT.warnings;
     return { exitCode, code, message, hint, stack: undefined };
   }
+  if (error instanceof Error && error.name === 'AbortError') {
+    const message = 'interrupted; what the gateway has begun goes on';
+    return {
+      exitCode: EXIT.interrupted,
+      code: 'Aborted',
+      message,
+      hint: 'see gateway status',
+      stack: undefined,
+    };
+  }
   const bug = { exitCode: EXIT.bug, code: 'Internal' };
   if (error instanceof DaemonBug) {
     return { ...bug, message: error.message, hint: error.hint, stack: undefined };

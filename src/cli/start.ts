@@ -53,7 +53,7 @@ export async function startGateway(context: Context, root: string | undefined): 
 }
 
 /** `gateway install` has been here, and systemd is process 1. */
-function isInstalled(root: string | undefined): boolean {
+export function isInstalled(root: string | undefined): boolean {
   return (
     root === undefined &&
     existsSync('/run/systemd/system') &&
@@ -153,46 +153,6 @@ function isAlive(pid: number): boolean {
     return process.kill(pid, 0);
   } catch (error) {
     if (errnoOf(error) === 'ESRCH') return false;
-    throw error;
-  }
-}
-
-/** Waits for the daemon to end, which it does by itself after `down`, and ends the helper that `startGateway` started. */
-export async function stopParts(root: string | undefined, signal: AbortSignal): Promise<void> {
-  if (isInstalled(root)) {
-    await run(['systemctl', 'stop', 'gateway.service', 'gateway-helper.service'], { signal });
-    return;
-  }
-  const { daemonPid, helperPid } = pathsOf(directoriesIn(root));
-  // It ends by itself once it has answered; a second later it would still hold its lock against the next `up`.
-  await untilGone('daemon', await readPid(daemonPid), signal);
-  const pid = await readPid(helperPid);
-  if (pid === undefined || !(await isPart('helper', pid))) return;
-  process.kill(pid, 'SIGTERM');
-  await untilGone('helper', pid, signal);
-}
-
-async function untilGone(part: string, pid: number | undefined, signal: AbortSignal): Promise<void> {
-  if (pid === undefined) return;
-  const until = Date.now() + 5000;
-  while ((await isPart(part, pid)) && Date.now() < until) await sleep(20, undefined, { signal });
-}
-
-async function readPid(file: string): Promise<number | undefined> {
-  const pid = Number((await readIfThere(file)).trim());
-  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
-}
-
-/** Process ids come back; only a process that is that part is ours. One that has ended has no command line. */
-async function isPart(part: string, pid: number): Promise<boolean> {
-  return (await readIfThere(`/proc/${pid}/cmdline`)).split('\0').includes(part);
-}
-
-async function readIfThere(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return '';
     throw error;
   }
 }

@@ -41,7 +41,7 @@ export const down: Command = {
     const client = isFresh ? await context.client() : await running(context);
     await client.send<null>('POST', '/v1/down', undefined, progress, signal);
     if (process.geteuid?.() === 0 && socket === undefined) {
-      const { stopParts } = await import('../start.ts');
+      const { stopParts } = await import('../stop.ts');
       await stopParts(root, signal);
     }
     show(context, null, () => 'The gateway is down; keys and state are kept.');
