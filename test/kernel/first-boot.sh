@@ -12,7 +12,7 @@ allowed_ipv6() { sed -n 's/^AllowedIPs = .*, \(fd.*\)$/\1/p' /root/phone.conf; }
 . "$root/test/kernel/inventory.sh"
 # What a start of this machine sets before anything of ours.
 /lib/systemd/systemd-sysctl || true
-# And what a run outside of a virtual machine may have left on its root.
+# And what a run outside of a virtual machine may have left on its root. Then uninstall removes the directory again.
 rm -rf /etc/netns
 inventory before
 

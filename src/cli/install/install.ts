@@ -13,6 +13,7 @@ import type { Layout } from './layout.ts';
 import { manualPage } from './manual.ts';
 import { copyProgram, type Program } from './program.ts';
 import {
+  directoryStep,
   exists,
   fileStep,
   linkStep,
@@ -48,6 +49,7 @@ export function installSteps(options: InstallOptions, ledger: Ledger, { commands
     linkStep(layout, layout.current, join('versions', program.id), ledger),
     linkStep(layout, layout.command, command, ledger),
     ...(isHere ? [directoriesStep()] : []),
+    directoryStep(layout, layout.resolverFiles, ledger),
     file(layout.temporaryFiles, TEMPORARY_FILES),
     ...units.map(([name, content]) => file(join(layout.units, name), content)),
     ...SHELLS.map((shell) => file(layout.completions[shell], completionScript(shell, commands))),

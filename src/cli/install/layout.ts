@@ -13,6 +13,8 @@ export function layoutIn(top: string) {
     manifest: join(prefix, 'installed.json'),
     command: '/usr/local/bin/gateway',
     units: '/etc/systemd/system',
+    /** ip-netns(8): the helper writes there, and a directory of the system is not its own to remove. */
+    resolverFiles: '/etc/netns',
     temporaryFiles: '/etc/tmpfiles.d/gateway.conf',
     completions: {
       bash: join(share, 'bash-completion/completions/gateway'),

@@ -37,6 +37,15 @@ export function fileStep(layout: Layout, path: string, content: string, ledger: 
   };
 }
 
+/** One that is there already is somebody else's, and stays. */
+export function directoryStep(layout: Layout, path: string, ledger: Ledger): Step {
+  return {
+    say: `make ${path}`,
+    isDone: () => exists(layout.at(path)),
+    run: () => makeMissing(layout, path, ledger),
+  };
+}
+
 /** Replaced by a rename: whoever follows it finds the old or the new, never nothing. */
 export function linkStep(layout: Layout, path: string, target: string, ledger: Ledger): Step {
   return {
@@ -61,12 +70,15 @@ export async function switchLink(path: string, target: string): Promise<void> {
   }
 }
 
-async function makeParents(layout: Layout, path: string, ledger: Ledger): Promise<void> {
-  const parent = dirname(path);
-  if (parent === '/' || (await exists(layout.at(parent)))) return;
-  await makeParents(layout, parent, ledger);
-  await ledger.add('directories', parent);
-  await mkdir(layout.at(parent), { recursive: true });
+function makeParents(layout: Layout, path: string, ledger: Ledger): Promise<void> {
+  return makeMissing(layout, dirname(path), ledger);
+}
+
+async function makeMissing(layout: Layout, directory: string, ledger: Ledger): Promise<void> {
+  if (directory === '/' || (await exists(layout.at(directory)))) return;
+  await makeParents(layout, directory, ledger);
+  await ledger.add('directories', directory);
+  await mkdir(layout.at(directory), { recursive: true, mode: 0o755 });
 }
 
 export async function exists(path: string): Promise<boolean> {
