@@ -61,7 +61,9 @@ test('writes a program that runs, units, completion and manual; and removes all 
 test('the manual says every command, and no line is taken for a request by mistake', () => {
   const page = manualPage(commands, '1');
   const requests = new Set(page.split('\n').flatMap((line) => /^['.](\S*)/.exec(line)?.[1] ?? []));
-  expect([...requests].sort()).toEqual(['B', 'I', 'PP', 'SH', 'SS', 'TH', 'TP', 'fi', 'nf']);
+  expect([...requests].sort()).toEqual(['B', 'I', 'PP', 'SH', 'SS', 'TH', 'TP', 'ad', 'fi', 'nf', 'nh']);
+  // A viewer that is told no encoding garbles the rest.
+  expect(page).toMatch(/^[\n -~]+$/);
   for (const { name, isHidden } of commands) {
     if (isHidden !== true) expect(page).toContain(`.B gateway ${name.replaceAll('-', '\\-')}`);
   }

@@ -7,6 +7,9 @@ export function manualPage(commands: readonly Command[], version: string): strin
   const visible = commands.filter(({ isHidden }) => isHidden !== true);
   return `${[
     `.TH GATEWAY 1 "" "gateway ${escaped(version)}" "Gateway"`,
+    // Names of files and units stay whole, so that they can be copied.
+    '.nh',
+    '.ad l',
     '.SH NAME',
     'gateway \\- reach the services you host yourself, from anywhere',
     '.SH SYNOPSIS',
@@ -17,14 +20,29 @@ export function manualPage(commands: readonly Command[], version: string): strin
     '.SH COMMANDS',
     ...visible.flatMap(commandSection),
     '.SH EXIT STATUS',
-    ...Object.entries(EXIT_MEANINGS).flatMap(([code, meaning]) => ['.TP', `.B ${code}`, line(meaning)]),
+    ...terms(EXIT_MEANINGS, '.B'),
+    '.SH ENVIRONMENT',
+    ...terms(ENVIRONMENT, '.B'),
     '.SH FILES',
-    ...[
-      ['/etc/gateway/gateway.yaml', 'What is reachable, and how.'],
-      ['/var/lib/gateway', 'Keys and state.'],
-      ['/run/gateway', 'Sockets and logs.'],
-    ].flatMap(([file = '', meaning = '']) => ['.TP', `.I ${line(file)}`, line(meaning)]),
+    ...terms(FILES, '.I'),
   ].join('\n')}\n`;
+}
+
+const ENVIRONMENT = {
+  NO_COLOR: 'Print without colours.',
+  GATEWAY_LOG:
+    'What daemon, helper and relay write to their logs, at least: debug, info (default), warn, error.',
+};
+
+const FILES = {
+  '/etc/gateway/gateway.yaml': 'What is reachable, and how.',
+  '/etc/gateway/torrc.d/': 'Lines of your own for tor.',
+  '/var/lib/gateway/': 'Keys and state.',
+  '/run/gateway/': 'Sockets and logs.',
+};
+
+function terms(list: Readonly<Record<string, string>>, font: '.B' | '.I'): string[] {
+  return Object.entries(list).flatMap(([term, meaning]) => ['.TP', `${font} ${line(term)}`, line(meaning)]);
 }
 
 function commandSection(command: Command): string[] {
@@ -32,7 +50,6 @@ function commandSection(command: Command): string[] {
   return [
     '.SS',
     `.B ${line(usageLine(command))}`,
-    '.PP',
     line(`${summary}.`),
     ...details.flatMap((text) => ['.PP', line(text)]),
     ...list.flatMap(({ name, summary: meaning }) => ['.TP', `.I ${line(name)}`, line(meaning)]),
@@ -45,11 +62,27 @@ function options(list: Command['options']): string[] {
   return list.flatMap((option) => ['.TP', `.B ${line(optionWords(option))}`, line(option.summary)]);
 }
 
-/** A line that begins with a dot or an apostrophe would be a request. */
+/** A line that begins with a dot would be a request. */
 function line(text: string): string {
-  return /^[.']/.test(text) ? `\\&${escaped(text)}` : escaped(text);
+  return text.startsWith('.') ? `\\&${escaped(text)}` : escaped(text);
 }
 
+/** What groff would turn into typographic marks, and what it reads only when it is told the encoding: groff_char(7). */
+const CHARACTERS: Readonly<Record<string, string>> = {
+  '\\': '\\e',
+  '-': '\\-',
+  "'": '\\(aq',
+  '`': '\\(ga',
+  '^': '\\(ha',
+  '~': '\\(ti',
+  '…': '...',
+  '\n': ' ',
+};
+
 function escaped(text: string): string {
-  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('…', '...').replaceAll('\n', ' ');
+  return text.replaceAll(
+    /[\\'`^~\n-]|[^ -\x7f]/gu,
+    (one) =>
+      CHARACTERS[one] ?? `\\[u${(one.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`,
+  );
 }
