@@ -17,6 +17,7 @@ import {
   type NatPmpMapRequest,
 } from '../../wire/nat-pmp.ts';
 import { askRouter } from './ask-router.ts';
+import { leaseFrom, outsideOf } from './lease.ts';
 
 type Mapped = Extract<NatPmpAnswer, { type: 'mapping' }>;
 type Addressed = Extract<NatPmpAnswer, { type: 'address' }>;
@@ -52,20 +53,12 @@ export class NatPmpDriver implements MappingDriver {
     }
     const externalAddress = await this.externalAddress(signal);
     const { externalPort, lifetimeSeconds, epochSeconds } = mapped;
-    const { transport, internalAddress, internalPort, nonce, description } = request;
-    return {
-      protocol: this.protocol,
-      router: this.router,
-      transport,
-      internalAddress,
-      internalPort,
+    return leaseFrom(this, request, {
       externalPort,
-      ...(externalAddress === undefined ? {} : { externalAddress }),
+      externalAddress,
       lifetimeSeconds,
-      nonce,
-      description,
       mark: { epochSeconds },
-    };
+    });
   }
 
   /** External port 0 and lifetime 0 (RFC 6886 3.4). */
@@ -75,7 +68,7 @@ export class NatPmpDriver implements MappingDriver {
 
   async check(_lease: Lease, signal: AbortSignal): Promise<LeaseCheck> {
     const { address, epochSeconds } = await this.#address(signal);
-    return { mark: { epochSeconds }, ...(isRouterAddress(address) ? { externalAddress: address } : {}) };
+    return { mark: { epochSeconds }, ...outsideOf(address) };
   }
 
   list(): Promise<undefined> {

@@ -1,5 +1,4 @@
 import {
-  isRouterAddress,
   MappingError,
   type Lease,
   type LeaseCheck,
@@ -16,6 +15,7 @@ import {
   type PcpMapRequest,
 } from '../../wire/pcp.ts';
 import { askRouter } from './ask-router.ts';
+import { leaseFrom, outsideOf } from './lease.ts';
 
 type Mapped = Extract<PcpAnswer, { type: 'map' }>;
 
@@ -52,20 +52,12 @@ export class PcpDriver implements MappingDriver {
     if (externalPort === 0 || lifetimeSeconds === 0) {
       throw new MappingError(`${this.router} answered PCP with an empty mapping`, { refusal: 'failed' });
     }
-    const { transport, internalAddress, internalPort, nonce, description } = request;
-    return {
-      protocol: this.protocol,
-      router: this.router,
-      transport,
-      internalAddress,
-      internalPort,
+    return leaseFrom(this, request, {
       externalPort,
-      ...(externalAddress !== undefined && isRouterAddress(externalAddress) ? { externalAddress } : {}),
+      externalAddress,
       lifetimeSeconds,
-      nonce,
-      description,
       mark: { epochSeconds },
-    };
+    });
   }
 
   /** Lifetime 0, suggested port and address 0 (15.1). */
@@ -86,7 +78,7 @@ export class PcpDriver implements MappingDriver {
     return {
       mark: { epochSeconds },
       isThere: externalPort === lease.externalPort && lifetimeSeconds > 0,
-      ...(externalAddress !== undefined && isRouterAddress(externalAddress) ? { externalAddress } : {}),
+      ...outsideOf(externalAddress),
     };
   }
 

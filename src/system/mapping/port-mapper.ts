@@ -55,7 +55,7 @@ export class PortMapper implements Mapper {
 
   async keep(spec: PortSpec, signal: AbortSignal): Promise<void> {
     await this.#load();
-    const before = this.#ports.get(portKey(spec));
+    const before = await this.#closedWhenMoved(spec, signal);
     const fresh = begin(spec, before?.nonce ?? randomBytes(12).toString('hex'), this.#options.now());
     this.#ports.set(portKey(spec), { ...fresh, held: before?.held });
     const until = AbortSignal.any([signal, AbortSignal.timeout(FIRST_ANSWER_MS)]);
@@ -65,6 +65,16 @@ export class PortMapper implements Mapper {
       // Nobody waits any longer, but it is asked on.
       if (signal.aborted || !until.aborted) throw error;
     }
+  }
+
+  /** What is kept for it so far. A router has one mapping for a port inside: another port outside is another mapping. */
+  async #closedWhenMoved(spec: PortSpec, signal: AbortSignal): Promise<PortState | undefined> {
+    const before = this.#ports.get(portKey(spec));
+    const lease = before?.held?.lease;
+    if (before === undefined || lease === undefined || before.spec.externalPort === spec.externalPort)
+      return before;
+    await this.#turn.take(() => this.#unmap(before, lease, signal));
+    return { ...before, held: undefined };
   }
 
   async release(spec: PortSpec, signal: AbortSignal): Promise<void> {

@@ -13,6 +13,7 @@ import { isFault } from './igd-call.ts';
 import { explainNoAddress, findIgd, readState, type Igd } from './igd-find.ts';
 import { openPort } from './igd-open.ts';
 import { readEntry, readTable, removeEntry } from './igd-table.ts';
+import { leaseFrom } from './lease.ts';
 import { Uptime } from './uptime.ts';
 
 /** A router without UPnP is not knocked at in vain each time. */
@@ -57,19 +58,12 @@ export class UpnpDriver implements MappingDriver {
       const lifetimeSeconds = leaseOf(opened.askedSeconds, opened.listed);
       this.#granted.set(`${request.transport}:${opened.externalPort}`, lifetimeSeconds);
       const state = isFresh ? igd.state : await readState(igd, signal);
-      return {
-        protocol: this.protocol,
-        router: this.router,
-        transport: request.transport,
-        internalAddress: request.internalAddress,
-        internalPort: request.internalPort,
+      return leaseFrom(this, request, {
         externalPort: opened.externalPort,
-        ...(state.externalAddress === undefined ? {} : { externalAddress: state.externalAddress }),
+        externalAddress: state.externalAddress,
         lifetimeSeconds,
-        nonce: request.nonce,
-        description: request.description,
         mark: this.#markOf(igd, state.uptimeSeconds),
-      };
+      });
     });
   }
 
