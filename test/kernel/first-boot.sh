@@ -37,12 +37,14 @@ services:
   mute: { port: 80, kind: http, expose: { wireguard: {} } }
   hidden: { port: 80, kind: http, egress: tor, expose: { tor: {} } }
   open: { port: 80, kind: http, egress: direct, expose: { tor: {} } }
+  secret: { port: 80, kind: http, privacy: tor-only, expose: { tor: {} } }
+  fast: { port: 80, kind: http, expose: { tor: { anonymity: single-hop } } }
 EOF
 chown gateway:gateway /etc/gateway/gateway.yaml
 started=$(date +%s)
 gateway up >/root/up.log 2>&1 || fact up-said "$(tr '\n' ' ' </root/up.log)"
 fact up-seconds $(($(date +%s) - started))
-for unit in gateway gateway-helper gateway-tor; do fact $unit "$(systemctl is-active $unit)"; done
+for unit in gateway gateway-helper gateway-tor gateway-tor-only gateway-single-hop; do fact $unit "$(systemctl is-active $unit)"; done
 for name in shop printer; do address_of $name >/root/$name.address; done
 systemctl enable -q shop
 systemctl start shop
@@ -58,8 +60,9 @@ fact opened-over-ipvsix "$(open_shop_over_ipv6)"
 fact opened-printer "$(open_printer)"
 fact gateway-edge "$(systemctl is-active gateway-edge)"
 
-tor_pid() { systemctl show --property=MainPID --value gateway-tor; }
-tor=$(tor_pid)
+tor_pids() { systemctl show --property=MainPID --value gateway-tor gateway-tor-only gateway-single-hop; }
+tor=$(tor_pids)
+onions >/root/onions
 edge_pid() { systemctl show --property=MainPID --value gateway-edge; }
 edge=$(edge_pid)
 systemctl kill --signal=KILL gateway gateway-helper
@@ -70,10 +73,11 @@ for _ in $(seq 1 40); do
   systemctl is-active -q gateway && systemctl is-active -q gateway-helper && break
 done
 fact after-kill "$(systemctl is-active gateway gateway-helper | tr '\n' ' ')"
-fact same-tor "$([ "$tor" = "$(tor_pid)" ] && echo yes)"
+fact same-tor "$([ "$tor" = "$(tor_pids)" ] && echo yes)"
 fact same-edge "$([ "$edge" = "$(edge_pid)" ] && echo yes)"
 fact plan "$(gateway --json plan | grep -o '"changes":\[\]')"
-for unit in gateway gateway-helper gateway-tor gateway-edge; do
+fact onions "$(sort -u /root/onions | wc -l)"
+for unit in gateway gateway-helper gateway-tor gateway-tor-only gateway-single-hop gateway-edge; do
   fact security-$unit "$(systemd-analyze security --no-pager $unit.service 2>&1 | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')"
 done
 group=/sys/fs/cgroup/system.slice

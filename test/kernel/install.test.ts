@@ -46,7 +46,11 @@ it(
       gateway: 'active',
       'gateway-helper': 'active',
       'gateway-tor': 'active',
+      'gateway-tor-only': 'active',
+      'gateway-single-hop': 'active',
       'gateway-edge': 'active',
+      // Those of shop, hidden, open, secret and fast.
+      onions: '5',
       wireguard: '51820',
       'wireguard-go': '0',
       opened: 'The corner shop',
@@ -63,8 +67,9 @@ it(
     expect(facts, output).toMatchObject(ISOLATED);
     // Lower is better; systemd calls 2 and less "OK".
     expect(Number(facts['security-gateway'])).toBeLessThan(2.1);
-    expect(Number(facts['security-gateway-tor'])).toBeLessThan(3);
-    expect(Number(facts['security-gateway-edge'])).toBeLessThan(3);
+    for (const unit of ['tor', 'tor-only', 'single-hop', 'edge']) {
+      expect(Number(facts[`security-gateway-${unit}`]), unit).toBeLessThan(3);
+    }
   },
   40 * MINUTES,
 );
@@ -78,6 +83,9 @@ it(
       shop: 'active',
       gateway: 'active',
       tor: 'active',
+      'tor-only': 'active',
+      'single-hop': 'active',
+      'same-onions': 'yes',
       edge: 'active',
       opened: 'The corner shop',
       'opened-printer': 'The printer',

@@ -25,3 +25,5 @@ address_of() { # $1 a service; asked for once, a start of the command takes its 
   [ -s /root/status.json ] || gateway --json status >/root/status.json || true
   python3 -c "import json; print(*[s['address'] for s in json.load(open('/root/status.json'))['services'] if s['name'] == '$1'])"
 }
+# Every onion address that is served.
+onions() { find /var/lib/gateway -name hostname -exec cat {} + | sort; }

@@ -74,6 +74,7 @@ probe hidden scan tcp:11.0.0.2:80 udp:11.0.0.2:53 >/dev/null || true
 sleep 2
 pkill -INT tcpdump || true
 sleep 2
+[ -s /root/outside.pcap ] || fact tcpdump-said "$(tr '\n' ' ' </root/tcpdump.log)"
 seen() { grep -c -a "$1" /root/outside.pcap || true; }
 fact seen-host "$([ "$(seen host-resolved)" -gt 0 ] && [ "$(seen host-nscd)" -gt 0 ] && echo yes)"
 fact seen-hidden "$(seen hidden-)"

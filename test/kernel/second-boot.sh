@@ -9,15 +9,17 @@ for _ in $(seq 1 100); do
   systemctl is-active -q shop && break
   sleep 3
 done
-for unit in shop gateway gateway-tor gateway-edge; do fact "${unit#gateway-}" "$(systemctl is-active $unit)"; done
+for unit in shop gateway gateway-tor gateway-tor-only gateway-single-hop gateway-edge; do fact "${unit#gateway-}" "$(systemctl is-active $unit)"; done
+. "$1/test/kernel/inventory.sh"
+fact same-onions "$([ "$(cat /root/onions)" = "$(onions)" ] && echo yes)"
 sh /root/phone.sh
 sh /root/lan.sh
 fact opened "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors "http://$(cat /root/shop.address)/")"
 fact opened-printer "$(ip netns exec phone curl -sS --max-time 30 --retry 5 --retry-all-errors "http://$(cat /root/printer.address):8080/")"
 
 # Another build takes over; one that does not start is put back. The ways in stay open.
-tor_pid() { systemctl show --property=MainPID --value gateway-tor; }
-tor=$(tor_pid)
+tor_pids() { systemctl show --property=MainPID --value gateway-tor gateway-tor-only gateway-single-hop; }
+tor=$(tor_pids)
 before=$(readlink /opt/gateway/current)
 cp -a "/opt/gateway/$before" /root/next
 echo '// another build' >>/root/next/dist/src/cli/main.js
@@ -27,7 +29,7 @@ fact upgraded "$([ "$before" != "$after" ] && systemctl is-active gateway)"
 echo 'process.exit(1);' >/root/next/dist/src/daemon/main.js
 fact refused "$(gateway upgrade /root/next 2>&1 | grep -c 'did not get healthy' || true)"
 fact went-back "$([ "$after" = "$(readlink /opt/gateway/current)" ] && systemctl is-active gateway)"
-fact same-tor "$([ "$tor" = "$(tor_pid)" ] && echo yes)"
+fact same-tor "$([ "$tor" = "$(tor_pids)" ] && echo yes)"
 fact opened-after "$(ip netns exec phone curl -sS --max-time 30 "http://$(cat /root/shop.address)/")"
 
 systemctl disable -q --now shop
@@ -39,7 +41,6 @@ keys() { find /var/lib/gateway/keys -name '*.key' -exec sha256sum {} + | sort | 
 keys_before=$(keys)
 gateway uninstall >/root/uninstall.log 2>&1 && fact uninstalled yes
 fact keys-kept "$(find /var/lib/gateway/keys -name '*.key' | wc -l)"
-. "$1/test/kernel/inventory.sh"
 changes() { # $1 since the inventory "before": what is new, and what is gone
   for what in files users network; do
     fact "$1-new-$what" "$(comm -13 /root/before.$what "/root/$1.$what" | grep -v '^/etc/gateway/\|^/var/lib/gateway/' | lines)"
