@@ -70,7 +70,7 @@ function portWant({ settings: { port, endpoint } }: Input, service: string): Por
 /** Another machine answers nothing that comes from the pool: the edge carries the connection on to it. */
 function wantsFor({ name, place }: Service, from: Exclude<AllowWant['from'], string>): Want[] {
   const allow: Want = { part: 'namespaces', from, service: name };
-  return place.type === 'target' ? [allow, { part: 'edge', service: name }] : [allow];
+  return place.type === 'target' ? [allow, { part: 'edge', type: 'route', service: name }] : [allow];
 }
 
 /** The shop that BTCPay tells of a payment. */

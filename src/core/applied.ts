@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EnteredPlace } from './entered.ts';
 import { Upstream } from './namespace-spec.ts';
-import { NetworkSpec, OnionClient } from './operations.ts';
+import { EdgeListen, EdgeSite, NetworkSpec, OnionClient } from './operations.ts';
 import { PRIVACIES } from './service.ts';
 
 /**
@@ -18,6 +18,8 @@ export const AppliedService = z.object({
   upstreams: z.array(z.string()).optional(),
   /** Devices that it may connect to; absent: none. */
   sites: z.array(Upstream).optional(),
+  /** Web names at which the edge may answer for it; absent: none. */
+  domains: z.array(EdgeSite.pick({ domain: true, mode: true, access: true })).optional(),
   /** Absent: `open`. */
   privacy: z.enum(PRIVACIES).optional(),
   /** Its onion service does not hide where it is; absent: it does. */
@@ -47,5 +49,7 @@ export const Applied = z.object({
   ),
   /** UDP ports that a WireGuard interface may listen on. */
   ports: z.array(z.int().min(1).max(65535)),
+  /** Ports of this machine at which the edge may take visitors of web names; absent: none. */
+  listen: EdgeListen.optional(),
 });
 export type Applied = z.infer<typeof Applied>;

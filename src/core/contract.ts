@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import type { Device, Network, Service } from './service.ts';
 import type { GatewayError } from './errors.ts';
-import type { Transport } from './mapping.ts';
 import type { Ports } from './ports.ts';
+import type { Want } from './wants.ts';
+
+export type { AllowWant, PortWant, ReachWant, SiteWant, Want } from './wants.ts';
 
 /**
  * The contract between the engine and everything that changes the world.
@@ -66,40 +68,6 @@ export interface Problem {
   readonly message: string;
   readonly hint?: string;
 }
-
-/** Traffic that a provider needs to be let through the hub: everything else is dropped. */
-export interface AllowWant {
-  readonly part: 'namespaces';
-  /** `tor` and `edge` come over the host's link; `interface` is a WireGuard interface in the hub. */
-  readonly from: 'tor' | 'edge' | { readonly interface: string; readonly address: string };
-  readonly service: string;
-}
-
-/** A service that may begin connections to a device; it finds it under its name. */
-export interface ReachWant {
-  readonly part: 'namespaces';
-  readonly service: string;
-  readonly to: { readonly name: string; readonly address: string; readonly port: number };
-}
-
-/** A service on another machine, to be carried on from its pool address on the host by the edge (HAProxy). */
-export interface RouteWant {
-  readonly part: 'edge';
-  readonly service: string;
-}
-
-/** A port of this machine that is to be open in the router. */
-export interface PortWant {
-  readonly part: 'ports';
-  readonly transport: Transport;
-  readonly port: number;
-  /** Preferred outside; the router may give another. */
-  readonly externalPort: number;
-  readonly service: string;
-}
-
-/** What a provider asks of a built-in part. Later parts (`certificates`) add members. */
-export type Want = AllowWant | ReachWant | RouteWant | PortWant;
 
 export interface CompileInput<Options = unknown, Settings = unknown> {
   readonly network: Network;

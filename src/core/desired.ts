@@ -86,7 +86,7 @@ export function compileDesired(input: DesiredInput): Desired {
     }),
   );
   const asked = [...byProvider.values()].flatMap((compiled) => compiled?.wants ?? []);
-  const wants = inOrder([...asked, ...nodeWants(placed.services)]);
+  const wants = inOrder([...asked, ...edgeWants(placed.services, asked)]);
   const byPart = new Map(
     byId(input.parts).map((part) => {
       const mine = wants.filter((want) => want.part === part.id);
@@ -200,13 +200,16 @@ function requestExposures(
   );
 }
 
-/** The gateway asks a node itself, from the address on the host's link that no visitor has. */
-function nodeWants(services: readonly Service[]): Want[] {
-  return services
-    .filter(
-      ({ node, place }) => node !== undefined && (place.type === 'namespace' || place.type === 'entered'),
-    )
-    .map(({ name }) => ({ part: 'namespaces', from: 'edge', service: name }));
+/**
+ * Connections from the address on the host's link that no visitor has: the gateway asks a node itself, and the edge
+ * brings visitors to a service that has a web name.
+ */
+function edgeWants(services: readonly Service[], wants: readonly Want[]): Want[] {
+  const isAsked = ({ node, place }: Service): boolean =>
+    node !== undefined && (place.type === 'namespace' || place.type === 'entered');
+  const sites = wants.filter((want) => want.part === 'edge' && want.type === 'site');
+  const names = [...services.filter(isAsked).map(({ name }) => name), ...sites.map(({ service }) => service)];
+  return [...new Set(names)].map((service) => ({ part: 'namespaces', from: 'edge', service }));
 }
 
 /** A grant for a service that is not there grants nothing. */

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   DeviceUnknown: 'There is no device with this name.',
   DiskFailed: 'The disk refused to store or to return data.',
   DiskFull: 'The disk is full; the previous state was kept.',
+  DomainTaken: 'Two services ask for one web name.',
   EdgeUnavailable: 'HAProxy is not running, does not answer, or refused its configuration.',
   EndpointUnknown: 'It is not known yet where devices find this gateway.',
   GenerationUnknown: 'There is no such generation to roll back to.',

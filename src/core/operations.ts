@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EDGE_OPERATIONS } from './edge-operations.ts';
 import { EGRESS_OPERATIONS } from './egress.ts';
 import { ENTERED_OPERATIONS, EnteredSpec } from './entered.ts';
 import { NAMESPACE_OPERATIONS } from './namespace-operations.ts';
@@ -6,6 +7,7 @@ import { Flow, HostServiceSpec, NamespaceSpec } from './namespace-spec.ts';
 import { NetworkSpec } from './network-spec.ts';
 import { TOR_INSTANCES } from './tor-instance.ts';
 
+export { EdgeListen, EdgeRoute, EdgeSite, EdgeSpec } from './edge-operations.ts';
 export { Flow, HostServiceSpec, NamespaceSpec, Upstream } from './namespace-spec.ts';
 export { NetworkSpec } from './network-spec.ts';
 
@@ -102,25 +104,6 @@ export const TorrcSpec = z.strictObject({
 });
 export type TorrcSpec = z.infer<typeof TorrcSpec>;
 
-/** One service on another machine: what arrives at its pool address is carried on to it. */
-export const EdgeRoute = z.strictObject({
-  service: Name,
-  /** Its address in the pool, on the host's end of the link to the hub. */
-  address: Ipv4,
-  port: PortNumber,
-  to: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
-});
-export type EdgeRoute = z.infer<typeof EdgeRoute>;
-
-/** What HAProxy's configuration is made of, apart from paths. */
-export const EdgeSpec = z.strictObject({
-  /** Nobody else may connect: the host also takes packets for pool addresses that come from its own LAN. */
-  devices: z.cidrv4(),
-  /** Sorted by service. */
-  routes: z.array(EdgeRoute),
-});
-export type EdgeSpec = z.infer<typeof EdgeSpec>;
-
 /** Services that are not served although they were asked for, and why: damaged files, a port that is taken. */
 const Left = z.array(z.object({ service: z.string(), reason: z.string() }));
 
@@ -128,7 +111,6 @@ const Left = z.array(z.object({ service: z.string(), reason: z.string() }));
 const Renew = z.object({ renew: z.string().optional() });
 
 const Done = z.object({});
-const Empty = z.strictObject({});
 /** Which of our tor processes. */
 const Instance = z.enum(TOR_INSTANCES);
 const OfInstance = z.strictObject({ instance: Instance });
@@ -254,37 +236,7 @@ export const OPERATIONS = {
   'tor.load': { input: OfInstance, result: z.object({ started: z.boolean(), left: Left }) },
   /** Ends tor and removes the torrc; onion directories stay until they are removed. */
   'tor.stop': { input: OfInstance, result: Done },
-  /**
-   * Renders HAProxy's configuration, owned by root; HAProxy itself must accept it, as its own user, before it replaces
-   * the old one. A route whose port is taken on this machine is left out. Does not reload.
-   */
-  'edge.write': {
-    input: z.strictObject({ network: NetworkSpec, edge: EdgeSpec }),
-    result: z.object({ configHash: z.string(), left: Left }),
-  },
-  /** What is on disk and what runs. */
-  'edge.observe': {
-    input: Empty,
-    result: z.object({
-      /** The process lives and its socket answers. */
-      running: z.boolean(),
-      /** What is wrong when it does not run: 'process 42 does not answer'. */
-      trouble: z.string().optional(),
-      /** Hash of the configuration on disk. */
-      configHash: z.string().optional(),
-      /** Hash of the configuration that the running process has loaded, as it says itself. */
-      loadedHash: z.string().optional(),
-      /** Open connections, both ends of each counted once. */
-      connections: z.number().optional(),
-      /** What was asked for by the last `edge.write`; absent when the file is not as we would write it. */
-      edge: EdgeSpec.optional(),
-      left: Left,
-    }),
-  },
-  /** Starts HAProxy in a session of its own, or has the running one load its configuration; connections stay open. */
-  'edge.load': { input: Empty, result: z.object({ started: z.boolean(), left: Left }) },
-  /** Ends HAProxy, open connections too, and removes its configuration. */
-  'edge.stop': { input: Empty, result: Done },
+  ...EDGE_OPERATIONS,
   ...EGRESS_OPERATIONS,
 } as const satisfies Record<string, { input: z.ZodType; result: z.ZodType }>;
 

@@ -1,7 +1,7 @@
 import type { Applied, AppliedService } from '../core/applied.ts';
 import type { Desired } from '../core/desired.ts';
 import { Upstream } from '../core/namespace-spec.ts';
-import { OnionClient, PeerSpec } from '../core/operations.ts';
+import { EdgeSpec, OnionClient, PeerSpec } from '../core/operations.ts';
 import type { Service } from '../core/service.ts';
 import { z } from 'zod';
 
@@ -13,6 +13,7 @@ const SpecOfOnion = z.looseObject({
 });
 const SpecOfSingleHop = z.looseObject({ service: z.string(), instance: z.literal('single-hop') });
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
+const SpecOfEdge = EdgeSpec.loose().extend({ type: z.literal('edge') });
 const SpecOfNamespace = z.looseObject({ upstreams: z.array(Upstream) });
 
 function serviceOf({ address, port, place, privacy, egress, upstreams }: Service): AppliedService {
@@ -30,6 +31,7 @@ function serviceOf({ address, port, place, privacy, egress, upstreams }: Service
 export function appliedOf(desired: Desired): Applied {
   const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
   const clients = onionClientsOf(specs);
+  const edge = specs.map((spec) => SpecOfEdge.safeParse(spec).data).find((found) => found !== undefined);
   const singleHop = new Set(specs.flatMap((spec) => SpecOfSingleHop.safeParse(spec).data?.service ?? []));
   return {
     network: desired.network,
@@ -37,6 +39,7 @@ export function appliedOf(desired: Desired): Applied {
       desired.services.map((service) => {
         const onionClients = clients.get(service.name);
         const sites = sitesOf(service.name, desired);
+        const domains = (edge?.sites ?? []).filter((site) => site.service === service.name);
         return [
           service.name,
           {
@@ -44,6 +47,9 @@ export function appliedOf(desired: Desired): Applied {
             ...(singleHop.has(service.name) ? { isSingleHop: true as const } : {}),
             ...(onionClients === undefined ? {} : { onionClients }),
             ...(sites.length === 0 ? {} : { sites }),
+            ...(domains.length === 0
+              ? {}
+              : { domains: domains.map(({ domain, mode, access }) => ({ domain, mode, access })) }),
           },
         ];
       }),
@@ -53,6 +59,7 @@ export function appliedOf(desired: Desired): Applied {
       const found = SpecOfInterface.safeParse(spec);
       return found.success ? [found.data.listenPort] : [];
     }),
+    ...(edge?.listen === undefined ? {} : { listen: edge.listen }),
   };
 }
 

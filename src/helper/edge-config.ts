@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { EdgeSpec, type EdgeRoute } from '../core/operations.ts';
+import type { Paths } from '../system/directories.ts';
+import { webLines } from './edge-web.ts';
 import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
 
 export interface EdgeConfig {
@@ -16,12 +19,18 @@ const DESCRIPTION = '    description gateway-';
 const CONNECTIONS_PER_ROUTE = 2000;
 
 /** HAProxy's configuration as text. Pure: the same input gives the same bytes. */
-export function renderEdgeConfig(asked: EdgeSpec, left: readonly LeftOut[], socketPath: string): string {
+export function renderEdgeConfig(
+  asked: EdgeSpec,
+  left: readonly LeftOut[],
+  { edgeSocket, edgeRun }: Pick<Paths, 'edgeSocket' | 'edgeRun'>,
+): string {
   const leftOut = new Set(left.map(({ service }) => service));
   const body = [
-    `    stats socket ${quote(socketPath)} mode 600 level admin expose-fd listeners`,
+    // Certificates and maps lie beside it.
+    '    default-path config',
+    `    stats socket ${quote(edgeSocket)} mode 600 level admin expose-fd listeners`,
     // The limit of files that we were given may be a billion, and HAProxy takes memory for each.
-    '    fd-hard-limit 16384',
+    '    fd-hard-limit 65536',
     '',
     'defaults',
     '    mode tcp',
@@ -40,6 +49,7 @@ export function renderEdgeConfig(asked: EdgeSpec, left: readonly LeftOut[], sock
     ...asked.routes
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((route) => routeLines(route, asked.devices)),
+    ...webLines(asked, (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`),
     '',
   ].join('\n');
   const head = [

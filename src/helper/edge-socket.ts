@@ -28,6 +28,15 @@ export async function askEdge(
   };
 }
 
+/** What HAProxy says to one command; a last line of ours must be empty where it takes several. */
+export function tellEdge(
+  environment: HelperEnvironment,
+  command: string,
+  signal: AbortSignal,
+): Promise<string> {
+  return exchange(environment.paths.edgeSocket, `${command}\n`, signal, 5000);
+}
+
 /** One command; HAProxy closes the connection after its answer. */
 function exchange(path: string, command: string, signal: AbortSignal, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {

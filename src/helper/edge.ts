@@ -8,12 +8,20 @@ import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig } from './edge-confi
 import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { unbindable } from './edge-ports.ts';
 import { complaintOf, endEdge, findEdge, findOneOfEdge, reloadEdge, startEdge } from './edge-process.ts';
+import { listCertificates, renderCertificateList } from './edge-certificates.ts';
+import { CERTIFICATE_LIST, CHALLENGE_LIST, CHALLENGE_MAP, edgeMaps } from './edge-web.ts';
 import { askEdge, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 import { asUser } from './run-as.ts';
 
-/** HAProxy carries connections of devices on to services on other machines; the host itself forwards nothing. */
+/** HAProxy ends the connections that the host itself must not forward, and those of visitors of web names. */
+
+/** What is in them at run time is gone with the process: challenges are of minutes. */
+const EMPTY_FILES = [
+  [CHALLENGE_LIST, ''],
+  [CHALLENGE_MAP, ''],
+] as const;
 
 export const writeEdge: Handler<'edge.write'> = ({ edge }, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
@@ -32,6 +40,7 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       ...(config === undefined ? {} : { configHash: config.hash }),
       ...(config !== undefined && text === renderAgain(config, environment) ? { edge: config.asked } : {}),
       left: [...(config?.left ?? [])],
+      certificates: await listCertificates(directory),
     };
   });
 
@@ -103,11 +112,33 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<EdgeConfig> {
   const left = await unbindable(asked, await findEdge(environment), signal);
-  const text = renderEdgeConfig(asked, left, environment.paths.edgeSocket);
-  if ((await readText(directory)) !== text) await replaceVerified(text, directory, environment, signal);
+  const text = renderEdgeConfig(asked, left, environment.paths);
+  const isReady = await writeReadFiles(asked, directory, environment);
+  if (!isReady || (await readText(directory)) !== text) {
+    await replaceVerified(text, directory, environment, signal);
+  }
   const written = parseEdgeConfig(text);
   if (written === undefined) throw new TypeError('a configuration that was just written cannot be read back');
   return written;
+}
+
+/** Everything that the configuration reads; `false` when something of it was not there, or another. */
+async function writeReadFiles(
+  asked: EdgeSpec,
+  directory: EdgeDirectory,
+  environment: HelperEnvironment,
+): Promise<boolean> {
+  const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
+  const list = await renderCertificateList(directory, environment);
+  const files = new Map([...edgeMaps(asked), [CERTIFICATE_LIST, list], ...EMPTY_FILES]);
+  let isReady = true;
+  for (const [name, text] of files) {
+    const file = join(directory.base, name);
+    if ((await readPlain(file))?.toString() === text) continue;
+    isReady = false;
+    await writeFileAtomic(file, text, { mode: 0o640, owner });
+  }
+  return isReady;
 }
 
 /** HAProxy itself must accept the new configuration, as its own user, before it replaces the old one. */
@@ -143,7 +174,7 @@ function rejected(output: string): GatewayError {
 }
 
 function renderAgain({ asked, left }: EdgeConfig, { paths }: HelperEnvironment): string {
-  return renderEdgeConfig(asked, left, paths.edgeSocket);
+  return renderEdgeConfig(asked, left, paths);
 }
 
 async function readText(directory: EdgeDirectory): Promise<string | undefined> {

@@ -7,6 +7,8 @@ import {
 } from '../core/operations.ts';
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
+import { removeCertificate, writeCertificate } from './edge-certificates.ts';
+import { answerChallenge, removeChallenge } from './edge-challenges.ts';
 import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
 import { ensureEgress, observeEgress, removeEgress } from './egress.ts';
 import { watchEgress } from './egress-watch.ts';
@@ -60,6 +62,10 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.observe': observeEdge,
   'edge.load': loadEdge,
   'edge.stop': stopEdge,
+  'edge.certificate': writeCertificate,
+  'edge.certificate.remove': removeCertificate,
+  'edge.challenge': answerChallenge,
+  'edge.challenge.remove': removeChallenge,
   'egress.ensure': ensureEgress,
   'egress.remove': removeEgress,
   'egress.observe': observeEgress,

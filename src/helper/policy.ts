@@ -1,11 +1,10 @@
-import { deviceBlock, interfaceAddress } from '../core/allocate.ts';
+import { interfaceAddress } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
 import { wayOutOf, type WayOut } from '../core/egress.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
 import type {
-  EdgeRoute,
   NamespaceSpec,
   OnionSpec,
   OperationArguments,
@@ -15,6 +14,7 @@ import type {
 import type { Network } from '../core/service.ts';
 import { onionInstanceOf, type TorInstance } from '../core/tor-instance.ts';
 import { isWireguardName } from './names.ts';
+import { certificateRule, edgeRule, hostsOf } from './policy-edge.ts';
 import { flowJudge, isUpstream } from './policy-flows.ts';
 
 /**
@@ -114,13 +114,14 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tor.observe': always,
   'tor.load': always,
   'tor.stop': always,
-  'edge.write': ({ edge }, { services, network }) => {
-    if (edge.devices !== deviceBlock(network.pool)) return `letting ${edge.devices} in through the edge`;
-    return edge.routes.map((route) => routeRule(route, services)).find((wrong) => wrong !== undefined);
-  },
+  'edge.write': ({ edge }, applied) => edgeRule(edge, applied),
   'edge.observe': always,
   'edge.load': always,
   'edge.stop': always,
+  'edge.certificate': ({ name }, { services }) => certificateRule(name, services),
+  'edge.certificate.remove': always,
+  'edge.challenge': ({ name }, { services }) => certificateRule(name, services),
+  'edge.challenge.remove': always,
   'egress.ensure': ({ egress }, { services }) => {
     const unjustified = egress.services.find(({ service: name, address, by }) => {
       const service = services[name];
@@ -150,6 +151,8 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'tor.stop',
   'edge.observe',
   'edge.stop',
+  'edge.certificate.remove',
+  'edge.challenge.remove',
   'egress.observe',
   'egress.remove',
 ]);
@@ -194,21 +197,6 @@ function outside(network: Network, addresses: readonly string[]): string | undef
 
 function wireguardName(name: string, network: Network): string | undefined {
   return isWireguardName(name, network) ? undefined : `touching interface ${name}`;
-}
-
-/** A route leads from a service's own address to the machine that the config names, and nowhere else. */
-function routeRule(
-  { service: name, address, port, to }: EdgeRoute,
-  services: Readonly<Record<string, AppliedService>>,
-): string | undefined {
-  const service = services[name];
-  const isJustified =
-    service?.place.type === 'target' &&
-    address === service.address &&
-    port === service.port &&
-    to.host === service.place.host &&
-    to.port === service.port;
-  return isJustified ? undefined : `a route ${name} from ${address}:${port} to ${to.host}:${to.port}`;
 }
 
 function namespaceRule(
@@ -261,9 +249,4 @@ function clientRule(
   const known = new Set(onionClients.map(({ name, key }) => `${name} ${key}`));
   const stranger = authorization.clients.find(({ name, key }) => !known.has(`${name} ${key}`));
   return stranger === undefined ? undefined : `an onion service ${service} that lets ${stranger.name} in`;
-}
-
-function hostsOf({ place, address }: AppliedService): readonly string[] {
-  if (place.type === 'target') return [place.host];
-  return place.type === 'host' ? [address, '127.0.0.1', '::1'] : [address];
 }

@@ -24,8 +24,12 @@ const PRINTER = route('printer', '10.64.1.4', 631);
 const CAMERA = route('camera', '10.64.1.5', 443);
 const ROUTES = [PRINTER, CAMERA];
 
-const write = (...routes: EdgeRoute[]) =>
-  gateway.call('edge.write', { edge: { devices: deviceBlock(gateway.network.pool), routes } });
+const write = (...routes: EdgeRoute[]) => {
+  const { pool, edge: source } = gateway.network;
+  return gateway.call('edge.write', {
+    edge: { devices: deviceBlock(pool), source, pool, routes, sites: [] },
+  });
+};
 const call = (name: 'edge.observe' | 'edge.load' | 'edge.stop') =>
   gateway.helper.call(name, {}, AbortSignal.timeout(30_000));
 const observe = () => gateway.helper.call('edge.observe', {}, AbortSignal.timeout(15_000));
@@ -227,5 +231,5 @@ it('leaves nothing behind, and stopping twice is fine', async () => {
   await call('edge.stop');
   await call('edge.stop');
   expect(await pids()).toEqual([]);
-  expect(await observe()).toEqual({ running: false, left: [] });
+  expect(await observe()).toEqual({ running: false, left: [], certificates: [] });
 });

@@ -31,8 +31,14 @@ const APPLIED: Applied = Applied.parse({
       place: { type: 'namespace', name: 'shop-net' },
       egress: 'tor',
       upstreams: ['btcpay'],
+      domains: [{ domain: 'pay.shop.test', mode: 'http', access: 'anyone' }],
     },
-    btcpay: { address: '10.64.1.3', port: 23000, place: { type: 'namespace', name: 'btcpay' } },
+    btcpay: {
+      address: '10.64.1.3',
+      port: 23000,
+      place: { type: 'namespace', name: 'btcpay' },
+      domains: [{ domain: 'electrum.test', mode: 'tcp', access: 'devices' }],
+    },
     nas: { address: '10.64.1.4', port: 9000, place: { type: 'host' } },
     printer: { address: '10.64.1.5', port: 631, place: { type: 'target', host: '192.168.1.20' } },
     lnd: { address: '10.64.1.6', port: 9735, place: { type: 'entered', by: 'container', value: 'lnd-1' } },
@@ -42,6 +48,7 @@ const APPLIED: Applied = Applied.parse({
     { publicKey: OTHER_KEY, address: '10.64.8.3', services: GIVEN_OTHER },
   ],
   ports: [51820],
+  listen: { https: 443, http: 80 },
 });
 
 interface Case<Name extends OperationName> {
@@ -64,6 +71,14 @@ const edgeRoute = {
   port: 631,
   to: { host: '192.168.1.20', port: 631 },
 };
+const edgeSite = {
+  service: 'shop',
+  domain: 'pay.shop.test',
+  mode: 'http' as const,
+  access: 'anyone' as const,
+  to: { host: '10.64.1.2', port: 8080 },
+};
+const PEM = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
 const ANY = '*' as const;
 const ONE_NAME = { service: ANY };
 const WIREGUARD_NAME = { name: ['gwwg1', 'gwwg9999'] };
@@ -181,10 +196,35 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'tor.observe': { input: { instance: 'tor' }, free: { instance: ANY } },
   'tor.load': { input: { instance: 'tor' }, free: { instance: ANY } },
   'tor.stop': { input: { instance: 'tor' }, free: { instance: ANY } },
-  'edge.write': { input: { network, edge: { devices: '10.64.8.0/21', routes: [edgeRoute] } } },
+  'edge.write': {
+    input: {
+      network,
+      edge: {
+        devices: '10.64.8.0/21',
+        source: NETWORK.edge,
+        pool: NETWORK.pool,
+        routes: [edgeRoute],
+        sites: [edgeSite],
+        listen: { https: 443, http: 80 },
+      },
+    },
+  },
   'edge.observe': { input: {} },
   'edge.load': { input: {} },
   'edge.stop': { input: {} },
+  'edge.certificate': {
+    input: { name: 'pay.shop.test', pem: PEM },
+    free: { name: ['*.shop.test', 'electrum.test'], pem: ANY },
+  },
+  'edge.certificate.remove': { input: { name: 'pay.shop.test' }, free: { name: ANY } },
+  'edge.challenge': {
+    input: { type: 'http-01', name: 'pay.shop.test', token: 'abc', response: 'abc.def' },
+    free: { name: ['*.shop.test', 'electrum.test'], token: ANY, response: ANY },
+  },
+  'edge.challenge.remove': {
+    input: { type: 'http-01', name: 'pay.shop.test', token: 'abc' },
+    free: { name: ANY, token: ANY },
+  },
   'egress.ensure': {
     input: { network, egress: { services: [{ service: 'shop', address: '10.64.1.2', by: 'tor' }] } },
   },

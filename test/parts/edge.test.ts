@@ -23,7 +23,7 @@ const SERVICES = [PRINTER, CAMERA, NAS];
 const wantsOf = (...services: Service[]): Want[] =>
   services.flatMap(({ name }): Want[] => [
     { part: 'namespaces', from: PHONE, service: name },
-    { part: 'edge', service: name },
+    { part: 'edge', type: 'route', service: name },
   ]);
 
 function input(wants: readonly Want[], services: readonly Service[] = SERVICES): CompileInput {
@@ -48,6 +48,9 @@ describe('compile', () => {
         spec: {
           type: 'edge',
           devices: '10.64.8.0/21',
+          source: '10.64.0.2',
+          pool: '10.64.0.0/20',
+          sites: [],
           routes: [
             { service: 'camera', address: '10.64.1.5', port: 443, to: { host: 'fd00::20', port: 443 } },
             { service: 'printer', address: '10.64.1.4', port: 631, to: { host: '192.168.1.20', port: 631 } },
@@ -62,7 +65,7 @@ describe('compile', () => {
 
   it('leaves to others what is reached without it', () => {
     expect(compile(wantsOf(NAS)).resources).toEqual([]);
-    expect(compile([{ part: 'edge', service: 'ghost' }]).resources).toEqual([]);
+    expect(compile([{ part: 'edge', type: 'route', service: 'ghost' }]).resources).toEqual([]);
   });
 
   it('gives a service of another machine its address on the host only while a device needs it', () => {
@@ -148,7 +151,7 @@ describe('with a real helper', () => {
 
   it('ends it with the last service', async () => {
     const sentences = await up();
-    expect(sentences.at(-1)).toBe('stop HAProxy: no device needs a service of another machine');
+    expect(sentences.at(-1)).toBe('stop HAProxy: nobody needs it');
     expect(await edgePart.observe(context)).toEqual([]);
     expect(await machine.sh('ss', '-Hltn')).toBe('');
   });

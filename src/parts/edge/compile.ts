@@ -1,10 +1,11 @@
 import { deviceBlock } from '../../core/allocate.ts';
-import type { Compiled, CompileInput, Resource } from '../../core/contract.ts';
-import type { EdgeRoute, EdgeSpec } from '../../core/operations.ts';
+import type { Compiled, CompileInput, Problem, Resource, SiteWant } from '../../core/contract.ts';
+import type { EdgeRoute, EdgeSite, EdgeSpec } from '../../core/operations.ts';
 import type { Service } from '../../core/service.ts';
 
 /**
- * `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service, but those that it cannot bind.
+ * `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service, but those that it cannot bind,
+ * and these sites, sorted by domain.
  * `route:printer`: it has bound this one. A resource of its own, so that a port that is taken marks that service alone.
  */
 export type Spec =
@@ -12,20 +13,32 @@ export type Spec =
 
 export const EDGE_KEY = 'edge:haproxy';
 
-/** One process for all services on other machines, as long as somebody needs one of them. */
+/** One process for all services on other machines and all web names, as long as somebody needs one of them. */
 export function compile({ network, services, wants }: CompileInput): Compiled<Spec> {
-  const wanted = new Set(wants.filter((want) => want.part === 'edge').map((want) => want.service));
+  const mine = wants.filter((want) => want.part === 'edge');
+  const wanted = new Set(mine.filter(({ type }) => type === 'route').map(({ service }) => service));
   const routes = services
     .filter(({ name }) => wanted.has(name))
     .flatMap(routeOf)
     .sort((a, b) => (a.service < b.service ? -1 : 1));
-  const spec = { type: 'edge', devices: deviceBlock(network.pool), routes } as const;
-  const neededBy = routes.map(({ service }) => service);
+  const asked = mine.filter((want) => want.type === 'site');
+  const { sites, problems } = sitesOf(asked, services);
+  const listen = asked.find((want) => want.listen !== undefined)?.listen;
+  const spec = {
+    type: 'edge',
+    devices: deviceBlock(network.pool),
+    source: network.edge,
+    pool: network.pool,
+    routes,
+    sites,
+    ...(listen === undefined ? {} : { listen }),
+  } as const;
+  const neededBy = [...new Set([...routes, ...sites].map(({ service }) => service))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
   return {
-    resources: routes.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound],
+    resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound],
     wants: [],
-    problems: [],
+    problems,
     ledger: {},
   };
 }
@@ -37,4 +50,39 @@ function routeResource(service: string): Resource<Spec> {
 function routeOf({ name, address, port, place }: Service): EdgeRoute[] {
   if (place.type !== 'target') return [];
   return [{ service: name, address, port, to: { host: place.host, port } }];
+}
+
+/** A name belongs to the first service that asks for it, by name; the stricter of two ways to let visitors in holds. */
+function sitesOf(
+  wants: readonly SiteWant[],
+  services: readonly Service[],
+): { readonly sites: EdgeSite[]; readonly problems: Problem[] } {
+  const byName = new Map(services.map((service) => [service.name, service]));
+  const known = wants.filter(({ service }) => byName.has(service));
+  const groups = [...Map.groupBy(known, ({ domain }) => domain)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const decided = groups.map(([domain, group]) => {
+    const owner = group.map(({ service }) => service).sort()[0] ?? '';
+    return { domain, owner, group };
+  });
+  const sites = decided.flatMap(({ domain, owner, group }): EdgeSite[] => {
+    const service = byName.get(owner);
+    const asked = group.filter((want) => want.service === owner);
+    const [first] = asked;
+    if (service === undefined || first === undefined) return [];
+    const access = asked.some((want) => want.access === 'devices') ? 'devices' : 'anyone';
+    return [{ service: owner, domain, mode: first.mode, access, to: { ...service.dial } }];
+  });
+  return { sites, problems: decided.flatMap(takenNames) };
+}
+
+function takenNames({ domain, owner, group }: { domain: string; owner: string; group: readonly SiteWant[] }) {
+  const others = [...new Set(group.map(({ service }) => service))].filter((service) => service !== owner);
+  return others.map((service): Problem => {
+    return {
+      code: 'DomainTaken',
+      service,
+      message: `${service} cannot answer at ${domain}: that name belongs to ${owner}`,
+      hint: `give ${service} a domain of its own`,
+    };
+  });
 }

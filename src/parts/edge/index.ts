@@ -25,14 +25,14 @@ async function apply(change: Change<Spec>, context: Context): Promise<void> {
 /** Both halves do nothing when there is nothing to do, so a pass that was cut in between carries on here. */
 async function applyEdge(
   op: Change['op'],
-  { devices, routes }: Extract<Spec, { type: 'edge' }>,
+  { type: _type, ...edge }: Extract<Spec, { type: 'edge' }>,
   { network, ports, signal }: Context,
 ): Promise<void> {
   if (op === 'delete') {
     await ports.helper.call('edge.stop', {}, signal);
     return;
   }
-  await ports.helper.call('edge.write', { network, edge: { devices, routes: [...routes] } }, signal);
+  await ports.helper.call('edge.write', { network, edge }, signal);
   await ports.helper.call('edge.load', {}, signal);
 }
 
@@ -54,9 +54,14 @@ function describe(change: Change<Spec>): string {
       ? `carry devices no longer on to ${spec.service}`
       : `let devices in to ${spec.service} at the edge`;
   }
-  if (change.op === 'delete') return 'stop HAProxy: no device needs a service of another machine';
+  if (change.op === 'delete') return 'stop HAProxy: nobody needs it';
   const routes = spec.routes.map(
     ({ service, address, port, to }) => `${service} (${address}:${port} to ${to.host}:${to.port})`,
   );
-  return `have HAProxy carry connections of devices on to ${routes.join(', ')}`;
+  const sites = spec.sites.map(({ domain, service }) => `${domain} (${service})`);
+  const sentences = [
+    ...(routes.length === 0 ? [] : [`carry connections of devices on to ${routes.join(', ')}`]),
+    ...(sites.length === 0 ? [] : [`answer visitors of ${sites.join(', ')}`]),
+  ];
+  return `have HAProxy ${sentences.join(', and ')}`;
 }

@@ -5,7 +5,7 @@ import { EDGE_KEY, type Spec } from './compile.ts';
 type Seen = OperationResult<'edge.observe'>;
 
 /** Equals nothing that is ever wanted: a configuration that is not as we would write it. */
-const UNKNOWN: Spec = { type: 'edge', devices: '', routes: [] };
+const UNKNOWN: Spec = { type: 'edge', devices: '', source: '', pool: '', routes: [], sites: [] };
 
 export async function observe({ ports, signal }: Context): Promise<Observed<Spec>[]> {
   const seen = await ports.helper.call('edge.observe', {}, signal);

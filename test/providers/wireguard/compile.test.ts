@@ -94,7 +94,7 @@ describe('compile', () => {
     });
     expect(wants).toEqual([
       { part: 'namespaces', from: { interface: 'gwwg0', address: '10.64.8.2' }, service: 'wiki' },
-      { part: 'edge', service: 'wiki' },
+      { part: 'edge', type: 'route', service: 'wiki' },
     ]);
   });
 

@@ -1,0 +1,147 @@
+import { isInCidr } from '../core/inet.ts';
+import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
+
+/**
+ * The half of HAProxy's configuration that answers visitors of web names:
+ *
+ *   https ─ TCP, looks at the ClientHello ─┬─ acme-tls/1 ─ TLS, over with the handshake (RFC 8737)
+ *                                          ├─ a name in mode tcp ─ TLS ends ─ tcp.<service>
+ *                                          └─ all others ─ TLS ends ─ requests are seen ─ http.<service>
+ *   http ─ answers challenges (RFC 8555 8.3), sends everything else on to https
+ *
+ * The steps in between are unix sockets in a directory of HAProxy's own: on abstract ones any local user could claim to
+ * be any visitor. No name of a service has a dot in it, so none can take the place of these.
+ */
+export const CERTIFICATE_LIST = 'certificates.list';
+export const CHALLENGE_LIST = 'challenges.list';
+export const CHALLENGE_MAP = 'challenges.map';
+const SITE_MAP = 'sites.map';
+const STREAM_MAP = 'streams.map';
+
+/** As a `Host` header says it. */
+export function hostOf(domain: string): string {
+  return domain.includes(':') ? `[${domain}]` : domain;
+}
+
+/** Files that the configuration reads, by name: which backend belongs to which name. */
+export function edgeMaps({ sites }: EdgeSpec): ReadonlyMap<string, string> {
+  const linesOf = (mode: EdgeSite['mode']): string =>
+    sites
+      .filter((site) => site.mode === mode)
+      .map(({ domain, service }) => `${hostOf(domain)} ${mode}.${service}\n`)
+      .join('');
+  return new Map([
+    [SITE_MAP, linesOf('http')],
+    [STREAM_MAP, linesOf('tcp')],
+  ]);
+}
+
+/** `innerSocket`: path of one of HAProxy's own sockets, quoted. */
+export function webLines(spec: EdgeSpec, innerSocket: (name: string) => string): string[] {
+  if (spec.sites.length === 0) return [];
+  return [
+    ...(spec.listen === undefined ? [] : publicLines(spec.listen)),
+    ...innerLines(innerSocket),
+    ...spec.sites.filter(isFirstOfService).flatMap((site) => backendLines(site, spec)),
+  ];
+}
+
+/** Two names of one service lead to one backend. */
+function isFirstOfService({ service, mode }: EdgeSite, index: number, all: readonly EdgeSite[]): boolean {
+  return all.findIndex((other) => other.service === service && other.mode === mode) === index;
+}
+
+/** Lower case, without port and without the dot that ends an absolute name. */
+const SET_HOST = "    http-request set-var(txn.host) \"req.hdr(host),host_only,lower,regsub('\\.$','')\"";
+
+/** A request must come within 15 s; a long poll may be silent for an hour, a WebSocket for a day. */
+const HTTP_TIMES: readonly string[] = [
+  '    timeout http-request 15s',
+  '    timeout http-keep-alive 1m',
+  '    timeout client 5m',
+  // A connection that is idle during a reload is not cut under the visitor's next request.
+  '    option idle-close-on-response',
+];
+
+function publicLines({ https, http }: EdgeListen): string[] {
+  return [
+    '',
+    'frontend gateway.https',
+    `    bind :::${https} v4v6`,
+    '    tcp-request inspect-delay 10s',
+    '    tcp-request content reject unless { req.ssl_hello_type 1 }',
+    '    use_backend gateway.challenges if { req.ssl_alpn acme-tls/1 }',
+    `    use_backend gateway.streams if { req.ssl_sni,lower,map(${STREAM_MAP}) -m found }`,
+    '    default_backend gateway.tls',
+    '',
+    'frontend gateway.http',
+    '    mode http',
+    `    bind :::${http} v4v6`,
+    ...HTTP_TIMES,
+    SET_HOST,
+    '    acl challenge path_beg /.well-known/acme-challenge/',
+    "    http-request set-var(txn.token) \"path,regsub('^/.well-known/acme-challenge','')\" if challenge",
+    `    http-request set-var(txn.answer) "var(txn.host),concat(,txn.token),map_str(${CHALLENGE_MAP})" if challenge`,
+    '    http-request return status 200 content-type application/octet-stream lf-string %[var(txn.answer)] if challenge { var(txn.answer) -m found }',
+    '    http-request return status 404 if challenge',
+    `    http-request return status 404 unless { var(txn.host),map(${SITE_MAP}) -m found }`,
+    '    http-request redirect code 308 location "https://%[var(txn.host)]%[capture.req.uri]"',
+  ];
+}
+
+const PROXY_HEADERS =
+  '^(x[-_]forwarded([-_].*)?|forwarded|x[-_]real[-_]ip|x[-_]client[-_]ip|true[-_]client[-_]ip|x[-_]original[-_].*|x[-_]rewrite[-_].*|proxy)$';
+
+function innerLines(innerSocket: (name: string) => string): string[] {
+  const bind = (name: string, list: string, alpn: string): string =>
+    `    bind ${innerSocket(name)} accept-proxy mode 600 ssl crt-list ${list} strict-sni ssl-min-ver TLSv1.2${alpn}`;
+  const step = (name: string): string[] => [
+    `backend gateway.${name}`,
+    `    server inner ${innerSocket(name)} send-proxy-v2`,
+  ];
+  return [
+    '',
+    ...['tls', 'streams', 'challenges'].flatMap(step),
+    '',
+    'frontend gateway.tls',
+    '    mode http',
+    bind('tls', CERTIFICATE_LIST, ' alpn h2,http/1.1'),
+    ...HTTP_TIMES,
+    ...requestLines(),
+    `    use_backend %[var(txn.host),map_str(${SITE_MAP})]`,
+    '',
+    'frontend gateway.streams',
+    bind('streams', CERTIFICATE_LIST, ''),
+    `    use_backend %[ssl_fc_sni,lower,map_str(${STREAM_MAP})]`,
+    '',
+    'frontend gateway.challenges',
+    bind('challenges', CHALLENGE_LIST, ' alpn acme-tls/1'),
+    '    tcp-request content reject',
+  ];
+}
+
+function requestLines(): string[] {
+  return [
+    SET_HOST,
+    '    http-request set-var(txn.sni) ssl_fc_sni,lower',
+    '    acl same_name var(txn.host),strcmp(txn.sni) eq 0',
+    '    http-request return status 421 unless same_name',
+    `    http-request return status 421 unless { var(txn.host),map(${SITE_MAP}) -m found }`,
+    `    http-request del-header ${PROXY_HEADERS} -m reg`,
+    '    http-request set-header X-Forwarded-For %[src]',
+    '    http-request set-header X-Real-IP %[src]',
+    '    http-request set-header X-Forwarded-Proto https',
+    '    http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+  ];
+}
+
+function backendLines({ service, mode, to }: EdgeSite, { pool, source }: EdgeSpec): string[] {
+  const isBehindHub = isInCidr(to.host, pool);
+  const host = to.host.includes(':') ? `ipv6@[${to.host}]` : `ipv4@${to.host}`;
+  return [
+    '',
+    `backend ${mode}.${service}`,
+    ...(mode === 'http' ? ['    mode http', '    timeout server 1h', '    timeout tunnel 24h'] : []),
+    `    server target ${host}:${to.port}${isBehindHub ? ` source ${source}` : ''}`,
+  ];
+}

@@ -1,0 +1,69 @@
+import { deviceBlock } from '../core/allocate.ts';
+import type { Applied, AppliedService } from '../core/applied.ts';
+import type { EdgeRoute, EdgeSite, EdgeSpec } from '../core/operations.ts';
+
+type Services = Readonly<Record<string, AppliedService>>;
+
+/** What the edge may be asked for: the ways in that the config names, and nothing more. */
+export function edgeRule(
+  { devices, source, pool, listen, routes, sites }: EdgeSpec,
+  { services, network, listen: allowed }: Applied,
+): string | undefined {
+  if (devices !== deviceBlock(network.pool)) return `letting ${devices} in through the edge`;
+  if (source !== network.edge || pool !== network.pool) return `connections of the edge from ${source}`;
+  if (listen !== undefined && (listen.https !== allowed?.https || listen.http !== allowed.http)) {
+    return `letting visitors in at the ports ${listen.https} and ${listen.http}`;
+  }
+  const wrong = [
+    ...routes.map((route) => routeRule(route, services)),
+    ...sites.map((site) => siteRule(site, services)),
+  ];
+  return wrong.find((each) => each !== undefined);
+}
+
+/** A route leads from a service's own address to the machine that the config names, and nowhere else. */
+function routeRule({ service: name, address, port, to }: EdgeRoute, services: Services): string | undefined {
+  const service = services[name];
+  const isJustified =
+    service?.place.type === 'target' &&
+    address === service.address &&
+    port === service.port &&
+    to.host === service.place.host &&
+    to.port === service.port;
+  return isJustified ? undefined : `a route ${name} from ${address}:${port} to ${to.host}:${to.port}`;
+}
+
+/** A web name leads to the port of the service that the config gives it to, and lets in whom the config lets in. */
+function siteRule(
+  { service: name, domain, mode, access, to }: EdgeSite,
+  services: Services,
+): string | undefined {
+  const service = services[name];
+  const found = service?.domains?.find((each) => each.domain === domain);
+  const isJustified =
+    service !== undefined &&
+    found?.mode === mode &&
+    found.access === access &&
+    to.port === service.port &&
+    hostsOf(service).includes(to.host);
+  return isJustified ? undefined : `the web name ${domain} that leads to ${name} at ${to.host}:${to.port}`;
+}
+
+/** Only names that the config has, and wildcards that hold one of them. */
+export function certificateRule(name: string, services: Services): string | undefined {
+  const domains = Object.values(services).flatMap((service) => service.domains ?? []);
+  const isCovered = domains.some(
+    ({ domain }) => domain === name || (name.startsWith('*.') && parentOf(domain) === name.slice(2)),
+  );
+  return isCovered ? undefined : `a certificate for ${name}`;
+}
+
+function parentOf(domain: string): string {
+  return domain.slice(domain.indexOf('.') + 1);
+}
+
+/** Where a service listens, as the host's namespace sees it. */
+export function hostsOf({ place, address }: AppliedService): readonly string[] {
+  if (place.type === 'target') return [place.host];
+  return place.type === 'host' ? [address, '127.0.0.1', '::1'] : [address];
+}
