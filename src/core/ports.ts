@@ -1,3 +1,4 @@
+import type { Exits } from './exits.ts';
 import type { Mapper } from './mapper.ts';
 import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
 import type { HomeAddress } from './home.ts';
@@ -21,6 +22,8 @@ export interface Ports {
   readonly home: Home;
   readonly names: NamesPort;
   readonly vantages: Vantages;
+  /** Exits of the Tor network, as strangers who try a TCP port. */
+  readonly exits: Exits;
   /** Ports that are kept open in the router; needs no privileges. */
   readonly mapper: Mapper;
   readonly log: Log;

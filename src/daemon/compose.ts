@@ -24,6 +24,7 @@ import { createKeys } from '../system/keys.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
+import { TorExits } from '../system/tor-exits/tor-exits.ts';
 import { Announcer } from './announcer.ts';
 import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
@@ -89,6 +90,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     home,
     names,
     vantages,
+    exits: createExits(paths),
     mapper,
     log,
   };
@@ -128,6 +130,12 @@ function createTor(paths: Paths, lost: () => void): Ports['tor'] {
     return createTorPort({ controlSocket, socksSocket, lost });
   };
   return { tor: of('tor'), 'tor-only': of('tor-only'), 'single-hop': of('single-hop') };
+}
+
+/** Never those of tor-only services: a probe says whose address this is. */
+function createExits(paths: Paths): TorExits {
+  const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor('tor');
+  return new TorExits({ controlSocket, socksSocket, now: Date.now });
 }
 
 interface Pieces {

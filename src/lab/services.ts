@@ -116,7 +116,8 @@ export function prepareTor(
   signal: AbortSignal,
 ): Promise<TorState> {
   const addresses = networksOf(topology, node).flatMap((attachment) => attachment.addresses.map(addressOf));
-  return prepareTorState(directory, addresses, signal);
+  const tor = topology.nodes[node]?.services.find((service) => service.type === 'tor');
+  return prepareTorState(directory, addresses, tor?.exits ?? 1, signal);
 }
 
 export interface TorStart {

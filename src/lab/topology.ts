@@ -58,8 +58,8 @@ const Service = z.discriminatedUnion('type', [
     /** Secret, in base64, of the TSIG key `updates` (hmac-sha256), with which the zone may be changed (RFC 2136). */
     updates: z.base64().optional(),
   }),
-  /** A private Tor network: one relay for each address of the node, the last one an exit. */
-  z.strictObject({ type: z.literal('tor') }),
+  /** A private Tor network: one relay for each address of the node, the last `exits` of them exits. */
+  z.strictObject({ type: z.literal('tor'), exits: z.int().min(1).default(1) }),
   /** A web page that says who asked. */
   z.strictObject({
     type: z.literal('page'),
@@ -189,8 +189,11 @@ function serviceMistakes(mine: readonly Attachment[], name: string, { services, 
   if (mapping !== undefined && !mine.some(({ network }) => network === mapping.inside)) {
     return [`services: ${name} is not in a network named ${mapping.inside}`];
   }
-  if (!services.some(({ type }) => type === 'tor') || count >= 4) return [];
-  return [`services: a Tor network needs 4 addresses at least, ${name} has ${count}`];
+  const tor = services.find((service) => service.type === 'tor');
+  if (tor === undefined) return [];
+  if (count < 4) return [`services: a Tor network needs 4 addresses at least, ${name} has ${count}`];
+  if (tor.exits < count) return [];
+  return [`services: of ${count} relays at most ${count - 1} can be exits`];
 }
 
 export interface Attachment {

@@ -24,20 +24,21 @@ export interface TorState {
   readonly isWarm: boolean;
 }
 
-/** Fills `directory` with the kept network for these addresses, or makes a new one. */
+/** Fills `directory` with the kept network for these addresses, the last `exits` of them exits, or makes a new one. */
 export async function prepareTorState(
   directory: string,
   addresses: readonly string[],
+  exits: number,
   signal: AbortSignal,
 ): Promise<TorState> {
   await mkdir(dirname(directory), { recursive: true });
   await mkdir(directory, { mode: 0o700, recursive: true });
-  const kept = await latest(addresses);
+  const kept = await latest(addresses, exits);
   if (kept !== undefined) {
     const relays = await restore(kept, directory);
     if (relays !== undefined) return relays;
   }
-  return { relays: await makeTorKeys(directory, addresses, signal), isWarm: false };
+  return { relays: await makeTorKeys(directory, addresses, exits, signal), isWarm: false };
 }
 
 async function restore(kept: string, directory: string): Promise<TorState | undefined> {
@@ -69,7 +70,11 @@ export async function consensusOf(
 
 /** Keeps the state of a running network for the next lab. */
 export async function saveTorState(directory: string, relays: readonly Relay[]): Promise<void> {
-  const folder = networkFolder(relays.map(({ address }) => address));
+  const exits = relays.filter(({ isExit }) => isExit).length;
+  const folder = networkFolder(
+    relays.map(({ address }) => address),
+    exits,
+  );
   const name = `${Date.now()}-${randomUUID()}`;
   const making = join(folder, `.${name}`);
   await mkdir(making, { recursive: true, mode: 0o700 });
@@ -94,8 +99,8 @@ async function copyState(from: string, to: string, relays: readonly Relay[], fil
   );
 }
 
-async function latest(addresses: readonly string[]): Promise<string | undefined> {
-  const folder = networkFolder(addresses);
+async function latest(addresses: readonly string[], exits: number): Promise<string | undefined> {
+  const folder = networkFolder(addresses, exits);
   try {
     return join(folder, await readlink(join(folder, 'latest')));
   } catch (error) {
@@ -113,7 +118,8 @@ async function removeOlder(folder: string, current: string): Promise<void> {
   await Promise.all(old.map((entry) => rm(join(folder, entry), { recursive: true, force: true })));
 }
 
-function networkFolder(addresses: readonly string[]): string {
-  const key = createHash('sha256').update(addresses.join(' ')).digest('hex').slice(0, 12);
+function networkFolder(addresses: readonly string[], exits: number): string {
+  const words = exits === 1 ? addresses : [...addresses, `${exits} exits`];
+  const key = createHash('sha256').update(words.join(' ')).digest('hex').slice(0, 12);
   return join(labCacheFolder(), 'tor', key);
 }

@@ -14,13 +14,14 @@ const PASSPHRASE = 'lab';
 export async function makeTorKeys(
   directory: string,
   addresses: readonly string[],
+  exits: number,
   signal: AbortSignal,
 ): Promise<Relay[]> {
   // tor refuses /dev/null as a config file.
   await writeFile(join(directory, 'empty'), '');
   const relays = await Promise.all(
     addresses.map((address, index) => {
-      const isExit = index === addresses.length - 1;
+      const isExit = index >= addresses.length - exits;
       return makeRelay(directory, { name: `${isExit ? 'exit' : 'relay'}${index}`, address, isExit, signal });
     }),
   );

@@ -8,7 +8,9 @@ import {
 } from '../wire/torcontrol.ts';
 
 export interface TorWatcher {
-  descriptor(event: DescriptorEvent): void;
+  descriptor?(event: DescriptorEvent): void;
+  /** Any event, as tor wrote it. */
+  event?(line: string): void;
   /** Once, whoever ended it. */
   ended(): void;
 }
@@ -39,13 +41,17 @@ export class TorConnection {
     socket.unref();
   }
 
-  static async open(path: string, watcher: TorWatcher): Promise<TorConnection> {
+  static async open(
+    path: string,
+    watcher: TorWatcher,
+    events = 'HS_DESC STATUS_CLIENT',
+  ): Promise<TorConnection> {
     const connection = new TorConnection(connect({ path }), watcher);
     // Ends by itself: each command has its time.
     const { signal } = new AbortController();
     try {
       await connection.command('AUTHENTICATE', signal);
-      await connection.command('SETEVENTS HS_DESC STATUS_CLIENT', signal);
+      await connection.command(`SETEVENTS ${events}`, signal);
       return connection;
     } catch (error) {
       connection.close();
@@ -90,8 +96,10 @@ export class TorConnection {
       const { replies, events } = this.#decoder.push(chunk);
       for (const reply of replies) this.#waiting.shift()?.resolve(reply);
       for (const event of events) {
-        const descriptor = parseDescriptorEvent(event.lines[0] ?? '');
-        if (descriptor !== undefined) this.#watcher.descriptor(descriptor);
+        const line = event.lines[0] ?? '';
+        const descriptor = parseDescriptorEvent(line);
+        if (descriptor !== undefined) this.#watcher.descriptor?.(descriptor);
+        this.#watcher.event?.(line);
       }
     } catch (error) {
       this.#end(error instanceof GatewayError ? error : unavailable(error));

@@ -2,6 +2,8 @@ import { GatewayError } from '../../src/core/errors.ts';
 import type { Ports, TorPort } from '../../src/core/ports.ts';
 import { memoryMapper } from './memory-mapper.ts';
 
+const noExits = () => Promise.resolve({ reachable: 'unknown', detail: 'no Tor', visits: [] } as const);
+
 /** Ports that are given, and for the rest ones that fail as they would on a machine without them. */
 export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial<Ports>): Ports {
   const gone = (what: string) => (): never => {
@@ -17,6 +19,7 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
     now: Date.now,
     helper: { call: gone('the helper') },
     tor: { tor, 'tor-only': tor, 'single-hop': tor },
+    exits: { probeTcp: noExits, probeTls: noExits },
     vantages: { dialBack: () => Promise.resolve({ status: 'none' }) },
     resolve: () => Promise.resolve(undefined),
     home: { addresses: () => [] },
