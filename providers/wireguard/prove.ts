@@ -11,6 +11,9 @@ const TRIES = 2;
 interface Target {
   /** Of the interface. */
   readonly name: string;
+  readonly listenPort: number;
+  /** Nobody was told a port by the owner: the router may be asked for another. */
+  readonly mayMove: boolean;
   /** Base64; empty when it has none. */
   readonly publicKey: string;
 }
@@ -46,12 +49,28 @@ export function prove(
 }
 
 async function attempt(own: Target, place: Place, context: Context): Promise<Reach | undefined> {
+  const beganAt = context.ports.now();
   let verdict: Reach | undefined;
   for (let tried = 0; tried < TRIES; tried += 1) {
     verdict = await handshake(own, place, context);
-    if (verdict?.reachable !== 'no') return verdict;
+    if (verdict?.reachable !== 'no') break;
   }
+  if (verdict !== undefined) await tellMapper(own, place, verdict, { beganAt, ...context });
   return verdict;
+}
+
+/** A port that is open in the router, and lets nobody in, is asked for again. */
+async function tellMapper(
+  { listenPort, mayMove }: Target,
+  { endpoint }: Place,
+  { reachable, vantage }: Reach,
+  { beganAt, ports, signal }: Context & { readonly beganAt: number },
+): Promise<void> {
+  if (endpoint.type === 'ipv6') return;
+  const port = { transport: 'udp', port: listenPort } as const;
+  const detail = `a ${vantage} outside got no answer from UDP ${formatEndpoint(endpoint)}`;
+  const visit = { port, reachable, externalPort: endpoint.port, beganAt, detail, mayMove };
+  await ports.mapper.visited(visit, signal);
 }
 
 async function handshake(

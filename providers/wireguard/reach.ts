@@ -1,6 +1,7 @@
 import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core/contract.ts';
 import { isPublicUnicast, parseEndpoint, type Endpoint } from '../../src/core/inet.ts';
 import { isPublicIpv6, isSameSite } from '../../src/core/inet6.ts';
+import { LEARNED } from './endpoint.ts';
 import { prove } from './prove.ts';
 import { interfaceName, type Spec } from './spec.ts';
 import { visitorsOf, type Visitor } from './visitors.ts';
@@ -21,6 +22,8 @@ export async function reach(
   const own = found?.spec;
   if (own?.type !== 'interface') return unknown('none', 'the WireGuard interface does not exist yet');
   const { name, address, port } = exposure.service;
+  const { listenPort } = own;
+  const mayMove = own.endpoint === LEARNED;
   const visitors = visitorsOf(observed, `${address}:${port}`);
   const endpoint = parseEndpoint(String(found?.facts['dial'] ?? own.endpoint));
   const addresses = await dialedAddresses(endpoint, context);
@@ -29,10 +32,33 @@ export async function reach(
       ? unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`)
       : judge(visitors, ownAddresses(addresses, context), context.ports.now() / 1000);
   // A visitor that got in is the best proof there is; whoever asks for more only disturbs.
-  if (seen.reachable === 'yes') return seen;
   if (endpoint === undefined) return seen;
-  const target = { name: own.name, publicKey: String(found?.facts['publicKey'] ?? '') };
+  if (seen.reachable === 'yes') {
+    await tellOfDevice(seen, { listenPort, externalPort: endpoint.port }, context);
+    return seen;
+  }
+  const publicKey = String(found?.facts['publicKey'] ?? '');
+  const target = { name: own.name, publicKey, listenPort, mayMove };
   return (await prove(observed, target, { endpoint, addresses }, context)) ?? seen;
+}
+
+/** Whoever came in knows the port outside. */
+async function tellOfDevice(
+  { reachable, detail, provedAt }: Reach,
+  { listenPort, externalPort }: { readonly listenPort: number; readonly externalPort: number },
+  { ports, signal }: Context,
+): Promise<void> {
+  const port = { transport: 'udp', port: listenPort } as const;
+  const visit = {
+    port,
+    reachable,
+    externalPort,
+    beganAt: Date.parse(provedAt ?? ''),
+    detail,
+    mayMove: false,
+    isDevice: true,
+  };
+  await ports.mapper.visited(visit, signal);
 }
 
 /** Public addresses that are this network's own, as far as anybody knows. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAPPING_PROTOCOLS } from './mapping.ts';
+import type { Visit } from './mapping-doubt.ts';
 
 /** One port of this machine that is to be reachable from outside. */
 export const PortSpec = z.strictObject({
@@ -77,5 +78,7 @@ export interface Mapper {
   release(spec: PortSpec, signal: AbortSignal): Promise<void>;
   /** Asks the router for its table. */
   look(signal: AbortSignal): Promise<RouterLook>;
+  /** Somebody outside came in through a port, or could not although we listen; may delete the mapping and make another. */
+  visited(visit: Visit, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

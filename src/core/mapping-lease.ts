@@ -1,4 +1,5 @@
 import { portKey, type PortSpec } from './mapper.ts';
+import type { Doubt } from './mapping-doubt.ts';
 import type { Lease, LeaseCheck, MappingRefusal, RouterMark } from './mapping.ts';
 
 /**
@@ -31,6 +32,13 @@ export interface PortState {
   /** In a row. */
   readonly failures: number;
   readonly trouble: Trouble | undefined;
+  /** Port outside that people were told: the first one, or the one by which a device came in last. */
+  readonly told: number | undefined;
+  /** Port outside to ask for, whatever was held before; `undefined`: that, or what is wanted. */
+  readonly wish: number | undefined;
+  readonly doubt: Doubt | undefined;
+  /** When visitors lost the way in; `undefined` while there is one, or before the first. */
+  readonly closedAt: number | undefined;
 }
 
 export interface Held {
@@ -67,7 +75,8 @@ const WAITS = [1, 2, 5, 10, 10, 15, 15, 15, 15, 15, 15, 30, 30, 60, 60, 120, 300
 
 export function begin(spec: PortSpec, nonce: string, now: number): PortState {
   const nothing = { held: undefined, last: undefined, checkAt: undefined, trouble: undefined };
-  return { spec, nonce, ...nothing, askAt: now, failures: 0 };
+  const known = { told: undefined, wish: undefined, doubt: undefined, closedAt: undefined };
+  return { spec, nonce, ...nothing, ...known, askAt: now, failures: 0 };
 }
 
 /** What is to be done next, and when. */
@@ -97,6 +106,9 @@ export function given(state: PortState, lease: Lease, now: number, random: numbe
     checkAt: now + CHECK_MS,
     failures: 0,
     trouble: undefined,
+    told: state.told ?? lease.externalPort,
+    wish: undefined,
+    closedAt: undefined,
   };
 }
 
@@ -116,7 +128,8 @@ export function refused(state: PortState, trouble: Trouble, now: number): PortSt
 
 /** Nothing holds any more: it is asked for at once. */
 export function lost(state: PortState, now: number): PortState {
-  return { ...state, held: undefined, checkAt: undefined, askAt: now, failures: 0 };
+  const closedAt = state.closedAt ?? (state.held === undefined ? undefined : now);
+  return { ...state, held: undefined, checkAt: undefined, askAt: now, failures: 0, closedAt };
 }
 
 /** The router was looked at, or announced itself. `why` is there when the mapping must be asked for again. */

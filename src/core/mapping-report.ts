@@ -2,6 +2,7 @@ import { isPublicUnicast } from './inet.ts';
 import type { MappingReport } from './mapper.ts';
 import { PROTOCOL_NAMES } from './mapping.ts';
 import type { MappingRefusal } from './mapping.ts';
+import type { Remedy } from './mapping-doubt.ts';
 import { nameOf, type PortState, type Trouble } from './mapping-lease.ts';
 
 /** What to do about a router that does not map, in words. */
@@ -57,7 +58,9 @@ function isVague(refusal: MappingRefusal): boolean {
 
 const NOTHING = { protocol: null, router: null, externalAddress: null, externalPort: null };
 
-export function reportOf({ spec: { transport, port }, held, trouble }: PortState): MappingReport {
+export function reportOf(state: PortState): MappingReport {
+  const { spec, held, trouble } = state;
+  const { transport, port } = spec;
   if (held === undefined) {
     const state = trouble === undefined ? 'asking' : 'failed';
     return { transport, port, state, ...NOTHING, renewedAt: null, expiresAt: null, ...wordsOf(trouble) };
@@ -73,7 +76,7 @@ export function reportOf({ spec: { transport, port }, held, trouble }: PortState
     externalPort,
     renewedAt: new Date(held.since).toISOString(),
     expiresAt: held.expiresAt === undefined ? null : new Date(held.expiresAt).toISOString(),
-    ...wordsOf(externalAddress === undefined ? undefined : innerProblem(router, externalAddress)),
+    ...wordsOf(deadProblem(state) ?? innerProblem(router, externalAddress) ?? movedProblem(state)),
   };
 }
 
@@ -82,12 +85,53 @@ function wordsOf(said: Omit<Trouble, 'refusal'> | undefined): Pick<MappingReport
 }
 
 /** A router whose own address is private or shared maps into the next network, not into the internet. */
-function innerProblem(router: string, externalAddress: string): Omit<Trouble, 'refusal'> | undefined {
-  if (isPublicUnicast(externalAddress)) return undefined;
+function innerProblem(
+  router: string,
+  externalAddress: string | undefined,
+): Omit<Trouble, 'refusal'> | undefined {
+  if (externalAddress === undefined || isPublicUnicast(externalAddress)) return undefined;
   return {
     message: `the router ${router} opened the port, but its own address ${externalAddress} is not on the internet`,
     hint: HINTS['no-address'],
   };
+}
+
+function deadProblem({ spec, held, doubt }: PortState): Omit<Trouble, 'refusal'> | undefined {
+  if (held === undefined || doubt === undefined) return undefined;
+  return {
+    message: `the router ${held.lease.router} says that ${nameOf(spec)} is open at port ${held.lease.externalPort}, but visitors do not get in: ${doubt.why}`,
+    hint:
+      doubt.rests === 0
+        ? 'it is deleted and opened again, then at another port'
+        : 'opening it again, and at other ports, did not help: look for a firewall on this machine, or forward the port in the router by hand',
+  };
+}
+
+/** The port outside is not the one that people were told. */
+export function isMoved({ held, told }: PortState): boolean {
+  return held !== undefined && told !== undefined && held.lease.externalPort !== told;
+}
+
+function movedProblem(state: PortState): Omit<Trouble, 'refusal'> | undefined {
+  if (!isMoved(state)) return undefined;
+  return {
+    message: movedSentenceOf(state),
+    hint: 'give each of them a new code (gateway device renew NAME), or forward the old port in the router by hand',
+  };
+}
+
+export function movedSentenceOf({ spec, held, told }: PortState): string {
+  return `${nameOf(spec)} is at port ${held?.lease.externalPort} outside now, no longer at ${told}: devices that were given ${told} do not get in`;
+}
+
+const REMEDY_WORDS: Readonly<Record<Remedy, string>> = {
+  again: 'it is deleted and asked for again',
+  elsewhere: 'it is deleted and asked for at another port outside',
+  back: 'no port helps: the first one is asked for again, and nothing more is tried for a while',
+};
+
+export function deadSentenceOf({ spec, held, doubt }: PortState, remedy: Remedy): string {
+  return `the router ${held?.lease.router} lists ${nameOf(spec)} at port ${held?.lease.externalPort}, but nothing comes through: ${doubt?.why}; ${REMEDY_WORDS[remedy]}`;
 }
 
 /** What people see of it, without the times that change with each renewal. */

@@ -21,6 +21,7 @@ import { Names } from '../system/dns/names.ts';
 import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
 import { createKeys } from '../system/keys.ts';
+import type { PortMapper } from '../system/mapping/port-mapper.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
@@ -102,7 +103,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   };
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
   const watch = new NamespaceWatch({ helper, log, changed: wake });
-  const pieces = { paths, store, ports, names, engine, record };
+  const pieces = { paths, store, ports, names, mapper, engine, record };
   const changes = createChanges({ ...pieces, watch });
   const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, leave });
   const egressWatch = new EgressWatch({
@@ -143,6 +144,7 @@ interface Pieces {
   readonly store: Store;
   readonly ports: Ports;
   readonly names: Names;
+  readonly mapper: PortMapper;
   readonly engine: Engine;
   readonly record: Recorder;
 }
@@ -198,6 +200,7 @@ function createOwnersControl(
     ...pieces.names.troubles(),
     ...tokens.remarks(),
     ...announcer.remarks(),
+    ...pieces.mapper.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });

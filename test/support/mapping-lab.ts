@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PortsReport } from '../../src/core/mapper.ts';
 import type { MappingProtocol } from '../../src/core/mapping.ts';
@@ -80,6 +81,7 @@ export async function startMappingHome(
     ports: () => owner.json<PortsReport>('ports'),
     enrol: async () => {
       const png = join(lab.directory, 'phone.png');
+      await rm(png, { force: true });
       const added = await owner.type(
         'device',
         'add',

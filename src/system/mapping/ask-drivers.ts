@@ -68,13 +68,13 @@ async function askOne(driver: MappingDriver, asking: Asking, signal: AbortSignal
 
 function requestFor({ protocol, router }: MappingDriver, asking: Asking): MappingRequest {
   const { state, network, permanentOnly, description } = asking;
-  const { spec, nonce, last } = state;
+  const { spec, nonce, last, wish } = state;
   const before = last?.router === router ? last : undefined;
   return {
     transport: spec.transport,
     internalAddress: network.address,
     internalPort: spec.port,
-    externalPort: before?.externalPort ?? spec.externalPort,
+    externalPort: wish ?? before?.externalPort ?? spec.externalPort,
     ...(before?.externalAddress === undefined ? {} : { externalAddress: before.externalAddress }),
     // To PCP and NAT-PMP, 0 means to delete.
     lifetimeSeconds: protocol === 'upnp' && permanentOnly ? 0 : LIFETIME_SECONDS,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { errnoOf } from '../../core/errors.ts';
 import { PortSpec } from '../../core/mapper.ts';
 import { MAPPING_PROTOCOLS } from '../../core/mapping.ts';
-import { begin, type PortState } from '../../core/mapping-lease.ts';
+import { begin, type Held, type PortState } from '../../core/mapping-lease.ts';
 import { writeFileAtomic } from '../files.ts';
 
 const Mark = z.object({ epochSeconds: z.number().exactOptional(), bootId: z.string().exactOptional() });
@@ -21,8 +21,17 @@ const StoredLease = z.object({
   description: z.string(),
   mark: Mark,
 });
+const StoredDoubt = z.object({
+  tried: z.number(),
+  rests: z.number(),
+  notBefore: z.number(),
+  firstPort: z.number(),
+  why: z.string(),
+});
 const StoredPort = z.object({
   spec: PortSpec,
+  told: z.number().exactOptional(),
+  doubt: StoredDoubt.exactOptional(),
   nonce: z.string().regex(/^[0-9a-f]{24}$/),
   held: z
     .object({
@@ -82,17 +91,31 @@ export class MemoryFile {
   }
 }
 
-export function storedOf({ spec, nonce, held }: PortState): Memory['ports'][number] {
-  if (held === undefined) return { spec, nonce };
-  const { expiresAt, ...rest } = held;
-  return { spec, nonce, held: { ...rest, ...(expiresAt === undefined ? {} : { expiresAt }) } };
+export function storedOf({ spec, nonce, held, told, doubt }: PortState): Memory['ports'][number] {
+  return {
+    spec,
+    nonce,
+    ...(told === undefined ? {} : { told }),
+    ...(doubt === undefined ? {} : { doubt }),
+    ...(held === undefined ? {} : { held: storedHeld(held) }),
+  };
+}
+
+function storedHeld({ expiresAt, ...rest }: Held): NonNullable<Memory['ports'][number]['held']> {
+  return { ...rest, ...(expiresAt === undefined ? {} : { expiresAt }) };
 }
 
 /** The lease goes on as it was; the router is looked at first of all. */
-export function restored({ spec, nonce, held }: Memory['ports'][number], now: number): PortState {
-  const fresh = begin(spec, nonce, now);
-  if (held === undefined || (held.expiresAt ?? Infinity) <= now) return { ...fresh, last: held?.lease };
+export function restored(
+  { spec, nonce, held, told, doubt }: Memory['ports'][number],
+  now: number,
+): PortState {
+  const fresh = { ...begin(spec, nonce, now), told, doubt };
+  if (held === undefined) return fresh;
   const { lease } = held;
+  if (held.expiresAt !== undefined && held.expiresAt <= now) {
+    return { ...fresh, last: lease, closedAt: held.expiresAt };
+  }
   const half = held.since + lease.lifetimeSeconds * 500;
   return {
     ...fresh,

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { GatewayError, messageOf } from '../../core/errors.ts';
 import { portKey, type Mapper, type PortSpec, type RouterLook } from '../../core/mapper.ts';
-import type { Lease, LeaseCheck } from '../../core/mapping.ts';
+import type { LeaseCheck } from '../../core/mapping.ts';
+import { judgeVisit, type Visit } from '../../core/mapping-doubt.ts';
 import {
   begin,
   given,
@@ -14,19 +15,20 @@ import {
   unseen,
   type PortState,
 } from '../../core/mapping-lease.ts';
-import { reportOf, sentenceOf, summaryOf, troubleOf } from '../../core/mapping-report.ts';
+import { deadSentenceOf, isMoved, reportOf, troubleOf } from '../../core/mapping-report.ts';
 import { Turn } from '../../engine/turn.ts';
 import { askDrivers } from './ask-drivers.ts';
+import { closePort } from './close-port.ts';
 import type { HomeNetwork } from './home-network.ts';
-import { emptyMemory, restored, storedOf, type Memory } from './memory.ts';
+import { KeptPorts } from './kept-ports.ts';
 import type { PortMapperOptions } from './mapper-options.ts';
 import { RouterDrivers } from './router-drivers.ts';
+import { tellGiven, tellRefused } from './tell-lease.ts';
 
 /** Whether router and address are still the same is looked at this often; it costs no packet. */
 const NETWORK_MS = 5000;
 /** `up` waits for the router's first answer so long at most. */
 const FIRST_ANSWER_MS = 20_000;
-const RELEASE_MS = 5000;
 /** What is announced in the router's name is heard this often at most. */
 const ANNOUNCED_MS = 2000;
 
@@ -35,9 +37,8 @@ export class PortMapper implements Mapper {
   readonly #options: PortMapperOptions;
   readonly #turn = new Turn();
   readonly #drivers: RouterDrivers;
-  readonly #ports = new Map<string, PortState>();
+  readonly #ports: KeptPorts;
   readonly #abort = new AbortController();
-  #memory: Memory = emptyMemory();
   #loaded: Promise<void> | undefined;
   #network: HomeNetwork | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -46,18 +47,19 @@ export class PortMapper implements Mapper {
   constructor(options: PortMapperOptions) {
     this.#options = options;
     this.#drivers = new RouterDrivers(options.drivers);
+    this.#ports = new KeptPorts(options);
   }
 
   async kept() {
     await this.#load();
-    return [...this.#ports.values()].map((state) => ({ spec: state.spec, report: reportOf(state) }));
+    return this.#ports.states().map((state) => ({ spec: state.spec, report: reportOf(state) }));
   }
 
   async keep(spec: PortSpec, signal: AbortSignal): Promise<void> {
     await this.#load();
     const before = await this.#closedWhenMoved(spec, signal);
     const fresh = begin(spec, before?.nonce ?? randomBytes(12).toString('hex'), this.#options.now());
-    this.#ports.set(portKey(spec), { ...fresh, held: before?.held });
+    this.#ports.add({ ...fresh, held: before?.held, told: before?.told, doubt: before?.doubt });
     const until = AbortSignal.any([signal, AbortSignal.timeout(FIRST_ANSWER_MS)]);
     try {
       await this.#turn.take(() => this.#work(until));
@@ -73,18 +75,18 @@ export class PortMapper implements Mapper {
     const lease = before?.held?.lease;
     if (before === undefined || lease === undefined || before.spec.externalPort === spec.externalPort)
       return before;
-    await this.#turn.take(() => this.#unmap(before, lease, signal));
-    return { ...before, held: undefined };
+    await this.#turn.take(() => this.#close(before, signal));
+    return { ...before, held: undefined, told: undefined, doubt: undefined };
   }
 
   async release(spec: PortSpec, signal: AbortSignal): Promise<void> {
     await this.#load();
     await this.#turn.take(async () => {
       const state = this.#ports.get(portKey(spec));
-      this.#ports.delete(portKey(spec));
-      if (state?.held !== undefined) await this.#unmap(state, state.held.lease, signal);
+      this.#ports.remove(spec);
+      if (state !== undefined) await this.#close(state, signal);
       await this.#follow();
-      await this.#save();
+      await this.#ports.save();
       this.#schedule();
     });
   }
@@ -95,7 +97,7 @@ export class PortMapper implements Mapper {
     if (network === undefined) return { router: null, table: null };
     return {
       router: network.router,
-      table: await this.#drivers.table(network, this.#description(), signal),
+      table: await this.#drivers.table(network, this.#ports.description, signal),
     };
   }
 
@@ -104,8 +106,43 @@ export class PortMapper implements Mapper {
     const { now } = this.#options;
     if (router !== this.#network?.router || now() - this.#announcedAt < ANNOUNCED_MS) return;
     this.#announcedAt = now();
-    for (const [key, state] of this.#ports) this.#take(key, state, said);
+    for (const state of this.#ports.states()) this.#take(portKey(state.spec), state, said);
     this.#schedule();
+  }
+
+  /** Somebody outside tried to come in through a port of ours. What follows is in core/mapping-doubt.ts. */
+  async visited(visit: Visit, signal: AbortSignal): Promise<void> {
+    await this.#load();
+    await this.#turn.take(async () => {
+      const { now, record } = this.#options;
+      const key = portKey(visit.port);
+      const before = this.#ports.get(key);
+      if (before === undefined) return;
+      const { state, remedy, isHealed = false } = judgeVisit(before, visit, now());
+      this.#ports.change(key, state);
+      if (isHealed)
+        record('mapping.healed', `visitors come in through ${nameOf(before.spec)} again`, { port: key });
+      if (remedy === undefined) return;
+      record('mapping.dead', deadSentenceOf(state, remedy), { port: key, remedy });
+      await this.#close(state, signal);
+      const wish = {
+        again: state.held?.lease.externalPort,
+        elsewhere: randomInt(20_000, 60_000),
+        back: state.doubt?.firstPort,
+      };
+      this.#ports.change(key, { ...lost(state, now()), wish: wish[remedy] });
+      await this.#ports.save();
+      this.#schedule();
+    });
+  }
+
+  /** Sentences that the owner must know. */
+  remarks(): readonly string[] {
+    return this.#ports.states().flatMap((state) => {
+      const { problem, hint } = reportOf(state);
+      const isOurs = state.doubt !== undefined || isMoved(state);
+      return isOurs && problem !== null ? [[problem, hint].join('; ')] : [];
+    });
   }
 
   async close(): Promise<void> {
@@ -117,9 +154,7 @@ export class PortMapper implements Mapper {
 
   #load(): Promise<void> {
     this.#loaded ??= this.#turn.take(async () => {
-      this.#memory = await this.#options.file.read();
-      const now = this.#options.now();
-      for (const port of this.#memory.ports) this.#ports.set(portKey(port.spec), restored(port, now));
+      await this.#ports.load();
       await this.#follow();
       this.#schedule();
     });
@@ -130,7 +165,7 @@ export class PortMapper implements Mapper {
   #schedule(atLeastMs = 0): void {
     clearTimeout(this.#timer);
     if (this.#ports.size === 0 || this.#abort.signal.aborted) return;
-    const due = Math.min(...[...this.#ports.values()].map((state) => nextStep(state).at));
+    const due = Math.min(...this.#ports.states().map((state) => nextStep(state).at));
     const wait = Math.min(Math.max(due - this.#options.now(), atLeastMs), NETWORK_MS);
     this.#timer = setTimeout(() => {
       this.#turn.take(() => this.#work(this.#abort.signal)).catch((error: unknown) => this.#failed(error));
@@ -150,7 +185,7 @@ export class PortMapper implements Mapper {
     try {
       await this.#follow();
       for (const key of this.#ports.keys()) await this.#step(key, until);
-      await this.#save();
+      await this.#ports.save();
     } catch (error) {
       // What is due still is: not at once, or a fault would be met without end.
       this.#schedule(NETWORK_MS);
@@ -176,31 +211,19 @@ export class PortMapper implements Mapper {
     const network = this.#network;
     const asked = network === undefined ? { refusals: [] } : await this.#askDrivers(state, network, signal);
     if (asked.lease === undefined) {
-      const next = refused(state, troubleOf(asked.refusals), now());
-      this.#set(key, next);
-      if (state.failures === 0 && state.held === undefined) {
-        record(
-          'mapping.failed',
-          `${nameOf(state.spec)} could not be mapped: ${next.trouble?.message ?? ''}`,
-          {
-            port: key,
-          },
-        );
-      }
-      return;
+      const trouble = troubleOf(asked.refusals);
+      this.#ports.change(key, refused(state, trouble, now()));
+      return tellRefused(record, state, trouble);
     }
-    const { lease } = asked;
-    const { protocol, router, lifetimeSeconds } = lease;
-    this.#memory.routers = { [router]: { protocol, permanentOnly: lifetimeSeconds === 0 } };
-    const next = given(state, lease, now(), random());
-    this.#set(key, next);
-    if (state.held === undefined || summaryOf(state) !== summaryOf(next)) {
-      record('mapping.made', sentenceOf(next), { port: key, protocol, router });
-    }
+    const { protocol, router, lifetimeSeconds } = asked.lease;
+    this.#ports.learn(router, { protocol, permanentOnly: lifetimeSeconds === 0 });
+    const next = given(state, asked.lease, now(), random());
+    this.#ports.change(key, next);
+    tellGiven(record, state, next, now());
   }
 
   #askDrivers(state: PortState, network: HomeNetwork, signal: AbortSignal) {
-    const known = this.#memory.routers[network.router];
+    const known = this.#ports.routerAt(network.router);
     return askDrivers(
       {
         state,
@@ -208,7 +231,7 @@ export class PortMapper implements Mapper {
         drivers: this.#drivers.in(network),
         known: known?.protocol,
         permanentOnly: known?.permanentOnly ?? false,
-        description: this.#description(),
+        description: this.#ports.description,
       },
       signal,
     );
@@ -217,7 +240,7 @@ export class PortMapper implements Mapper {
   async #check(key: string, state: PortState, signal: AbortSignal): Promise<void> {
     const lease = state.held?.lease;
     const said = lease === undefined ? undefined : await this.#drivers.check(lease, signal);
-    if (said === undefined) this.#set(key, unseen(state, this.#options.now()));
+    if (said === undefined) this.#ports.change(key, unseen(state, this.#options.now()));
     else this.#take(key, state, said);
     await this.#step(key, signal);
   }
@@ -225,21 +248,14 @@ export class PortMapper implements Mapper {
   #take(key: string, before: PortState, said: LeaseCheck): void {
     const { state, why } = looked(before, said, this.#options.now());
     if (why !== undefined && state.held === undefined) this.#lose(key, before, why);
-    else this.#set(key, state);
+    else this.#ports.change(key, state);
   }
 
   #lose(key: string, state: PortState, why: string): void {
     this.#options.record('mapping.lost', `${nameOf(state.spec)} is not mapped any more: ${why}`, {
       port: key,
     });
-    this.#set(key, lost(state, this.#options.now()));
-  }
-
-  #set(key: string, state: PortState): void {
-    const before = this.#ports.get(key);
-    if (before === undefined) return;
-    this.#ports.set(key, state);
-    if (summaryOf(before) !== summaryOf(state)) this.#options.changed();
+    this.#ports.change(key, lost(state, this.#options.now()));
   }
 
   /** Another router, or another address of ours: what the old one mapped leads nowhere now. */
@@ -252,47 +268,18 @@ export class PortMapper implements Mapper {
     this.#options.moved?.(network);
     if (network === undefined) return;
     const { router, address } = network;
-    for (const [key, state] of this.#ports) {
+    for (const state of this.#ports.states()) {
+      const key = portKey(state.spec);
       const lease = state.held?.lease;
-      if (lease === undefined) this.#set(key, lost(state, this.#options.now()));
+      if (lease === undefined) this.#ports.change(key, lost(state, this.#options.now()));
       else if (lease.router !== router || lease.internalAddress !== address) {
         this.#lose(key, state, `this machine is at ${address} behind ${router} now`);
       }
     }
   }
 
-  async #unmap({ spec }: PortState, lease: Lease, signal: AbortSignal): Promise<void> {
-    const { record } = this.#options;
-    try {
-      const until = AbortSignal.any([signal, AbortSignal.timeout(RELEASE_MS)]);
-      await this.#drivers.unmap(lease, until);
-      record('mapping.removed', `${nameOf(spec)} was closed in the router ${lease.router}`, {
-        port: portKey(spec),
-      });
-    } catch (error) {
-      if (!(error instanceof GatewayError) || signal.aborted) throw error;
-      const until =
-        lease.lifetimeSeconds === 0 ? 'remove it there by hand' : 'it ends with its lease, within the hour';
-      record(
-        'mapping.left',
-        `${nameOf(spec)} may still be open in the router ${lease.router}: ${error.message}; ${until}`,
-        { port: portKey(spec) },
-      );
-    }
-  }
-
-  /** In the router's own pages; it names no service. */
-  #description(): string {
-    return `gateway ${this.#memory.mark}`;
-  }
-
-  async #save(): Promise<void> {
-    this.#memory.ports = [...this.#ports.values()].map(storedOf);
-    try {
-      await this.#options.file.write(this.#memory);
-    } catch (error) {
-      // The leases are held all the same; the next daemon would ask anew.
-      this.#options.log('warn', 'port mappings were not remembered', { error: messageOf(error) });
-    }
+  async #close(state: PortState, signal: AbortSignal): Promise<void> {
+    const lease = state.held?.lease;
+    if (lease !== undefined) await closePort(this.#drivers, state, lease, this.#options.record, signal);
   }
 }
