@@ -1,3 +1,4 @@
+import { canarySentence } from '../core/canary.ts';
 import type { MappingReport, PortsReport, RouterLine } from '../core/mapper.ts';
 import { PROTOCOL_NAMES } from '../core/mapping.ts';
 import { table } from './table.ts';
@@ -7,7 +8,7 @@ import { timeOf } from './time.ts';
 type Mapping = PortsReport['mappings'][number];
 
 /** Pure: the time comes from outside. */
-export function renderPorts({ mappings, router, table: lines }: PortsReport, now: number): string {
+export function renderPorts({ mappings, router, table: lines, canary }: PortsReport, now: number): string {
   const none = 'No port is needed in the router: no service is exposed over WireGuard with mapping: auto.';
   const ours =
     mappings.length === 0
@@ -20,7 +21,8 @@ export function renderPorts({ mappings, router, table: lines }: PortsReport, now
     ...(problem === null ? [] : [`! ${plain(problem)}`]),
     ...(hint === null ? [] : [`  next: ${plain(hint)}`]),
   ]);
-  return [...ours, ...notes, ...tableLines(router, lines)].join('\n');
+  const tried = canary === null ? [] : [`${timeOf(canary.at, now)}: ${plain(canarySentence(canary))}`];
+  return [...ours, ...notes, ...tried, ...tableLines(router, lines)].join('\n');
 }
 
 function rowOf(mapping: Mapping, now: number): string[] {

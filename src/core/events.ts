@@ -37,6 +37,8 @@ export const EVENT_TYPES = {
   'mapping.moved': 'A port has another number outside than people were told.',
   'mapping.failed': 'No protocol of the router opened a port; it is tried again.',
   'mapping.removed': 'A port was closed in the router.',
+  'mapping.tried':
+    'A TCP port was opened in the router for a moment, so that Tor exits could try whether it forwards.',
   'mapping.left': 'A port could not be closed in the router; it ends by itself or must be removed there.',
   'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
 } as const;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CanaryReport } from './canary.ts';
 import { MAPPING_PROTOCOLS } from './mapping.ts';
 import type { Visit } from './mapping-doubt.ts';
 
@@ -60,6 +61,8 @@ export const PortsReport = z.object({
   router: z.string().nullable(),
   /** What the router says that everybody mapped; `null` when it cannot be asked that. */
   table: z.array(RouterLine).nullable(),
+  /** What strangers found of the router, where nobody can try the UDP port itself; `null`: nobody was asked. */
+  canary: CanaryReport.nullable(),
 });
 export type PortsReport = z.infer<typeof PortsReport>;
 

@@ -27,6 +27,7 @@ import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
 import { TorExits } from '../system/tor-exits/tor-exits.ts';
 import { Announcer } from './announcer.ts';
+import { CanaryWatch } from './canary.ts';
 import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
@@ -191,6 +192,7 @@ function createOwnersControl(
   const clock = new ConditionClock(ports.now);
   const tokens = new NodeTokens(pieces);
   const announcer = createAnnouncer(pieces);
+  const canary = new CanaryWatch({ ...pieces, providers });
   const notices = (): readonly string[] => [
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
@@ -201,6 +203,7 @@ function createOwnersControl(
     ...tokens.remarks(),
     ...announcer.remarks(),
     ...pieces.mapper.remarks(),
+    ...canary.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
@@ -216,9 +219,10 @@ function createOwnersControl(
       'a new public address was not told to everybody',
       log,
     ),
+    new Recurring((signal) => canary.settle(signal), 'the router was not tried from outside', log),
   ];
   return {
-    control: createControl({ ...pieces, devices, tokens, providers, relays, reporter }),
+    control: createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter }),
     recurring,
   };
 }

@@ -20,6 +20,7 @@ import { enteredText, type Service } from '../core/service.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import type { Paths } from '../system/directories.ts';
+import type { CanaryWatch } from './canary.ts';
 import type { Changes } from './change.ts';
 import { closedFlows, cutFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
@@ -33,6 +34,7 @@ import type { StatusReporter } from './status-reporter.ts';
 import { letFinish, unexposeAll } from './unexpose-all.ts';
 
 export interface ControlOptions {
+  readonly canary: CanaryWatch;
   readonly changes: Changes;
   readonly devices: Devices;
   readonly tokens: NodeTokens;

@@ -1,12 +1,14 @@
 import type { Provider } from '../core/contract.ts';
 import { portKey, type PortsReport, type PortSpec } from '../core/mapper.ts';
 import type { Ports } from '../core/ports.ts';
+import type { CanaryWatch } from './canary.ts';
 import type { Engine } from '../engine/engine.ts';
 
 export interface PortsReportOptions {
   readonly engine: Engine;
   readonly ports: Ports;
   readonly providers: readonly Provider[];
+  readonly canary: Pick<CanaryWatch, 'report'>;
 }
 
 /** What the router says, and beside it what was proved: the first is never the second. */
@@ -14,7 +16,7 @@ export async function reportPorts(options: PortsReportOptions, signal: AbortSign
   const { mapper } = options.ports;
   const [kept, look] = await Promise.all([mapper.kept(), mapper.look(signal)]);
   const mappings = kept.map(({ spec, report }) => ({ ...report, provedAt: provedAt(spec, options) }));
-  return { ...look, mappings };
+  return { ...look, mappings, canary: options.canary.report() };
 }
 
 function provedAt(spec: PortSpec, { engine, providers }: PortsReportOptions): string | null {

@@ -120,7 +120,7 @@ const ENROLLED: Enrolled = {
 /** A gateway that only remembers what it was asked; every answer can be replaced. */
 export function recordingControl(replace: Partial<Control> = {}) {
   const calls: unknown[][] = [];
-  const ports: PortsReport = { mappings: [], router: '192.168.1.1', table: null };
+  const ports: PortsReport = { mappings: [], router: '192.168.1.1', table: null, canary: null };
   const world = { status: status(), events: [] as JournalEvent[], ports };
   const report = (...call: unknown[]): Promise<UpReport> => {
     calls.push(call);
