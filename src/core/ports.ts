@@ -75,7 +75,7 @@ export type DialledBack =
       /** It dialled from another address than the one that it was asked at. */
       readonly isOtherAddress: boolean;
       readonly outcome: 'answered' | 'silent' | 'refused';
-      /** At most 1024 bytes, hostile. */
+      /** At most 8 KiB, hostile. */
       readonly answer: Uint8Array;
     };
 
@@ -120,7 +120,17 @@ export interface Crypto {
   /** `undefined` unless it was sealed with this key. */
   open(key: Uint8Array, sealed: Uint8Array, authenticated: Uint8Array): Uint8Array | undefined;
   readonly sha3_256: (data: Uint8Array) => Uint8Array;
+  readonly sha256: (data: Uint8Array) => Uint8Array;
+  /** Was this signed by the key of the certificate? All of it is hostile; what cannot be read is not signed. */
+  isSignedBy(certificate: Uint8Array, signature: TlsSignature): boolean;
   random(bytes: number): Uint8Array;
+}
+
+export interface TlsSignature {
+  /** SignatureScheme of TLS (RFC 8446 4.2.3). */
+  readonly scheme: number;
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
 /** One of our own tor processes, seen over its control and SOCKS sockets. */

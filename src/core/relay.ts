@@ -5,8 +5,11 @@ import { parseEndpoint } from './inet.ts';
  * What a home and its relay say to each other: over TLS 1.3, whose certificate the home knows by its fingerprint, one line
  * of JSON each way, then the connection ends. Both sides take the other for hostile: every field is bounded.
  */
-export const MAX_MESSAGE_BYTES = 4096;
+export const MAX_QUESTION_BYTES = 4096;
+export const MAX_REPLY_BYTES = 16_384;
 export const MAX_PAYLOAD_BYTES = 1024;
+/** What came back: the certificates of a TLS server are some 4 KB long. */
+export const MAX_ANSWER_BYTES = 8192;
 /** How long a relay waits for what comes back. */
 export const DIAL_BACK_MS = 3000;
 
@@ -14,10 +17,11 @@ export const DIAL_BACK_MS = 3000;
 const Bytes32 = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/);
 const HomeId = z.string().regex(/^[0-9a-f]{16}$/);
 const Address = z.union([z.ipv4(), z.ipv6()]);
-const Payload = z
-  .string()
-  .max(4 * Math.ceil(MAX_PAYLOAD_BYTES / 3))
-  .regex(/^[A-Za-z0-9+/]*={0,2}$/);
+const base64Of = (bytes: number) =>
+  z
+    .string()
+    .max(4 * Math.ceil(bytes / 3))
+    .regex(/^[A-Za-z0-9+/]*={0,2}$/);
 
 /** Under `relays` in gateway.yaml; written by `gateway relay join`. The secret is in keys/. */
 export const RelaySettings = z.strictObject({
@@ -53,9 +57,9 @@ export const RelayRequest = z.discriminatedUnion('ask', [
     ...AsHome,
     protocol: z.enum(['udp', 'tcp']),
     port: z.int().min(1).max(65535),
-    payload: Payload,
+    payload: base64Of(MAX_PAYLOAD_BYTES),
     /** Over TCP: as many bytes back are enough. */
-    enough: z.int().min(0).max(MAX_PAYLOAD_BYTES),
+    enough: z.int().min(0).max(MAX_ANSWER_BYTES),
   }),
 ]);
 export type RelayRequest = z.infer<typeof RelayRequest>;
@@ -81,7 +85,7 @@ export const RelayDialled = z.object({
   isOtherAddress: z.boolean(),
   /** `failed`: the relay could not even try. */
   outcome: z.enum(['answered', 'silent', 'refused', 'failed']),
-  answer: Payload,
+  answer: base64Of(MAX_ANSWER_BYTES),
 });
 export type RelayDialled = z.infer<typeof RelayDialled>;
 

@@ -4,7 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, parseEndpoint } from '../core/inet.ts';
 import type { DialBack, DialledBack, Keys, Vantages } from '../core/ports.ts';
 import {
-  MAX_PAYLOAD_BYTES,
+  MAX_ANSWER_BYTES,
   type Relay,
   RelayAbout,
   RelayDialled,
@@ -58,7 +58,7 @@ export class RelayVantages implements Vantages {
   }
 
   async #dialBackBy(relay: Relay, request: DialBack, signal: AbortSignal): Promise<DialledBack | string> {
-    const { protocol, family, port, payload, enough = MAX_PAYLOAD_BYTES } = request;
+    const { protocol, family, port, payload, enough = MAX_ANSWER_BYTES } = request;
     const place = await this.#placeOf(relay, family, signal);
     if (place === undefined) return `the relay ${relay.name} has no IPv${family} address`;
     const question = {

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { errnoOf, GatewayError } from '../core/errors.ts';
-import { DIAL_BACK_MS, MAX_PAYLOAD_BYTES, type RelayDialled } from '../core/relay.ts';
+import { DIAL_BACK_MS, MAX_ANSWER_BYTES, MAX_PAYLOAD_BYTES, type RelayDialled } from '../core/relay.ts';
 
 export interface Dial {
   /** Our own address to speak from. */
@@ -42,7 +42,7 @@ export function dialTcp(dial: Dial, signal: AbortSignal): Promise<Dialled> {
   const { from, to, port, payload, enough } = dial;
   return settled(signal, (settle, isLate) => {
     let answer = Buffer.alloc(0);
-    const done = (): void => settle({ outcome: 'answered', answer: answer.subarray(0, MAX_PAYLOAD_BYTES) });
+    const done = (): void => settle({ outcome: 'answered', answer: answer.subarray(0, MAX_ANSWER_BYTES) });
     const socket = connect({ host: to, port, localAddress: from });
     socket.on('connect', () => {
       // Whoever accepted has answered, also with nothing.
@@ -52,7 +52,7 @@ export function dialTcp(dial: Dial, signal: AbortSignal): Promise<Dialled> {
     });
     socket.on('data', (chunk) => {
       answer = Buffer.concat([answer, chunk]);
-      if (answer.length >= Math.min(enough, MAX_PAYLOAD_BYTES)) done();
+      if (answer.length >= Math.min(enough, MAX_ANSWER_BYTES)) done();
     });
     socket.on('end', done);
     socket.on('error', (error) => (answer.length > 0 ? done() : settle(outcomeOf(error))));

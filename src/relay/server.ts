@@ -3,7 +3,7 @@ import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { formatEndpoint } from '../core/inet.ts';
 import type { Log } from '../core/ports.ts';
-import { MAX_MESSAGE_BYTES } from '../core/relay.ts';
+import { MAX_QUESTION_BYTES } from '../core/relay.ts';
 import type { Answerer, Answered, Asker } from './answer.ts';
 import { sourceOf } from './allowance.ts';
 import type { Identity } from './identity.ts';
@@ -108,7 +108,7 @@ class Doors {
     secure.setEncoding('latin1');
     secure.on('data', (chunk: string) => {
       text += chunk;
-      if (text.length > MAX_MESSAGE_BYTES) return socket.destroy();
+      if (text.length > MAX_QUESTION_BYTES) return socket.destroy();
       const end = text.indexOf('\n');
       if (end < 0) return undefined;
       secure.removeAllListeners('data');

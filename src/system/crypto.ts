@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Crypto } from '../core/ports.ts';
+import { isSignedBy } from './certificate-signature.ts';
 import { open, seal } from './chacha20-poly1305.ts';
 import { curve25519Public, x25519 } from './curve25519.ts';
 import { clamp, ed25519Public } from './ed25519.ts';
@@ -18,5 +19,7 @@ export const nodeCrypto: Crypto = {
   seal,
   open,
   sha3_256: (data) => Uint8Array.from(createHash('sha3-256').update(data).digest()),
+  sha256: (data) => Uint8Array.from(createHash('sha256').update(data).digest()),
+  isSignedBy,
   random: (bytes) => Uint8Array.from(randomBytes(bytes)),
 };

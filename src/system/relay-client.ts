@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { z } from 'zod';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import { parseEndpoint } from '../core/inet.ts';
-import { MAX_MESSAGE_BYTES, RelayAnswer, type RelayRequest } from '../core/relay.ts';
+import { MAX_REPLY_BYTES, RelayAnswer, type RelayRequest } from '../core/relay.ts';
 
 export interface RelayPlace {
   /** `host:port` */
@@ -77,7 +77,7 @@ function exchange(place: RelayPlace, text: string, signal: AbortSignal): Promise
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       answer += chunk;
-      if (answer.length > MAX_MESSAGE_BYTES) return fail('its answer is too long');
+      if (answer.length > MAX_REPLY_BYTES) return fail('its answer is too long');
       const end = answer.indexOf('\n');
       if (end >= 0) finish(() => resolve(answer.slice(0, end)));
       return undefined;
