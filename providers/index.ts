@@ -1,4 +1,5 @@
 import type { Provider } from '../src/core/contract.ts';
+import { clearnet } from './clearnet/index.ts';
 import { tor } from './tor/index.ts';
 import { wireguard } from './wireguard/index.ts';
 
@@ -6,4 +7,4 @@ import { wireguard } from './wireguard/index.ts';
  * The registry: a further provider is one folder and one line here. The engine hands back to a
  * provider only what the same provider produced, so that its own types may be forgotten here.
  */
-export const providers: readonly Provider[] = [wireguard, tor];
+export const providers: readonly Provider[] = [wireguard, tor, clearnet];

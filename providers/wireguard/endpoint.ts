@@ -66,8 +66,8 @@ export async function dialOf(
 ): Promise<Dial> {
   const key = portKey({ transport: 'udp', port: listenPort });
   const kept = (await mapper.kept()).find(({ spec }) => portKey(spec) === key);
-  const published = (await names.kept()).find(({ published: { ipv4 } }) => ipv4 !== undefined);
-  const name = published?.name.name;
+  const published = (await names.kept()).filter(({ published: { ipv4 } }) => ipv4 !== undefined);
+  const name = published.find((one) => one.name.isForPage === undefined)?.name.name;
   return decideDial({ configured, listenPort, mapping: kept?.report, name, home: home.addresses() });
 }
 

@@ -8,7 +8,7 @@ const POLL_MS = 500;
 const ONION_WAIT_MS = 120_000;
 
 /** Asks again and again until `pick` finds something; `undefined` after `waitMs` or when interrupted. */
-async function waitFor<T>(
+export async function waitFor<T>(
   client: Client,
   { signal }: Context,
   waitMs: number,

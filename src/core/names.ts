@@ -51,6 +51,8 @@ export interface HomeName {
   readonly wildcard: boolean;
   readonly zone: string;
   readonly access: DnsAccess;
+  /** The name of a page, which devices are not told; absent: the home's own. */
+  readonly isForPage?: true;
 }
 
 /** At most one address of each family. */

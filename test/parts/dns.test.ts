@@ -2,6 +2,8 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { clearnet } from '../../providers/clearnet/index.ts';
+import { dialOf } from '../../providers/wireguard/endpoint.ts';
 import { networkFor } from '../../src/core/allocate.ts';
 import { parseConfig } from '../../src/core/config.ts';
 import type { Context, Part } from '../../src/core/contract.ts';
@@ -12,6 +14,7 @@ import { dnsPart } from '../../src/parts/dns/index.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { Names } from '../../src/system/dns/names.ts';
 import { createKeys, memoryRegistry } from '../../src/system/keys.ts';
+import { memoryMapper } from '../support/memory-mapper.ts';
 import { unavailablePorts } from '../support/unavailable-ports.ts';
 
 /** The host of the name is a program that writes down what it is told, and says what its file says. */
@@ -44,14 +47,14 @@ function restart(): void {
 }
 
 async function up(text = config()): Promise<PassReport> {
-  const { config: parsed, problems } = parseConfig(text, []);
+  const { config: parsed, problems } = parseConfig(text, [clearnet]);
   if (parsed === undefined) throw new Error(JSON.stringify(problems));
   const desired = compileDesired({
     config: parsed,
     devices: [],
     ledger: {},
     parts: [part],
-    providers: [],
+    providers: [clearnet],
     network: NETWORK,
   });
   const keys = createKeys({ directory, registry: memoryRegistry(), crypto: nodeCrypto });
@@ -121,6 +124,46 @@ describe('a name that follows the home', () => {
     await up('dns: {}');
     expect(await told()).toEqual(['11.2.0.2', '']);
     expect((await up('dns: {}')).changes).toEqual([]);
+  });
+});
+
+describe('names of pages', () => {
+  const page = (name: string, domain: string): string =>
+    `${name}: { port: 80, kind: http, expose: { clearnet: { domain: ${domain} } } }`;
+  const pages = (dns: string, ...more: string[]): string => `${dns}\nservices: { ${more.join(', ')} }`;
+  const ZONES = () => `zones: { example.net: { host: command, command: ${directory}/host } }`;
+
+  it('follow the home where a zone of ours holds them, each once, and go with the last page', async () => {
+    const dns = `dns: { ${ZONES()} }`;
+    await up(pages(dns, page('shop', 'pay.example.net'), page('wiki', 'wiki.elsewhere.net')));
+    expect(await told('pay.example.net')).toEqual(['11.2.0.2']);
+    expect(await told('wiki.elsewhere.net')).toEqual([]);
+    seen = at('11.2.0.9');
+    await up(pages(dns, page('shop', 'pay.example.net')));
+    await up(pages(dns));
+    expect(await told('pay.example.net')).toEqual(['11.2.0.2', '11.2.0.9', '']);
+  });
+
+  it('are not set again where the home or everything below it has them', async () => {
+    const text = pages(
+      config('wildcard: true,'),
+      page('shop', 'shop.home.example.net'),
+      page('wiki', 'home.example.net'),
+    );
+    const { changes } = await up(text);
+    expect(changes.map(({ change }) => change.op === 'create' && change.want)).toMatchObject([
+      { key: 'name:home.example.net', neededBy: ['shop', 'wiki'], spec: { wildcard: true } },
+    ]);
+    expect(await told('shop.home.example.net')).toEqual([]);
+  });
+
+  it('are not what devices are told to dial', async () => {
+    await up(pages(`dns: { ${ZONES()} }`, page('shop', 'pay.example.net')));
+    const home = { addresses: () => at('11.2.0.2', 'router') };
+    const mapper = memoryMapper();
+    await mapper.keep({ transport: 'udp', port: 51820, externalPort: 51820 }, AbortSignal.timeout(1000));
+    const { endpoint } = await dialOf({ endpoint: 'auto', listenPort: 51820 }, { mapper, names, home });
+    expect(endpoint).not.toContain('pay.example.net');
   });
 });
 

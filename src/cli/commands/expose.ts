@@ -1,8 +1,9 @@
 import type { UpReport } from '../../core/control.ts';
-import { type Command, type Input, type Option, PROVIDER_IDS } from '../command.ts';
+import { type Command, EXIT, type Input, type Option, PROVIDER_IDS } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { keyOption, sendOnionKey } from '../onion-key.ts';
 import { segment, showUp } from '../report.ts';
+import { tellPage } from '../wait-page.ts';
 
 const VIA: Option = {
   name: 'via',
@@ -15,10 +16,19 @@ const SERVICE = { name: 'SERVICE', completion: 'services', summary: 'Name of the
 export const expose: Command = {
   name: 'expose',
   summary: 'Open a way in to a service',
+  details: [
+    'With --via clearnet the service gets a page at --domain, a name of a domain of yours, with a certificate. What is still waited for is told until the page was visited from outside; Ctrl-C ends the waiting only. Then the exit code says what the visit found: 2 when it failed, 3 when nobody outside could look.',
+  ],
   arguments: [SERVICE],
-  options: [VIA, keyOption('import')],
+  options: [
+    VIA,
+    { name: 'domain', value: 'NAME', summary: 'With --via clearnet: the name that visitors type' },
+    { name: 'no-wait', summary: 'With --via clearnet: do not wait until the page was visited' },
+    keyOption('import'),
+  ],
   examples: [
     'gateway expose shop --via wireguard',
+    'gateway expose shop --via clearnet --domain pay.example.com',
     'sudo gateway expose shop --via tor --import /var/lib/tor/shop',
   ],
   run: async (input, context) => {
@@ -28,11 +38,29 @@ export const expose: Command = {
     if (files !== undefined && input.text('via') !== 'tor') {
       throw new UsageError('--import is for onion addresses only', 'write --via tor with it');
     }
+    const body = bodyOf(input);
     const client = await context.client();
     if (files !== undefined) await sendOnionKey(service, files, client, context);
-    return showUp(context, await client.send<UpReport>('PUT', path, {}, context.progress, context.signal));
+    const { progress, signal } = context;
+    const exitCode = showUp(context, await client.send<UpReport>('PUT', path, body, progress, signal));
+    const isWaited = input.text('via') === 'clearnet' && !context.isJson && !input.has('no-wait');
+    return exitCode === EXIT.ok && isWaited ? tellPage(service, 'clearnet', client, context) : exitCode;
   },
 };
+
+/** What a way in is told of its own. */
+function bodyOf(input: Input): { options?: Record<string, string> } {
+  const domain = input.text('domain');
+  if (input.text('via') === 'clearnet') {
+    if (domain !== undefined) return { options: { domain } };
+    throw new UsageError(
+      '--domain is missing',
+      'write the name that visitors type: --domain pay.example.com',
+    );
+  }
+  if (domain === undefined) return {};
+  throw new UsageError('--domain is for pages only', 'write --via clearnet with it');
+}
 
 export const unexpose: Command = {
   name: 'unexpose',

@@ -1,7 +1,15 @@
-import type { Change, Compiled, CompileInput, Context, Observed, Part } from '../../core/contract.ts';
+import type {
+  Change,
+  Compiled,
+  CompileInput,
+  Context,
+  Observed,
+  Part,
+  Resource,
+} from '../../core/contract.ts';
 import type { DnsSettings } from '../../core/dns-config.ts';
 import { believedAddresses } from '../../core/home.ts';
-import { whyPublish, zoneOf, type HomeName } from '../../core/names.ts';
+import { isInZone, whyPublish, zoneOf, type HomeName } from '../../core/names.ts';
 
 /** `name:home.example.net`: stands at the home's public address. Which one that is, is learned, and so no part of it. */
 type Spec = HomeName;
@@ -18,14 +26,33 @@ export const dnsPart: Part<Spec, unknown, Partial<DnsSettings>> = {
   close: async () => {},
 };
 
-function compile({ settings }: CompileInput<unknown, Partial<DnsSettings>>): Compiled<Spec> {
+const PAGE = { isForPage: true } as const;
+
+/**
+ * The home's own name, and names of pages. Only those that a zone of ours holds: the others are set by their owner, and
+ * whoever wants one says so. One that stands below a home with `wildcard` is there already.
+ */
+function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>>): Compiled<Spec> {
   const { home, wildcard = false, zones = {} } = settings;
-  const zone = home === undefined ? undefined : zoneOf(home, Object.keys(zones));
-  const access = zone === undefined ? undefined : zones[zone];
-  const nothing = { wants: [], problems: [], ledger: {} };
-  if (home === undefined || zone === undefined || access === undefined) return { resources: [], ...nothing };
-  const spec = { name: home, wildcard, zone, access };
-  return { resources: [{ key: `name:${home}`, spec, neededBy: [] }], ...nothing };
+  const wanted = wants.filter((want) => want.part === 'dns');
+  const byName = Map.groupBy(wanted, ({ name }) => name);
+  const covered = (name: string): boolean =>
+    home !== undefined && (name === home || (wildcard && isInZone(name, home)));
+  const pages = [...byName.keys()].filter((name) => !covered(name)).sort();
+  const resourceOf = (name: string, isHome: boolean): Resource<Spec>[] => {
+    const zone = zoneOf(name, Object.keys(zones));
+    const access = zone === undefined ? undefined : zones[zone];
+    if (zone === undefined || access === undefined) return [];
+    const spec = { name, wildcard: isHome && wildcard, zone, access, ...(isHome ? {} : PAGE) };
+    const users = isHome ? wanted.filter((want) => covered(want.name)) : (byName.get(name) ?? []);
+    const neededBy = [...new Set(users.map(({ service }) => service))].sort();
+    return [{ key: `name:${name}`, spec, neededBy }];
+  };
+  const resources = [
+    ...(home === undefined ? [] : resourceOf(home, true)),
+    ...pages.flatMap((name) => resourceOf(name, false)),
+  ];
+  return { resources, wants: [], problems: [], ledger: {} };
 }
 
 async function observe({ ports }: Context): Promise<Observed<Spec>[]> {

@@ -8,7 +8,13 @@ import { openDnsHost } from './open.ts';
 
 const Addresses = z.strictObject({ ipv4: z.string().exactOptional(), ipv6: z.string().exactOptional() });
 const Kept = z.strictObject({
-  name: z.strictObject({ name: z.string(), wildcard: z.boolean(), zone: z.string(), access: DnsAccess }),
+  name: z.strictObject({
+    name: z.string(),
+    wildcard: z.boolean(),
+    zone: z.string(),
+    access: DnsAccess,
+    isForPage: z.literal(true).exactOptional(),
+  }),
   published: Addresses,
   publishedAt: z.string().exactOptional(),
   trouble: z

@@ -1,0 +1,84 @@
+import type { Compiled, CompileInput, Exposure, Problem, Want } from '../../src/core/contract.ts';
+import {
+  HTTP_OUTSIDE,
+  HTTPS_OUTSIDE,
+  modeOf,
+  siteKey,
+  type Options,
+  type Settings,
+  type Spec,
+} from './spec.ts';
+
+/** An exposure that can be, and how. */
+interface Site {
+  readonly service: string;
+  readonly domain: string;
+  readonly mode: Spec['mode'];
+}
+
+/** Everything that makes it is asked of the built-in parts; the own resource says that it is there. */
+export function compile({ exposures, settings }: CompileInput<Options, Settings>): Compiled<Spec> {
+  const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
+  const owners = new Map(sorted.toReversed().map(({ service, options }) => [options.domain, service.name]));
+  const read = sorted.map((exposure) => readExposure(exposure, owners));
+  const sites = read.flatMap((one) => ('code' in one ? [] : [one]));
+  return {
+    resources: sites.map((site) => ({ key: siteKey(site.service), spec: site, neededBy: [site.service] })),
+    wants: sites.flatMap((site) => wantsFor(site, settings)),
+    problems: read.flatMap((one) => ('code' in one ? [one] : [])),
+    ledger: {},
+  };
+}
+
+/** A name belongs to the first service that has it, by name. */
+function readExposure(
+  { service: { name: service, kind }, options: { domain } }: Exposure<Options>,
+  owners: ReadonlyMap<string, string>,
+): Site | Problem {
+  const owner = owners.get(domain);
+  if (owner !== undefined && owner !== service) {
+    return {
+      code: 'DomainTaken',
+      service,
+      message: `${service} cannot answer at ${domain}: that name belongs to ${owner}`,
+      hint: `give ${service} a name of its own: gateway expose ${service} --via clearnet --domain NAME`,
+    };
+  }
+  const mode = modeOf(kind);
+  if (mode !== undefined) return { service, domain, mode };
+  return {
+    code: 'KindNotSupported',
+    service,
+    message: `${service} is of kind ${kind}, which is for its owner alone and is not put at a public name`,
+    hint: `reach it by an onion or a tunnel: gateway expose ${service} --via tor, or --via wireguard`,
+  };
+}
+
+function wantsFor({ service, domain, mode }: Site, { https, http, mapping }: Settings): Want[] {
+  const port = { part: 'ports', transport: 'tcp', service } as const;
+  return [
+    {
+      part: 'edge',
+      type: 'site',
+      service,
+      domain,
+      via: 'clearnet',
+      access: 'anyone',
+      mode,
+      listen: { https, http },
+    },
+    {
+      part: 'certificates',
+      name: domain,
+      service,
+      challenges: ['dns-01', 'http-01', 'tls-alpn-01'],
+    },
+    { part: 'dns', name: domain, service },
+    ...(mapping === 'off'
+      ? []
+      : [
+          { ...port, port: https, externalPort: HTTPS_OUTSIDE },
+          { ...port, port: http, externalPort: HTTP_OUTSIDE },
+        ]),
+  ];
+}

@@ -1,0 +1,69 @@
+import type { Context, Fact, Observed } from '../../src/core/contract.ts';
+import { believedAddresses } from '../../src/core/home.ts';
+import { portKey } from '../../src/core/mapper.ts';
+import type { OperationResult } from '../../src/core/operations.ts';
+import type { Ports } from '../../src/core/ports.ts';
+import { judgeName, type NameState } from './name.ts';
+import { siteKey, type Spec } from './spec.ts';
+
+type Seen = OperationResult<'edge.observe'>;
+type Site = NonNullable<Seen['edge']>['sites'][number];
+
+/** A resolver that is down must not hold up everything else. */
+const LOOKUP_MS = 2000;
+
+/** The pages that the edge answers for, with what is known of name, certificate and port. */
+export async function observe(context: Context): Promise<Observed<Spec>[]> {
+  const { ports, signal } = context;
+  const seen = await ports.helper.call('edge.observe', {}, signal);
+  // Without ports of this machine they are reached by another way.
+  const sites = seen.edge?.listen === undefined ? [] : seen.edge.sites;
+  return Promise.all(sites.map((site) => observeSite(site, seen, context)));
+}
+
+async function observeSite(
+  { service, domain, mode }: Site,
+  seen: Seen,
+  { ports, signal }: Context,
+): Promise<Observed<Spec>> {
+  const name = await nameOf(domain, ports, signal);
+  const shown = seen.certificates.find((one) => one.name === domain);
+  const facts: Record<string, Fact> = {
+    domain,
+    running: seen.running,
+    name: name.status,
+    nameReason: name.reason,
+    nameMessage: name.message,
+    ...(shown === undefined ? {} : { fingerprint: shown.fingerprint }),
+    ...(name.advice === undefined ? {} : { notice: `${service}: ${name.advice}` }),
+    ...(await routerFacts(seen.edge?.listen?.https, ports)),
+  };
+  return { key: siteKey(service), spec: { service, domain, mode }, facts };
+}
+
+async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promise<NameState> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_MS)]);
+  const [addresses, kept] = await Promise.all([ports.resolve(domain, patience), ports.names.kept()]);
+  const known = ports.home.addresses();
+  return judgeName({
+    domain,
+    addresses,
+    home: believedAddresses(known).ipv4,
+    home6: known.filter(({ family }) => family === 6).map(({ address }) => address),
+    isKept: kept.some(({ name }) => name.name === domain),
+  });
+}
+
+/** What the router says of the port that visitors come by; nothing while nobody asks it. */
+async function routerFacts(https: number | undefined, { mapper }: Ports): Promise<Record<string, Fact>> {
+  if (https === undefined) return {};
+  const key = portKey({ transport: 'tcp', port: https });
+  const report = (await mapper.kept()).find(({ spec }) => portKey(spec) === key)?.report;
+  if (report === undefined) return {};
+  const { state, externalPort, problem, hint } = report;
+  return {
+    port: state,
+    ...(externalPort === null ? {} : { externalPort }),
+    ...(problem === null ? {} : { portProblem: hint === null ? problem : `${problem}; ${hint}` }),
+  };
+}

@@ -1,0 +1,23 @@
+import type { Context, Reach } from '../../src/core/contract.ts';
+import type { Page } from './prove.ts';
+import { HTTPS_OUTSIDE } from './spec.ts';
+
+/**
+ * Strangers who look the name up by themselves, as visitors do, and must be shown our certificate. It stands in public
+ * lists, and so does the name: they learn nothing that a service at a public name still hides.
+ */
+export async function proveByExits(
+  { domain, fingerprint, addresses }: Page,
+  { ports, signal }: Context,
+): Promise<Reach> {
+  const probe = { host: domain, port: HTTPS_OUTSIDE, servername: domain, fingerprints: [fingerprint] };
+  const { reachable, detail } = await ports.exits.probeTls(probe, signal);
+  if (reachable === 'unknown') return { reachable, vantage: 'none', detail };
+  if (reachable === 'no') {
+    const where = addresses.length === 0 ? domain : `${domain} (${addresses.join(', ')})`;
+    const next = 'forward TCP 443 in the router to this machine, and see that the name points here';
+    return { reachable, vantage: 'tor', detail: `at ${where} ${detail}: ${next}` };
+  }
+  const provedAt = new Date(ports.now()).toISOString();
+  return { reachable, vantage: 'tor', provedAt, detail: `${domain} showed our certificate, ${detail}` };
+}

@@ -1,0 +1,56 @@
+import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
+import { isPublicUnicast } from '../../src/core/inet.ts';
+import { prove } from './prove.ts';
+import { proveByExits } from './prove-by-exits.ts';
+import { certificateTrouble, text, type Facts } from './published.ts';
+import { siteKey, type Options, type Spec } from './spec.ts';
+
+/**
+ * As a visitor elsewhere would: through a vantage outside, which carries a TLS handshake and cannot forge its answer.
+ *
+ *   relay   | exits of the Tor network | said
+ *   --------+--------------------------+---------------------
+ *   yes, no | not asked                | what the relay found
+ *   others  | yes, no                  | what the exits found
+ *   unknown | unknown                  | what the relay found
+ *   none    | unknown                  | why nobody could look
+ */
+export async function reach(
+  { service }: Exposure<Options>,
+  observed: readonly Observed<Spec>[],
+  context: Context,
+): Promise<Reach> {
+  const found = observed.find(({ key }) => key === siteKey(service.name));
+  if (found === undefined) return unknown('HAProxy does not answer for it yet');
+  const { facts } = found;
+  if (facts['running'] !== true) return unknown('HAProxy is not running; it is being started');
+  const trouble = certificateTrouble(facts);
+  if (trouble !== undefined) return unknown(`${trouble.message}, so that no visit could succeed`);
+  const { domain } = found.spec;
+  const addresses = await publicAddresses(domain, context);
+  const page = { domain, addresses, fingerprint: text(facts, 'fingerprint') };
+  const carried = await prove(page, context);
+  if (carried !== undefined && carried.reachable !== 'unknown') return carried;
+  const tried = await proveByExits(page, context);
+  if (tried.reachable !== 'unknown') return tried;
+  return carried ?? unknown(withoutVantage(facts, tried.detail));
+}
+
+async function publicAddresses(domain: string, { ports, signal }: Context): Promise<readonly string[]> {
+  const found = (await ports.resolve(domain, signal)) ?? [];
+  return found.filter((address) => isPublicUnicast(address));
+}
+
+/** Nobody outside could look; what is known here is the next best advice. */
+function withoutVantage(facts: Facts, why: string): string {
+  const doubts = [
+    ...(facts['name'] === 'right' ? [] : [text(facts, 'nameMessage')]),
+    ...(facts['port'] === 'held' || facts['port'] === undefined ? [] : [text(facts, 'portProblem')]),
+  ].filter((doubt) => doubt !== '');
+  const [doubt] = doubts;
+  return doubt ?? `nobody outside could look yet: ${why}; a relay of yours can: gateway relay join`;
+}
+
+function unknown(detail: string): Reach {
+  return { reachable: 'unknown', vantage: 'none', detail };
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { ServiceKind } from '../../src/core/service.ts';
+import { readDomain } from './domain.ts';
+
+const Domain = z
+  .string({ error: 'is missing: write the name at which visitors find the page, like pay.example.com' })
+  .max(253)
+  .transform((written, context) => {
+    const read = readDomain(written);
+    if ('domain' in read) return read.domain;
+    context.addIssue({ code: 'custom', message: read.fault });
+    return z.NEVER;
+  })
+  .describe('The name at which visitors find it (https://NAME), of a domain of yours.');
+
+export const Options = z.strictObject({ domain: Domain });
+export type Options = z.infer<typeof Options>;
+
+const Port = z.int().min(1).max(65535);
+
+export const Settings = z.strictObject({
+  https: Port.default(443).describe(
+    'TCP port of this machine at which visitors arrive. The router opens 443 outside for it.',
+  ),
+  http: Port.default(80).describe(
+    'TCP port of this machine for what asks without TLS: it is told the https address, and certificate authorities look there. The router opens 80 outside for it.',
+  ),
+  mapping: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe('Have the router open both ports by itself (PCP, NAT-PMP, UPnP), and keep them open.'),
+});
+export type Settings = z.infer<typeof Settings>;
+
+/**
+ * `site:shop`: the edge answers at this name for the service. Made by the parts that the provider asks; what is known of
+ * name, certificate and port are facts.
+ */
+export interface Spec {
+  readonly service: string;
+  readonly domain: string;
+  readonly mode: 'http' | 'tcp';
+}
+
+/** Visitors of a page type no port. */
+export const HTTPS_OUTSIDE = 443;
+export const HTTP_OUTSIDE = 80;
+
+/**
+ * What the edge does for a kind behind TLS; `undefined`: it makes no sense at a public name. bitcoind's RPC and ssh are for
+ * their owner alone, and have onions with keys and tunnels for that.
+ */
+const MODES: Readonly<Record<ServiceKind, Spec['mode'] | undefined>> = {
+  http: 'http',
+  btcpay: 'http',
+  lnd: 'http',
+  clnrest: 'http',
+  electrum: 'tcp',
+  tcp: 'tcp',
+  bitcoind: undefined,
+  ssh: undefined,
+};
+
+export function modeOf(kind: ServiceKind): Spec['mode'] | undefined {
+  return MODES[kind];
+}
+
+export function siteKey(service: string): `site:${string}` {
+  return `site:${service}`;
+}
