@@ -33,6 +33,14 @@ export type EgressSpec = z.infer<typeof EgressSpec>;
 export const FIREWALLS = ['docker', 'ufw', 'firewalld'] as const;
 export type Firewall = (typeof FIREWALLS)[number];
 
+export const SeenEgress = EgressSpec.extend({
+  /** Why it must be applied again. */
+  renew: z.string().optional(),
+  /** Services whose last attempt to leave another firewall of this machine dropped, and the ones found here. */
+  held: z.object({ services: z.array(z.string()), firewalls: z.array(z.enum(FIREWALLS)) }).optional(),
+});
+export type SeenEgress = z.infer<typeof SeenEgress>;
+
 export const EGRESS_OPERATIONS = {
   /**
    * Lets these services out, and nobody else: redirect to tor and masquerade in a table of ours on the host, then the way
@@ -40,17 +48,6 @@ export const EGRESS_OPERATIONS = {
    */
   'egress.ensure': { input: Network.extend({ egress: EgressSpec }), result: Done },
   'egress.remove': { input: Network, result: Done },
-  'egress.observe': {
-    input: Network,
-    result: z.object({
-      /** Absent when there is nothing of it. */
-      egress: EgressSpec.optional(),
-      /** Why it must be applied again. */
-      renew: z.string().optional(),
-      /** Services whose last attempt to leave another firewall of this machine dropped, and the ones found here. */
-      held: z.object({ services: z.array(z.string()), firewalls: z.array(z.enum(FIREWALLS)) }).optional(),
-    }),
-  },
   /** Answers as soon as the host's firewall was changed in a way that may concern us, and after half a minute in any case. */
   'egress.watch': { input: Network, result: z.object({ changed: z.boolean() }) },
 } as const;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EDGE_OPERATIONS } from './edge-operations.ts';
-import { EGRESS_OPERATIONS } from './egress.ts';
+import { EGRESS_OPERATIONS, SeenEgress } from './egress.ts';
 import { ENTERED_OPERATIONS, EnteredSpec } from './entered.ts';
 import { NAMESPACE_OPERATIONS } from './namespace-operations.ts';
 import { Flow, HostServiceSpec, NamespaceSpec } from './namespace-spec.ts';
@@ -126,6 +126,8 @@ export const OPERATIONS = {
       entered: z.array(Renew.extend({ service: z.string(), spec: EnteredSpec })),
       hostServices: z.array(Renew.extend({ service: z.string(), spec: HostServiceSpec })),
       wireguard: z.array(WireguardInterface),
+      /** Absent when nobody leaves and nothing of it stands. */
+      egress: SeenEgress.optional(),
     }),
   },
   /** Hub namespace, link to the host, forwarding off until the deny-all table stands. */

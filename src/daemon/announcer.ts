@@ -45,8 +45,10 @@ export class Announcer {
   async settle(signal: AbortSignal): Promise<void> {
     const { home } = this.#options.ports;
     this.#told = await this.#options.announced.load();
+    const addressees = this.#addressees();
+    if (addressees.length === 0) return;
     const address = provedAddress(home.addresses());
-    const due = this.#addressees().filter((addressee) => this.#isDue(addressee, address));
+    const due = addressees.filter((addressee) => this.#isDue(addressee, address));
     const done = await Promise.allSettled(due.map((addressee) => this.#settle(addressee, address, signal)));
     for (const each of done) if (each.status === 'rejected') throw each.reason;
   }

@@ -10,7 +10,7 @@ export interface HomeTrackerOptions {
   /** Public addresses on our own interfaces; asks nobody. */
   readonly interfaces: () => readonly HomeAddress[];
   /** Changes when an interface, address or default route does; asks nobody. */
-  readonly fingerprint: () => Promise<string>;
+  readonly fingerprint: () => string;
   /** Who else knows, by what they are. */
   readonly askers: Readonly<Partial<Record<Exclude<AddressSource, 'interface'>, AddressAsker>>>;
   readonly now: () => number;
@@ -99,15 +99,15 @@ export class HomeTracker implements Home {
    */
   async #look(): Promise<void> {
     const { fingerprint, now } = this.#options;
-    const found = await fingerprint();
+    const found = fingerprint();
     const isMoved = this.#fingerprint !== found;
     const sinceMs = now() - this.#askedAt;
     if (sinceMs >= (isMoved ? LEAST_MS : STEADY_MS)) {
       this.#fingerprint = found;
       this.#askedAt = now();
       await this.#ask();
-    }
-    this.#compare();
+      this.#compare();
+    } else if (isMoved) this.#compare();
   }
 
   async #ask(): Promise<void> {

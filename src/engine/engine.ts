@@ -6,6 +6,7 @@ import type { Ports } from '../core/ports.ts';
 import type { Network } from '../core/service.ts';
 import { Health } from './health.ts';
 import { Looks } from './looks.ts';
+import { isTroubled } from './notices.ts';
 import {
   observeAll,
   pass,
@@ -29,8 +30,10 @@ export interface EngineOptions {
   readonly programmed: (desired: Desired) => void;
 }
 
-/** The world is looked at again this often although nothing happened. */
+/** The world is looked at again this often although nothing happened; half as often while all is well for longer. */
 const INTERVAL_MS = 30_000;
+/** Visits that are due this soon after a pass share what it saw. */
+const GATHER_MS = INTERVAL_MS / 2;
 const SETTLE_MS = 2000;
 const PASS_TIMEOUT_MS = 300_000;
 const LOOK_TIMEOUT_MS = 60_000;
@@ -49,6 +52,7 @@ export class Engine {
   readonly #looks: Looks;
   #desired: Desired | undefined;
   #failed: readonly FailedChange[] | undefined;
+  #wasWell = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -104,6 +108,7 @@ export class Engine {
   ): Promise<PassReport> {
     const report = await this.#turn.take(async () => {
       this.#desired = desired;
+      this.#wasWell = false;
       return this.#pass(desired, AbortSignal.any([signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]), progress);
     });
     this.#visit(report, true);
@@ -127,7 +132,7 @@ export class Engine {
         const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]);
         const report = await this.#pass(this.#desired, signal, () => undefined);
         this.#visit(report, report.changes.length > 0);
-        return report.failed.length === 0 ? 'settled' : 'again';
+        return this.#outcomeOf(report);
       });
     } catch (error) {
       if (this.#abort.signal.aborted) return 'settled';
@@ -135,6 +140,15 @@ export class Engine {
       log('error', 'pass failed', { error: String(error), ...(stack === undefined ? {} : { stack }) });
       return 'again';
     }
+  }
+
+  /** Steady is what was well, and untouched, for an interval. */
+  #outcomeOf({ changes, failed, world }: PassReport): Outcome {
+    if (failed.length > 0) return 'again';
+    const isWell = changes.length === 0 && !isTroubled(world);
+    const outcome = isWell && this.#wasWell ? 'steady' : 'settled';
+    this.#wasWell = isWell;
+    return outcome;
   }
 
   async #pass(
@@ -174,7 +188,7 @@ export class Engine {
         desired.network,
         AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]),
       );
-    if (report.changes.length > 0) this.#looks.forget();
+    this.#looks.keep(report.world);
     this.health.setTargets(
       accepted.flatMap((exposure) => {
         const provider = this.#options.providers.find((candidate) => candidate.id === exposure.provider);
@@ -187,6 +201,7 @@ export class Engine {
       }),
       again && report.changes.length > 0,
     );
+    this.health.gather(GATHER_MS);
   }
 
   #context(network: Network, signal: AbortSignal): Context {

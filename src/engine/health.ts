@@ -6,7 +6,10 @@ export interface ProbeTarget {
   readonly visit: (signal: AbortSignal) => Promise<Reach>;
 }
 
-const TICK_MS = 500;
+/** So soon after it is due is a visit begun; those that are due at the same time begin together. */
+const LEAST_WAIT_MS = 500;
+/** The clock may be set. */
+const MOST_WAIT_MS = 10_000;
 const VISIT_TIMEOUT_MS = 60_000;
 const MAX_CONCURRENT_VISITS = 4;
 const STEADY_MS = 60_000;
@@ -31,6 +34,9 @@ export class Health {
   readonly #probes = new Map<string, Probe>();
   readonly #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #isStarted = false;
+  /** When the timer fires, by the clock that nobody sets. */
+  #wakeAtMs = Infinity;
 
   constructor(now: () => number, changed: (key: string, reach: Reach) => void) {
     this.#now = now;
@@ -38,7 +44,8 @@ export class Health {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#isStarted = true;
+    this.#plan();
   }
 
   /** Replaces what is visited; what stays keeps its history. `again` visits everything at once. */
@@ -60,6 +67,14 @@ export class Health {
         if (again) Object.assign(probe, { dueAtMs: 0, misses: 0 });
       }
     }
+    this.#plan();
+  }
+
+  /** What is due so soon is due now: the world was just looked at, and need not be looked at again for it. */
+  gather(withinMs: number): void {
+    const soon = this.#now() + withinMs;
+    for (const probe of this.#probes.values()) if (probe.dueAtMs <= soon) probe.dueAtMs = 0;
+    this.#plan();
   }
 
   /** Something changed that may let the next visit of this service succeed: those that did not are due now. */
@@ -68,6 +83,7 @@ export class Health {
       const isOpen = probe.latest?.reachable === 'yes';
       if (key.startsWith(`${service}/`) && !isOpen) Object.assign(probe, { dueAtMs: 0, misses: 0 });
     }
+    this.#plan();
   }
 
   latest(key: string): Reach | undefined {
@@ -75,7 +91,7 @@ export class Health {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#abort.abort();
     await Promise.all([...this.#probes.values()].map(async (probe) => probe.visiting));
   }
@@ -85,6 +101,22 @@ export class Health {
     const free = MAX_CONCURRENT_VISITS - probes.filter((probe) => probe.visiting !== undefined).length;
     const due = probes.filter((probe) => probe.visiting === undefined && probe.dueAtMs <= this.#now());
     for (const probe of due.slice(0, Math.max(free, 0))) probe.visiting = this.#visit(probe);
+    this.#wakeAtMs = Infinity;
+    this.#plan();
+  }
+
+  /** Sleeps until something is due, and never long. */
+  #plan(): void {
+    if (!this.#isStarted || this.#abort.signal.aborted || this.#probes.size === 0) return;
+    let dueAtMs = Infinity;
+    for (const probe of this.#probes.values()) {
+      if (probe.visiting === undefined) dueAtMs = Math.min(dueAtMs, probe.dueAtMs);
+    }
+    const waitMs = Math.min(Math.max(dueAtMs - this.#now(), LEAST_WAIT_MS), MOST_WAIT_MS);
+    if (performance.now() + waitMs >= this.#wakeAtMs) return;
+    clearTimeout(this.#timer);
+    this.#wakeAtMs = performance.now() + waitMs;
+    this.#timer = setTimeout(() => this.#tick(), waitMs);
   }
 
   async #visit(probe: Probe): Promise<void> {

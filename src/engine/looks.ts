@@ -28,6 +28,14 @@ export class Looks {
     this.#looks.clear();
   }
 
+  /** What a pass saw just now. */
+  keep(world: ReadonlyMap<string, readonly Observed[]>): void {
+    const endedAtMs = this.#nowMs();
+    for (const [id, observed] of world) {
+      this.#looks.set(id, { observed: Promise.resolve(observed), endedAtMs });
+    }
+  }
+
   /** What the provider observes, seen at most a second ago; `context` is for a look, not for one visit. */
   of(provider: Provider, context: () => Context): Promise<readonly Observed[]> {
     const kept = this.#looks.get(provider.id);

@@ -8,3 +8,11 @@ export function noticesOf(world: World): string[] {
   const said = [...world.values()].flatMap((observed) => observed.map(({ facts }) => facts['notice']));
   return [...new Set(said.filter((notice) => typeof notice === 'string'))];
 }
+
+/** Does a resource say of itself that something is not as it should be? Then it is looked at again soon. */
+export function isTroubled(world: World): boolean {
+  const words = ['notice', 'trouble', 'silence'];
+  return [...world.values()].some((observed) =>
+    observed.some(({ facts }) => words.some((word) => facts[word] !== undefined)),
+  );
+}

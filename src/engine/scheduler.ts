@@ -1,7 +1,7 @@
 import { retryAfterMs } from '../core/retry.ts';
 
-/** How one run ended: `settled` waits for the interval, `again` is tried sooner (see core/retry.ts). */
-export type Outcome = 'settled' | 'again';
+/** How one run ended: `settled` waits for the interval, `steady` twice as long, `again` is tried sooner (core/retry.ts). */
+export type Outcome = 'settled' | 'steady' | 'again';
 
 /**
  * Runs one task over and over: at an interval, sooner when triggered or after a failure, never twice at once.
@@ -53,7 +53,11 @@ export class Scheduler {
     this.#running = undefined;
     if (this.#isStopped) return;
     if (this.#isTriggered) return this.#start();
-    const waitMs = outcome === 'again' ? retryAfterMs(this.#failures) : this.#intervalMs;
-    this.#timer = setTimeout(() => this.#start(), waitMs);
+    this.#timer = setTimeout(() => this.#start(), this.#waitMs(outcome));
+  }
+
+  #waitMs(outcome: Outcome): number {
+    if (outcome === 'again') return retryAfterMs(this.#failures);
+    return outcome === 'steady' ? 2 * this.#intervalMs : this.#intervalMs;
   }
 }

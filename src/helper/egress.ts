@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
-import type { EgressSpec } from '../core/egress.ts';
+import type { EgressSpec, SeenEgress } from '../core/egress.ts';
 import type { Network } from '../core/service.ts';
 import { inNetns, isNetns } from '../system/netns.ts';
 import { loadRules } from '../system/nft.ts';
@@ -89,24 +89,24 @@ export const removeEgress: Handler<'egress.remove'> = async ({ network }, _envir
   return {};
 };
 
-export const observeEgress: Handler<'egress.observe'> = async ({ network }, _environment, signal) => {
-  const hub = hubNetns(network);
-  const [inHub, onHost] = await Promise.all([
-    isNetns(hub).then((stands) => (stands ? readTable(hub, signal) : undefined)),
-    readTable(undefined, signal, hostTable(network)),
-  ]);
+/** `inHub`: the hub's table, `onHost`: ours on the host. */
+export async function observeEgress(
+  network: Network,
+  { inHub, onHost }: { readonly inHub: HubTable | undefined; readonly onHost: HubTable | undefined },
+  signal: AbortSignal,
+): Promise<SeenEgress | undefined> {
   const services = leavers(inHub);
-  if (services.length === 0 && onHost === undefined) return {};
+  if (services.length === 0 && onHost === undefined) return undefined;
   const [renew, held] = await Promise.all([
     damageOf(network, services, inHub, onHost, signal),
     heldBack(services, onHost, signal),
   ]);
   return {
-    egress: { services },
+    services,
     ...(renew === undefined ? {} : { renew }),
     ...(held === undefined ? {} : { held }),
   };
-};
+}
 
 async function damageOf(
   network: Network,

@@ -7,13 +7,22 @@ import { ipShow } from '../system/ip-show.ts';
 import { isNetns } from '../system/netns.ts';
 import { missingRoute } from './addressing.ts';
 import { formatAlias, parseAlias, ServiceAlias } from './alias.ts';
+import { observeEgress } from './egress.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { FlowElement } from './flow-sets.ts';
 import { hostServicesIn } from './host-service.ts';
 import { isUp, Link, linkCalled, rulesFrom } from './links.ts';
 import { digestOf, ENTERED, listMarks, type Mark, upstreamsOf } from './marks.ts';
 import { observeEntered } from './namespace-entered.ts';
-import { HUB_END_OF_HOST, hostLink, hubNetns, ownerOf, serviceLink, serviceNetns } from './names.ts';
+import {
+  HUB_END_OF_HOST,
+  hostLink,
+  hostTable,
+  hubNetns,
+  ownerOf,
+  serviceLink,
+  serviceNetns,
+} from './names.ts';
 import { HUB_ROUTING, HUB_ROUTING_6, hubChains, twinsOf } from './rules.ts';
 import { type HubTable, readTable } from './table.ts';
 import { observeWireguard } from './wireguard.ts';
@@ -41,17 +50,20 @@ export interface Sight {
 
 export const observe: Handler<'observe'> = async ({ network }, environment, signal) => {
   const standing = isNetns(hubNetns(network));
-  const [sight, wireguard] = await Promise.all([
+  const [sight, onHost, wireguard] = await Promise.all([
     look(network, environment, signal, standing),
+    readTable(undefined, signal, hostTable(network)),
     observeWireguard(network, environment, signal, standing),
   ]);
   const hub = hubOf(sight);
+  const egress = await observeEgress(network, { inHub: sight.table, onHost }, signal);
   return {
     ...(hub === undefined ? {} : { hub }),
     namespaces: await namespacesOf(sight, environment),
     entered: await observeEntered(sight, signal),
     hostServices: hostServicesOf(sight),
     wireguard,
+    ...(egress === undefined ? {} : { egress }),
   };
 };
 

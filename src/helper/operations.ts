@@ -10,7 +10,7 @@ import { readApplied } from './applied-file.ts';
 import { removeCertificate, writeCertificate } from './edge-certificates.ts';
 import { answerChallenge, removeChallenge } from './edge-challenges.ts';
 import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
-import { ensureEgress, observeEgress, removeEgress } from './egress.ts';
+import { ensureEgress, removeEgress } from './egress.ts';
 import { watchEgress } from './egress-watch.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { ensureEntered, removeEntered } from './namespace-entered.ts';
@@ -68,7 +68,6 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.challenge.remove': removeChallenge,
   'egress.ensure': ensureEgress,
   'egress.remove': removeEgress,
-  'egress.observe': observeEgress,
   'egress.watch': watchEgress,
 };
 

@@ -131,7 +131,6 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
     return `letting ${unjustified.service} (${unjustified.address}) out by ${unjustified.by}`;
   },
   'egress.remove': always,
-  'egress.observe': always,
   'egress.watch': always,
 };
 
@@ -153,7 +152,6 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'edge.stop',
   'edge.certificate.remove',
   'edge.challenge.remove',
-  'egress.observe',
   'egress.remove',
 ]);
 

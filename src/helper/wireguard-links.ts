@@ -10,6 +10,7 @@ import { run } from '../system/run.ts';
 import { parseDump, type WireguardDump } from '../wire/wireguard.ts';
 import { parseAlias, WireguardAlias } from './alias.ts';
 import { hubNetns } from './names.ts';
+import { askWireguardGo } from './wireguard-ask.ts';
 
 /** An interface with a name of ours, wherever it is: between being made and being moved it is still with the host. */
 export interface WireguardLink {
@@ -117,6 +118,11 @@ export async function dumpInterface(
   signal: AbortSignal,
 ): Promise<WireguardDump | undefined> {
   const netns = link.place === 'hub' ? hubNetns(network) : undefined;
+  const said = await askWireguardGo(
+    link.name,
+    AbortSignal.any([signal, AbortSignal.timeout(DUMP_TIMEOUT_MS)]),
+  );
+  if (said !== 'absent') return said === 'silent' ? undefined : said;
   const options = { signal, accept: [0, 1], timeoutMs: DUMP_TIMEOUT_MS };
   try {
     const ran = await run(inNetns(netns, ['wg', 'show', link.name, 'dump']), options);

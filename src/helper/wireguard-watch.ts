@@ -23,10 +23,15 @@ interface Watched {
   running: RunningWireguard | undefined;
   timer: NodeJS.Timeout | undefined;
   askedAt: number;
+  pauseMs: number;
 }
 
-/** Asking costs time that grows with the peers, and so does the pause: a hundredth of a core at most, with thousands. */
+/**
+ * Asking costs time that grows with the peers, and so does the pause: a hundredth of a core at most, with thousands. It
+ * doubles while the answers are the same, byte counts too: then nobody sent anything, and nobody is anywhere else.
+ */
 const LEAST_PAUSE_MS = 2000;
+const MOST_PAUSE_MS = 16_000;
 const PAUSE_FACTOR = 100;
 /** Changes come in groups. */
 const SETTLE_MS = 100;
@@ -99,7 +104,7 @@ export class WireguardWatch {
     }
     if (this.#signal.aborted) return;
     const socket = connect(socketOf(made.name));
-    const watched: Watched = { made, socket, running: undefined, timer: undefined, askedAt: 0 };
+    const watched: Watched = { made, socket, running: undefined, timer: undefined, askedAt: 0, pauseMs: 0 };
     this.#watched.set(made.name, watched);
     this.#listen(watched);
     this.#askIn(0, watched);
@@ -109,6 +114,7 @@ export class WireguardWatch {
     const { socket, made } = watched;
     let isConnected = false;
     let answer = '';
+    let before = '';
     socket.setEncoding('utf8');
     socket.on('connect', () => (isConnected = true));
     // The kernel's WireGuard has no process and no socket.
@@ -117,8 +123,11 @@ export class WireguardWatch {
       answer += text;
       if (!isWholeAnswer(answer)) return;
       watched.running = parseUapi(answer) ?? watched.running;
-      answer = '';
-      this.#askIn(Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (performance.now() - watched.askedAt)), watched);
+      const isSame = answer === before;
+      [before, answer] = [answer, ''];
+      watched.pauseMs = Math.min(isSame ? 2 * watched.pauseMs : LEAST_PAUSE_MS, MOST_PAUSE_MS);
+      const tookMs = performance.now() - watched.askedAt;
+      this.#askIn(Math.max(watched.pauseMs, PAUSE_FACTOR * tookMs), watched);
     });
     socket.on('close', () => {
       clearTimeout(watched.timer);

@@ -1,5 +1,5 @@
 import { parseEndpoint } from '../core/inet.ts';
-import { encodeKey } from './wireguard.ts';
+import { type DumpedPeer, encodeKey } from './wireguard.ts';
 
 /**
  * What wireguard-go says over its own socket (wireguard.com/xplatform): everything that it runs with, secrets too, so that
@@ -10,17 +10,7 @@ export interface RunningWireguard {
   readonly privateKey: string | undefined;
   /** 0 when no port is bound. */
   readonly listenPort: number;
-  readonly peers: readonly RunningPeer[];
-}
-
-export interface RunningPeer {
-  readonly publicKey: string;
-  /** Secret. */
-  readonly presharedKey: string | undefined;
-  readonly endpoint: string | undefined;
-  readonly allowedIps: readonly string[];
-  /** Seconds since the epoch; 0 before the first handshake. */
-  readonly latestHandshake: number;
+  readonly peers: readonly DumpedPeer[];
 }
 
 export const UAPI_GET = 'get=1\n\n';
@@ -36,7 +26,7 @@ export function parseUapi(text: string): RunningWireguard | undefined {
   if (END.exec(text)?.[1] !== '0') return undefined;
   let privateKey: string | undefined;
   let listenPort = 0;
-  const peers: Writable<RunningPeer>[] = [];
+  const peers: Writable<DumpedPeer>[] = [];
   for (const line of text.split('\n')) {
     const equals = line.indexOf('=');
     const [key, value] = [line.slice(0, equals), line.slice(equals + 1)];
@@ -52,22 +42,28 @@ export function parseUapi(text: string): RunningWireguard | undefined {
 
 type Writable<Item> = { -readonly [Key in keyof Item]: Item[Key] };
 
-function emptyPeer(publicKey: string): Writable<RunningPeer> {
-  return { publicKey, presharedKey: undefined, endpoint: undefined, allowedIps: [], latestHandshake: 0 };
+function emptyPeer(publicKey: string): Writable<DumpedPeer> {
+  const counts = { latestHandshake: 0, received: 0, sent: 0, keepaliveSeconds: 0 };
+  return { publicKey, presharedKey: undefined, endpoint: undefined, allowedIps: [], ...counts };
 }
 
-function addTo(peer: Writable<RunningPeer>, key: string, value: string): void {
+function addTo(peer: Writable<DumpedPeer>, key: string, value: string): void {
   if (key === 'preshared_key') peer.presharedKey = keyOf(value);
   if (key === 'endpoint' && parseEndpoint(value) !== undefined) peer.endpoint = value;
   if (key === 'allowed_ip') peer.allowedIps = [...peer.allowedIps, value];
   if (key === 'last_handshake_time_sec') peer.latestHandshake = countOf(value, 2 ** 40);
+  if (key === 'rx_bytes') peer.received = countOf(value, Number.MAX_SAFE_INTEGER);
+  if (key === 'tx_bytes') peer.sent = countOf(value, Number.MAX_SAFE_INTEGER);
+  if (key === 'persistent_keepalive_interval') peer.keepaliveSeconds = countOf(value, 65535);
 }
 
 const NO_KEY = '0'.repeat(64);
 
 function keyOf(hex: string): string | undefined {
   if (!/^[0-9a-f]{64}$/.test(hex) || hex === NO_KEY) return undefined;
-  return encodeKey(Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16)));
+  return encodeKey(
+    Uint8Array.from({ length: 32 }, (_, index) => parseInt(hex.slice(2 * index, 2 * index + 2), 16)),
+  );
 }
 
 function countOf(text: string, most: number): number {

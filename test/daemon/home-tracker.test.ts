@@ -20,7 +20,7 @@ function scene() {
   let changes = 0;
   const tracker = new HomeTracker({
     interfaces: () => world.interfaces,
-    fingerprint: () => Promise.resolve(world.fingerprint),
+    fingerprint: () => world.fingerprint,
     askers: {
       stun: () => {
         asked.push(Date.now());

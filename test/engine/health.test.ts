@@ -83,3 +83,27 @@ it('aborts a visit that hangs when it stops', async () => {
   await health.stop();
   expect(isAborted).toBe(true);
 });
+
+it('visits together what is due soon, and leaves the rest for later', async () => {
+  const visited: string[] = [];
+  const health = new Health(Date.now, () => undefined);
+  const target = (name: string) => ({
+    key: `${name}/tor`,
+    visit: () => {
+      visited.push(name);
+      return Promise.resolve(reach('yes'));
+    },
+  });
+  health.start();
+  health.setTargets([target('early')], false);
+  await vi.advanceTimersByTimeAsync(20_000);
+  health.setTargets([target('early'), target('late')], false);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(visited).toEqual(['early', 'late']);
+  health.gather(15_000);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(visited).toEqual(['early', 'late', 'early']);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(visited).toEqual(['early', 'late', 'early', 'late']);
+  await health.stop();
+});

@@ -72,3 +72,17 @@ it('waits with the first run, unless something triggers one before', async () =>
   expect(runs).toBe(1);
   await scheduler.stop();
 });
+
+it('waits twice as long while all is steady', async () => {
+  const outcomes: Outcome[] = ['settled', 'steady', 'steady', 'settled'];
+  const at: number[] = [];
+  const scheduler = new Scheduler(() => {
+    at.push(Date.now());
+    return Promise.resolve(outcomes.shift() ?? 'settled');
+  }, 30_000);
+  scheduler.trigger();
+  await vi.advanceTimersByTimeAsync(200_000);
+  await scheduler.stop();
+  const waits = at.slice(1, 5).map((time, index) => time - (at[index] ?? 0));
+  expect(waits).toEqual([30_000, 60_000, 60_000, 30_000]);
+});

@@ -229,7 +229,6 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
     input: { network, egress: { services: [{ service: 'shop', address: '10.64.1.2', by: 'tor' }] } },
   },
   'egress.remove': { input: { network } },
-  'egress.observe': { input: { network } },
   'egress.watch': { input: { network } },
 };
 

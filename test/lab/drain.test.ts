@@ -80,7 +80,7 @@ async function download(url: string, who: string): Promise<{ readonly bytes: Pro
 }
 const open = (url: string, who: string): Promise<string> => visitor.open(url, signal, who, 5);
 
-/** What it needs to become true is a look at tor, which comes by itself within half a minute. */
+/** What it needs to become true is a look at tor, which comes by itself within a minute. */
 async function untilGone(isGone: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 25_000; Date.now() < deadline && !(await isGone());) {
     await gateway.command(signal, 'up');

@@ -101,7 +101,7 @@ it('says that a tor hangs, ends it and serves the address again; the other one n
   );
   expect(published(silent)?.message).toMatch(/has not answered for \d+ s/);
   expect(await open(wayOf(silent, 'shop')?.address ?? '')).toContain('The corner shop');
-  // The next pass would come within half a minute; the owner need not wait for it.
+  // The next pass would come within a minute; the owner need not wait for it.
   await gateway.node.run(gateway.argv('up'), { signal, timeoutMs: 60_000, accept: [0, 1, 2, 3] });
   await gateway.until('the diary proved again', isUpSince('diary', stoppedAt), signal);
   expect(await pidOf('tor-only')).not.toBe(hung);

@@ -183,7 +183,7 @@ describe('with a real helper', () => {
     await up([]);
     await up(ALL, watched.ports);
     const faults = watched.effects.flatMap((effect, at): Fault[] =>
-      effect.startsWith('egress.')
+      effect === 'observe' || effect.startsWith('egress.')
         ? [
             { at, when: 'before' },
             { at, when: 'after' },

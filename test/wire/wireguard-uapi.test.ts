@@ -41,6 +41,9 @@ describe('what wireguard-go says of itself', () => {
           endpoint: '[2001:db8::1]:40000',
           allowedIps: ['10.64.8.2/32', 'fd00::2/128'],
           latestHandshake: 1_763_600_000,
+          received: 2,
+          sent: 1,
+          keepaliveSeconds: 0,
         },
         {
           publicKey: key(4),
@@ -48,6 +51,9 @@ describe('what wireguard-go says of itself', () => {
           endpoint: undefined,
           allowedIps: [],
           latestHandshake: 0,
+          received: 0,
+          sent: 0,
+          keepaliveSeconds: 0,
         },
       ],
     });

@@ -15,10 +15,11 @@ export const egressPart: Part<Spec> = {
 };
 
 async function observe({ network, ports, signal }: Context): Promise<Observed<Spec>[]> {
-  const { egress, renew, held } = await ports.helper.call('egress.observe', { network }, signal);
+  const { egress } = await ports.helper.call('observe', { network }, signal);
   if (egress === undefined) return [];
-  const facts = held === undefined ? {} : { notice: heldNotice(network, egress, held) };
-  return [{ key: EGRESS_KEY, spec: egress, facts, ...(renew === undefined ? {} : { renew }) }];
+  const { services, renew, held } = egress;
+  const facts = held === undefined ? {} : { notice: heldNotice(network, { services }, held) };
+  return [{ key: EGRESS_KEY, spec: { services }, facts, ...(renew === undefined ? {} : { renew }) }];
 }
 
 async function apply(change: Change<Spec>, { network, ports, signal }: Context): Promise<void> {
