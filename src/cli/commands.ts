@@ -19,6 +19,7 @@ import { relayInvite, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { siteAdd } from './commands/site.ts';
+import { serviceShow } from './commands/service-show.ts';
 import { serviceAdd, serviceList, serviceRemove, serviceSet } from './commands/service.ts';
 import { plan, status } from './commands/status.ts';
 
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   serviceSet,
   serviceRemove,
   serviceList,
+  serviceShow,
   serviceRun,
   expose,
   unexpose,

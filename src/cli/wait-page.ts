@@ -1,6 +1,7 @@
-import type { Status, Way } from '../core/status.ts';
+import type { Way } from '../core/status.ts';
 import type { Client } from './client.ts';
 import { type Context, EXIT } from './command.ts';
+import { btcpayText } from './btcpay-text.ts';
 import { waitFor } from './wait.ts';
 import { plain } from './terminal.ts';
 
@@ -18,8 +19,11 @@ export async function tellPage(
   const { terminal, progress } = context;
   let said = '';
   let readySince: number | undefined;
+  let preset: string | undefined;
   const settled = await waitFor(client, context, PAGE_WAIT_MS, (status) => {
-    const way = wayOf(status, service, provider);
+    const found = status.services.find(({ name }) => name === service);
+    const way = found?.ways.find((one) => one.provider === provider);
+    if (found !== undefined) preset = btcpayText(found);
     if (way === undefined || way.phase === 'rejected' || way.reachable === 'yes') return way ?? GONE;
     const missing = missingOf(way);
     if (missing !== said) progress(`${missing} (Ctrl-C ends the waiting only)`);
@@ -32,6 +36,7 @@ export async function tellPage(
     return EXIT.undecided;
   }
   if (settled === GONE || settled.phase === 'rejected') return EXIT.warnings;
+  if (preset !== undefined) terminal.print(preset);
   const address = settled.address ?? service;
   const proof = messageOf(settled, 'Reachable');
   if (settled.reachable === 'yes') {
@@ -56,8 +61,4 @@ function isPublished({ conditions }: Way): boolean {
 
 function messageOf({ conditions }: Way, type: string): string {
   return conditions.find((condition) => condition.type === type)?.message ?? '';
-}
-
-function wayOf({ services }: Status, service: string, provider: string): Way | undefined {
-  return services.find(({ name }) => name === service)?.ways.find((way) => way.provider === provider);
 }
