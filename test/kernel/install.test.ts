@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { boot } from '../support/kernel-vm.ts';
+import { boot, type Booted } from '../support/kernel-vm.ts';
 
 /**
  * Installed for real: Debian's kernel, systemd as process 1, the machine started twice. A phone in a namespace of its own
@@ -13,6 +13,12 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'gw-kernel-'));
 });
 afterAll(() => rmSync(directory, { recursive: true }));
+
+/** `systemd-analyze security` of each unit, to be read by people. */
+const scoresOf = (facts: Booted['facts']): string[] =>
+  Object.entries(facts)
+    .filter(([name]) => name.startsWith('security-'))
+    .map(([name, score]) => `${name.slice('security-'.length)}: exposure ${score}`);
 
 const MINUTES = 60_000;
 
@@ -66,6 +72,7 @@ it(
     });
     expect(facts, output).toMatchObject(ISOLATED);
     // Lower is better; systemd calls 2 and less "OK".
+    console.log(scoresOf(facts).join('\n'));
     expect(Number(facts['security-gateway'])).toBeLessThan(2.1);
     for (const unit of ['tor', 'tor-only', 'single-hop', 'edge']) {
       expect(Number(facts[`security-gateway-${unit}`]), unit).toBeLessThan(3);
