@@ -113,6 +113,10 @@ export const EDGE_OPERATIONS = {
       /** What was asked for by the last `edge.write`; absent when the file is not as we would write it. */
       edge: EdgeSpec.optional(),
       left: Left,
+      /** Ports at which visitors of web names really arrive. */
+      listen: EdgeListen.optional(),
+      /** Why these are not the ones that were asked for: which program has which port. */
+      taken: z.array(z.string()),
       /** What it has on disk to show to visitors. */
       certificates: z.array(
         z.object({

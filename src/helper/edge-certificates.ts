@@ -1,14 +1,15 @@
 import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
 import { run } from '../system/run.ts';
-import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
+import { edgeConfigFile, type EdgeDirectory } from './edge-directory.ts';
 import { complaintOf, findOneOfEdge } from './edge-process.ts';
 import { tellEdge } from './edge-socket.ts';
-import { CERTIFICATE_LIST } from './edge-web.ts';
-import type { Handler, HelperEnvironment } from './environment.ts';
+import { ADDRESS_LIST, CERTIFICATE_LIST } from './edge-web.ts';
+import type { HelperEnvironment } from './environment.ts';
 import { ensureOwned, readPlain } from './owned-directory.ts';
 import { asUser } from './run-as.ts';
 
@@ -24,28 +25,37 @@ function fileOf(name: string): string {
   return `${DIRECTORY}/${name.replace('*', '_')}${SUFFIX}`;
 }
 
-export const writeCertificate: Handler<'edge.certificate'> = ({ name, pem }, environment, signal) =>
-  inEdgeDirectory(environment, async (directory) => {
-    const text = plainPem(pem);
-    await storeVerified(name, text, directory, environment, signal);
-    await writeList(directory, environment);
-    if ((await findOneOfEdge(environment)) === undefined) return {};
-    await putCertificate(
-      { file: fileOf(name), pem: text, list: CERTIFICATE_LIST, name },
-      environment,
-      signal,
-    );
-    return {};
-  });
+/** Keeps it, and gives it to the running HAProxy. */
+export async function keepCertificate(
+  { name, pem }: { readonly name: string; readonly pem: string },
+  directory: EdgeDirectory,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const text = plainPem(pem);
+  await storeVerified(name, text, directory, environment, signal);
+  await writeLists(directory, environment);
+  if ((await findOneOfEdge(environment)) === undefined) return;
+  const list = isIP(name) === 0 ? CERTIFICATE_LIST : ADDRESS_LIST;
+  await putCertificate({ file: fileOf(name), pem: text, list, name }, environment, signal);
+}
 
-export const removeCertificate: Handler<'edge.certificate.remove'> = ({ name }, environment, signal) =>
-  inEdgeDirectory(environment, async (directory) => {
-    await removeFile(join(directory.base, fileOf(name)));
-    await writeList(directory, environment);
-    if ((await findOneOfEdge(environment)) === undefined) return {};
-    await dropCertificate(fileOf(name), CERTIFICATE_LIST, environment, signal);
-    return {};
-  });
+export async function forgetCertificate(
+  name: string,
+  directory: EdgeDirectory,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  await removeFile(join(directory.base, fileOf(name)));
+  await writeLists(directory, environment);
+  if ((await findOneOfEdge(environment)) === undefined) return;
+  await dropCertificate(
+    fileOf(name),
+    isIP(name) === 0 ? CERTIFICATE_LIST : ADDRESS_LIST,
+    environment,
+    signal,
+  );
+}
 
 /** Names and leaves of the certificates on disk; one that cannot be read is none. */
 export async function listCertificates({
@@ -82,19 +92,25 @@ async function namesOnDisk(base: string): Promise<string[]> {
   }
 }
 
-/** What HAProxy reads at its start: each certificate answers to its own name alone. */
-export async function renderCertificateList(
+/** What HAProxy reads at its start: each certificate answers to its own name alone, that of an address to no name. */
+export async function renderCertificateLists(
   directory: EdgeDirectory,
   environment: HelperEnvironment,
-): Promise<string> {
+): Promise<ReadonlyMap<string, string>> {
   await ensureDirectory(directory, environment);
   const known = await listCertificates(directory);
-  return known.map(({ name }) => `${fileOf(name)} ${name}\n`).join('');
+  const named = known.filter(({ name }) => isIP(name) === 0);
+  const addresses = known.filter(({ name }) => isIP(name) !== 0);
+  return new Map([
+    [CERTIFICATE_LIST, named.map(({ name }) => `${fileOf(name)} ${name}\n`).join('')],
+    [ADDRESS_LIST, addresses.map(({ name }) => `${fileOf(name)}\n`).join('')],
+  ]);
 }
 
-async function writeList(directory: EdgeDirectory, environment: HelperEnvironment): Promise<void> {
-  const text = await renderCertificateList(directory, environment);
-  await writeFileAtomic(join(directory.base, CERTIFICATE_LIST), text, ownedBy(environment));
+async function writeLists(directory: EdgeDirectory, environment: HelperEnvironment): Promise<void> {
+  for (const [name, text] of await renderCertificateLists(directory, environment)) {
+    await writeFileAtomic(join(directory.base, name), text, ownedBy(environment));
+  }
 }
 
 function ensureDirectory({ base }: EdgeDirectory, { edge }: HelperEnvironment): Promise<void> {
@@ -182,8 +198,11 @@ export async function putCertificate(
   if (!said.includes('Success!')) throw refused(name, said);
   const listed = (await tell(`show ssl crt-list ${list}`)).split('\n').map((line) => line.split(' ')[0]);
   if (listed.includes(file)) return;
-  const added = await tell(`add ssl crt-list ${list} <<\n${file} ${name}\n`);
-  if (!added.includes('Success!')) throw refused(name, added);
+  const filter = list === ADDRESS_LIST ? '' : ` ${name}`;
+  const added = await tell(`add ssl crt-list ${list} <<\n${file}${filter}\n`);
+  // The first one of an address comes with the configuration that has a place for it.
+  const isEarly = list === ADDRESS_LIST && added.includes('does not exist');
+  if (!added.includes('Success!') && !isEarly) throw refused(name, added);
 }
 
 /** Twice is fine. */

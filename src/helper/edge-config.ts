@@ -1,19 +1,42 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { EdgeSpec, type EdgeRoute } from '../core/operations.ts';
+import { z } from 'zod';
+import { EdgeListen, EdgeSpec, type EdgeRoute } from '../core/operations.ts';
 import type { Paths } from '../system/directories.ts';
 import { webLines } from './edge-web.ts';
-import { jsonAfter, leftOutOf, type LeftOut } from './own-comments.ts';
+import { jsonAfter, type LeftOut } from './own-comments.ts';
+
+/** What this machine allows of what was asked. */
+export interface EdgeHere {
+  /** Services whose port is taken. */
+  readonly left: readonly LeftOut[];
+  /** Where visitors of web names really arrive; absent: they come by another way. */
+  readonly listen?: EdgeListen | undefined;
+  /** Why these are not the ports that were asked for. */
+  readonly taken: readonly string[];
+  /** An address of IPv6 can be bound. */
+  readonly hasIpv6: boolean;
+  /** There is a certificate for a site that is an address. */
+  readonly hasAddress: boolean;
+}
 
 export interface EdgeConfig {
   readonly asked: EdgeSpec;
-  readonly left: readonly LeftOut[];
+  readonly here: EdgeHere;
   /** Of everything below its own line; HAProxy gives it back as its description: so it says what it has loaded. */
   readonly hash: string;
 }
 
+const Here: z.ZodType<EdgeHere> = z.object({
+  left: z.array(z.object({ service: z.string(), reason: z.string() })),
+  listen: EdgeListen.optional(),
+  taken: z.array(z.string()),
+  hasIpv6: z.boolean(),
+  hasAddress: z.boolean(),
+});
+
 const ASKED = '# asked: ';
-const LEFT = '# left out: ';
+const HERE = '# here: ';
 const DESCRIPTION = '    description gateway-';
 /** One service's share of all connections, so that a device cannot use up what the others need. */
 const CONNECTIONS_PER_ROUTE = 2000;
@@ -21,10 +44,10 @@ const CONNECTIONS_PER_ROUTE = 2000;
 /** HAProxy's configuration as text. Pure: the same input gives the same bytes. */
 export function renderEdgeConfig(
   asked: EdgeSpec,
-  left: readonly LeftOut[],
+  here: EdgeHere,
   { edgeSocket, edgeRun }: Pick<Paths, 'edgeSocket' | 'edgeRun'>,
 ): string {
-  const leftOut = new Set(left.map(({ service }) => service));
+  const leftOut = new Set(here.left.map(({ service }) => service));
   const body = [
     // Certificates and maps lie beside it.
     '    default-path config',
@@ -49,13 +72,13 @@ export function renderEdgeConfig(
     ...asked.routes
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((route) => routeLines(route, asked.devices)),
-    ...webLines(asked, (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`),
+    ...webLines(asked, here, (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`),
     '',
   ].join('\n');
   const head = [
     '# Written by gateway; changes are overwritten.',
     `${ASKED}${JSON.stringify(asked)}`,
-    `${LEFT}${JSON.stringify(left)}`,
+    `${HERE}${JSON.stringify(here)}`,
   ].join('\n');
   const hash = createHash('sha256').update(head).update(body).digest('hex');
   return `${head}\nglobal\n${DESCRIPTION}${hash}\n${body}`;
@@ -82,11 +105,12 @@ function addressText(host: string): string {
 export function parseEdgeConfig(text: string): EdgeConfig | undefined {
   const lines = text.split('\n');
   const asked = EdgeSpec.safeParse(jsonAfter(lines, ASKED));
-  if (!asked.success) return undefined;
+  const here = Here.safeParse(jsonAfter(lines, HERE));
+  if (!asked.success || !here.success) return undefined;
   const description = lines.find((line) => line.startsWith(DESCRIPTION)) ?? '';
   return {
     asked: asked.data,
-    left: leftOutOf(jsonAfter(lines, LEFT)),
+    here: here.data,
     hash: description.slice(DESCRIPTION.length),
   };
 }

@@ -1,33 +1,71 @@
+import { access } from 'node:fs/promises';
 import { z } from 'zod';
+import { errnoOf } from '../core/errors.ts';
 import type { EdgeRoute, EdgeSpec } from '../core/operations.ts';
 import { ipShow } from '../system/ip-show.ts';
 import { run } from '../system/run.ts';
-import type { LeftOut } from './own-comments.ts';
+import { fileError } from '../system/files.ts';
+import type { EdgeHere } from './edge-config.ts';
 import { parseListeners } from './listeners.ts';
 
 /**
- * One address that cannot be bound would keep HAProxy from starting at all, and every other route with it. So a route
- * whose port is taken, or whose address is not there, is left out and named. `own` are the processes of HAProxy: what
- * they hold already is theirs.
+ * One address that cannot be bound would keep HAProxy from starting at all, and every other way with it. So a route whose
+ * port is taken, or whose address is not there, is left out and named; visitors of web names are taken at another port,
+ * to which the router's own can lead. `own` are the processes of HAProxy: what they hold already is theirs.
  */
-export async function unbindable(
-  { routes }: EdgeSpec,
+export async function bindable(
+  { routes, listen }: EdgeSpec,
   own: readonly number[],
   signal: AbortSignal,
-): Promise<LeftOut[]> {
-  if (routes.length === 0) return [];
+): Promise<Pick<EdgeHere, 'left' | 'listen' | 'taken'>> {
+  if (routes.length === 0 && listen === undefined) return { left: [], taken: [] };
   const [holders, addresses] = await Promise.all([listHolders(signal), hostAddresses(signal)]);
-  return routes.flatMap((route) => {
-    const rivals = holders.filter((holder) => isRival(holder, route));
-    if (rivals.some(({ pids }) => pids.some((pid) => own.includes(pid)))) return [];
-    const [rival] = rivals;
-    const { service, address, port } = route;
-    if (rival !== undefined) {
-      const reason = `port ${port} is taken on this machine by ${rival.program}, which listens on ${rival.address}`;
-      return [{ service, reason }];
-    }
+  const isOwn = ({ pids }: Holder): boolean => pids.some((pid) => own.includes(pid));
+  const rivalOf = (address: string, port: number): Holder | undefined => {
+    const rivals = holders.filter((holder) => isRival(holder, { address, port }));
+    // One address of our own says nothing of the others.
+    const isHeld = rivals.some(
+      (holder) => isOwn(holder) && (address !== ANYWHERE || holder.address === '0.0.0.0'),
+    );
+    return isHeld ? undefined : rivals.find((holder) => !isOwn(holder));
+  };
+  const left = routes.flatMap(({ service, address, port }) => {
+    const rival = rivalOf(address, port);
+    if (rival !== undefined) return [{ service, reason: takenText(port, rival) }];
     return addresses.has(address) ? [] : [{ service, reason: `its address ${address} is not on the host` }];
   });
+  const isFree = (port: number): boolean => rivalOf(ANYWHERE, port) === undefined;
+  if (listen === undefined) return { left, taken: [] };
+  const taken = Object.values(listen).flatMap((port) => {
+    const rival = rivalOf(ANYWHERE, port);
+    return rival === undefined ? [] : [takenText(port, rival)];
+  });
+  const https = [listen.https, ...INSTEAD.https].find(isFree) ?? listen.https;
+  const http = [listen.http, ...INSTEAD.http].find(isFree) ?? listen.http;
+  return { left, listen: { https, http }, taken };
+}
+
+/** Below the range that outgoing connections use, and not what services are usually given. */
+const INSTEAD = {
+  https: Array.from({ length: 10 }, (_, index) => 7443 + index),
+  http: Array.from({ length: 10 }, (_, index) => 7080 + index),
+};
+
+const ANYWHERE = 'anywhere';
+
+function takenText(port: number, { program, address }: Holder): string {
+  return `port ${port} is taken on this machine by ${program}, which listens on ${address}`;
+}
+
+/** The kernel can be told to have none of it. */
+export async function hasIpv6(): Promise<boolean> {
+  try {
+    await access('/proc/net/if_inet6');
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw fileError('/proc/net/if_inet6 could not be looked for', error);
+  }
 }
 
 interface Holder {
@@ -50,8 +88,9 @@ async function listHolders(signal: AbortSignal): Promise<Holder[]> {
   );
 }
 
-function isRival(holder: Holder, { address, port }: EdgeRoute): boolean {
-  return holder.port === port && ['0.0.0.0', '::', address].includes(holder.address);
+function isRival(holder: Holder, { address, port }: Pick<EdgeRoute, 'address' | 'port'>): boolean {
+  const isThere = address === ANYWHERE || ['0.0.0.0', '::', address].includes(holder.address);
+  return holder.port === port && isThere;
 }
 
 const Addressed = z.array(z.object({ addr_info: z.array(z.object({ local: z.string() })).optional() }));

@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import { isInCidr } from '../core/inet.ts';
 import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
+import type { EdgeHere } from './edge-config.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
@@ -15,6 +17,9 @@ import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
 export const CERTIFICATE_LIST = 'certificates.list';
 export const CHALLENGE_LIST = 'challenges.list';
 export const CHALLENGE_MAP = 'challenges.map';
+/** For visitors who say no name. */
+export const ADDRESS_LIST = 'addresses.list';
+const ADDRESS_MAP = 'addresses.map';
 const SITE_MAP = 'sites.map';
 const STREAM_MAP = 'streams.map';
 
@@ -25,23 +30,25 @@ export function hostOf(domain: string): string {
 
 /** Files that the configuration reads, by name: which backend belongs to which name. */
 export function edgeMaps({ sites }: EdgeSpec): ReadonlyMap<string, string> {
-  const linesOf = (mode: EdgeSite['mode']): string =>
+  const linesOf = (mode: EdgeSite['mode'], isMine: (domain: string) => boolean = () => true): string =>
     sites
-      .filter((site) => site.mode === mode)
+      .filter((site) => site.mode === mode && isMine(site.domain))
       .map(({ domain, service }) => `${hostOf(domain)} ${mode}.${service}\n`)
       .join('');
   return new Map([
     [SITE_MAP, linesOf('http')],
+    [ADDRESS_MAP, linesOf('http', (domain) => isIP(domain) !== 0)],
     [STREAM_MAP, linesOf('tcp')],
   ]);
 }
 
 /** `innerSocket`: path of one of HAProxy's own sockets, quoted. */
-export function webLines(spec: EdgeSpec, innerSocket: (name: string) => string): string[] {
+export function webLines(spec: EdgeSpec, here: EdgeHere, innerSocket: (name: string) => string): string[] {
   if (spec.sites.length === 0) return [];
   return [
-    ...(spec.listen === undefined ? [] : publicLines(spec.listen)),
-    ...innerLines(innerSocket),
+    ...SOURCES,
+    ...(here.listen === undefined ? [] : publicLines(here.listen, here)),
+    ...innerLines(here, innerSocket),
     ...spec.sites.filter(isFirstOfService).flatMap((site) => backendLines(site, spec)),
   ];
 }
@@ -52,7 +59,7 @@ function isFirstOfService({ service, mode }: EdgeSite, index: number, all: reado
 }
 
 /** Lower case, without port and without the dot that ends an absolute name. */
-const SET_HOST = "    http-request set-var(txn.host) \"req.hdr(host),host_only,lower,regsub('\\.$','')\"";
+const SET_HOST = "    http-request set-var(txn.host) 'req.hdr(host),host_only,lower,regsub([.]$,)'";
 
 /** A request must come within 15 s; a long poll may be silent for an hour, a WebSocket for a day. */
 const HTTP_TIMES: readonly string[] = [
@@ -63,24 +70,51 @@ const HTTP_TIMES: readonly string[] = [
   '    option idle-close-on-response',
 ];
 
-function publicLines({ https, http }: EdgeListen): string[] {
+/** By family: a socket of both would call a visitor of IPv4 `::ffff:11.0.0.2`. */
+function bindLines(port: number, hasIpv6: boolean): string[] {
+  return [`    bind 0.0.0.0:${port}`, ...(hasIpv6 ? [`    bind :::${port} v6only`] : [])];
+}
+
+/** A household is one source, whatever the family of its address. */
+const SOURCE = 'src,ipmask(32,64) table gateway.sources';
+
+/** So many at once and so many in ten seconds: more than a page needs, less than takes from the others. */
+const SOURCE_LIMITS: readonly string[] = [
+  `    tcp-request connection track-sc0 ${SOURCE}`,
+  '    tcp-request connection reject if { sc0_conn_cur gt 500 } || { sc0_conn_rate gt 1000 }',
+];
+const REQUESTS_IN_TEN_SECONDS = 5000;
+
+const SOURCES: readonly string[] = [
+  '',
+  'backend gateway.sources',
+  '    stick-table type ipv6 size 100k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s)',
+];
+
+function publicLines({ https, http }: EdgeListen, { hasIpv6, hasAddress }: EdgeHere): string[] {
   return [
     '',
     'frontend gateway.https',
-    `    bind :::${https} v4v6`,
+    ...bindLines(https, hasIpv6),
+    '    maxconn 10000',
+    ...SOURCE_LIMITS,
     '    tcp-request inspect-delay 10s',
     '    tcp-request content reject unless { req.ssl_hello_type 1 }',
     '    use_backend gateway.challenges if { req.ssl_alpn acme-tls/1 }',
     `    use_backend gateway.streams if { req.ssl_sni,lower,map(${STREAM_MAP}) -m found }`,
+    // Who visits an address says no name (RFC 6066 3).
+    ...(hasAddress ? ['    use_backend gateway.address unless { req.ssl_sni -m found }'] : []),
     '    default_backend gateway.tls',
     '',
     'frontend gateway.http',
     '    mode http',
-    `    bind :::${http} v4v6`,
+    ...bindLines(http, hasIpv6),
+    '    maxconn 2000',
+    ...SOURCE_LIMITS,
     ...HTTP_TIMES,
     SET_HOST,
     '    acl challenge path_beg /.well-known/acme-challenge/',
-    "    http-request set-var(txn.token) \"path,regsub('^/.well-known/acme-challenge','')\" if challenge",
+    "    http-request set-var(txn.token) 'path,regsub(^/.well-known/acme-challenge,)' if challenge",
     `    http-request set-var(txn.answer) "var(txn.host),concat(,txn.token),map_str(${CHALLENGE_MAP})" if challenge`,
     '    http-request return status 200 content-type application/octet-stream lf-string %[var(txn.answer)] if challenge { var(txn.answer) -m found }',
     '    http-request return status 404 if challenge',
@@ -92,46 +126,67 @@ function publicLines({ https, http }: EdgeListen): string[] {
 const PROXY_HEADERS =
   '^(x[-_]forwarded([-_].*)?|forwarded|x[-_]real[-_]ip|x[-_]client[-_]ip|true[-_]client[-_]ip|x[-_]original[-_].*|x[-_]rewrite[-_].*|proxy)$';
 
-function innerLines(innerSocket: (name: string) => string): string[] {
-  const bind = (name: string, list: string, alpn: string): string =>
-    `    bind ${innerSocket(name)} accept-proxy mode 600 ssl crt-list ${list} strict-sni ssl-min-ver TLSv1.2${alpn}`;
+function innerLines({ hasAddress }: EdgeHere, innerSocket: (name: string) => string): string[] {
+  const bind = (name: string, list: string, rest: string): string =>
+    `    bind ${innerSocket(name)} accept-proxy mode 600 ssl crt-list ${list} ssl-min-ver TLSv1.2${rest}`;
   const step = (name: string): string[] => [
     `backend gateway.${name}`,
     `    server inner ${innerSocket(name)} send-proxy-v2`,
   ];
   return [
     '',
-    ...['tls', 'streams', 'challenges'].flatMap(step),
+    ...['tls', 'streams', 'challenges', ...(hasAddress ? ['address'] : [])].flatMap(step),
     '',
     'frontend gateway.tls',
     '    mode http',
-    bind('tls', CERTIFICATE_LIST, ' alpn h2,http/1.1'),
+    bind('tls', CERTIFICATE_LIST, ' strict-sni alpn h2,http/1.1'),
     ...HTTP_TIMES,
-    ...requestLines(),
-    `    use_backend %[var(txn.host),map_str(${SITE_MAP})]`,
+    '    http-request set-var(txn.sni) ssl_fc_sni,lower',
+    ...requestLines(SITE_MAP),
     '',
     'frontend gateway.streams',
-    bind('streams', CERTIFICATE_LIST, ''),
+    bind('streams', CERTIFICATE_LIST, ' strict-sni'),
     `    use_backend %[ssl_fc_sni,lower,map_str(${STREAM_MAP})]`,
     '',
     'frontend gateway.challenges',
-    bind('challenges', CHALLENGE_LIST, ' alpn acme-tls/1'),
+    bind('challenges', CHALLENGE_LIST, ' strict-sni alpn acme-tls/1'),
     '    tcp-request content reject',
+    ...(hasAddress
+      ? [
+          '',
+          'frontend gateway.address',
+          '    mode http',
+          bind('address', ADDRESS_LIST, ' alpn h2,http/1.1'),
+          ...HTTP_TIMES,
+          "    http-request set-var(txn.sni) 'req.hdr(host),host_only,lower'",
+          ...requestLines(ADDRESS_MAP),
+        ]
+      : []),
   ];
 }
 
-function requestLines(): string[] {
+/** `map`: names that may be asked for there. */
+function requestLines(map: string): string[] {
   return [
+    `    http-request track-sc0 ${SOURCE}`,
+    `    http-request return status 429 if { sc0_http_req_rate gt ${REQUESTS_IN_TEN_SECONDS} }`,
     SET_HOST,
-    '    http-request set-var(txn.sni) ssl_fc_sni,lower',
     '    acl same_name var(txn.host),strcmp(txn.sni) eq 0',
     '    http-request return status 421 unless same_name',
-    `    http-request return status 421 unless { var(txn.host),map(${SITE_MAP}) -m found }`,
+    `    http-request return status 421 unless { var(txn.host),map(${map}) -m found }`,
+    // One spelling of the name for every service behind.
+    '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
+    '    http-request set-header Host %[var(txn.address)]',
+    // What a visitor lists there, a service behind might take for hop by hop, and drop: ours, for one.
+    '    acl upgrade req.hdr(upgrade) -m found',
+    '    http-request del-header Connection unless upgrade',
+    '    http-request set-header Connection upgrade if upgrade',
     `    http-request del-header ${PROXY_HEADERS} -m reg`,
     '    http-request set-header X-Forwarded-For %[src]',
     '    http-request set-header X-Real-IP %[src]',
     '    http-request set-header X-Forwarded-Proto https',
-    '    http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+    '    http-request set-header X-Forwarded-Host %[var(txn.address)]',
+    `    use_backend %[var(txn.host),map_str(${map})]`,
   ];
 }
 

@@ -1,15 +1,21 @@
 import { rename } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import type { EdgeSpec } from '../core/operations.ts';
 import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
 import { run } from '../system/run.ts';
-import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig } from './edge-config.ts';
+import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } from './edge-config.ts';
 import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
-import { unbindable } from './edge-ports.ts';
+import { bindable, hasIpv6 } from './edge-ports.ts';
 import { complaintOf, endEdge, findEdge, findOneOfEdge, reloadEdge, startEdge } from './edge-process.ts';
-import { listCertificates, renderCertificateList } from './edge-certificates.ts';
-import { CERTIFICATE_LIST, CHALLENGE_LIST, CHALLENGE_MAP, edgeMaps } from './edge-web.ts';
+import {
+  forgetCertificate,
+  keepCertificate,
+  listCertificates,
+  renderCertificateLists,
+} from './edge-certificates.ts';
+import { CHALLENGE_LIST, CHALLENGE_MAP, edgeMaps } from './edge-web.ts';
 import { askEdge, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
@@ -25,8 +31,8 @@ const EMPTY_FILES = [
 
 export const writeEdge: Handler<'edge.write'> = ({ edge }, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
-    const { hash, left } = await prepare(edge, directory, environment, signal);
-    return { configHash: hash, left: [...left] };
+    const { hash, here } = await prepare(edge, directory, environment, signal);
+    return { configHash: hash, left: [...here.left] };
   });
 
 export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal) =>
@@ -39,7 +45,9 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       ...(loadedHash === undefined ? {} : { loadedHash }),
       ...(config === undefined ? {} : { configHash: config.hash }),
       ...(config !== undefined && text === renderAgain(config, environment) ? { edge: config.asked } : {}),
-      left: [...(config?.left ?? [])],
+      left: [...(config?.here.left ?? [])],
+      ...(config?.here.listen === undefined ? {} : { listen: config.here.listen }),
+      taken: [...(config?.here.taken ?? [])],
       certificates: await listCertificates(directory),
     };
   });
@@ -73,7 +81,7 @@ export const loadEdge: Handler<'edge.load'> = (_input, environment, signal) =>
     // Ports may have been taken or released since it was written.
     const config = await prepare(before.asked, directory, environment, signal);
     const started = await bringUp(config, directory, environment, signal);
-    return { started, left: [...config.left] };
+    return { started, left: [...config.here.left] };
   });
 
 /** `true` when a process was started. */
@@ -97,6 +105,32 @@ async function bringUp(
   return true;
 }
 
+export const writeCertificate: Handler<'edge.certificate'> = (certificate, environment, signal) =>
+  inEdgeDirectory(environment, async (directory) => {
+    const isAddress = isIP(certificate.name) !== 0;
+    // HAProxy has no place for the first one of an address: what it shows to all who say no name must be there first.
+    const before = parseEdgeConfig((await readText(directory)) ?? '');
+    await keepCertificate(certificate, directory, environment, signal);
+    if (isAddress && before?.here.hasAddress === false) await loadAgain(directory, environment, signal);
+    return {};
+  });
+
+export const removeCertificate: Handler<'edge.certificate.remove'> = ({ name }, environment, signal) =>
+  inEdgeDirectory(environment, async (directory) => {
+    await forgetCertificate(name, directory, environment, signal);
+    return {};
+  });
+
+async function loadAgain(
+  directory: EdgeDirectory,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = parseEdgeConfig((await readText(directory)) ?? '');
+  if (before === undefined || (await findOneOfEdge(environment)) === undefined) return;
+  await bringUp(await prepare(before.asked, directory, environment, signal), directory, environment, signal);
+}
+
 export const stopEdge: Handler<'edge.stop'> = (_input, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
     await endEdge(environment, signal);
@@ -111,8 +145,8 @@ async function prepare(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<EdgeConfig> {
-  const left = await unbindable(asked, await findEdge(environment), signal);
-  const text = renderEdgeConfig(asked, left, environment.paths);
+  const here = await lookAround(asked, directory, environment, signal);
+  const text = renderEdgeConfig(asked, here, environment.paths);
   const isReady = await writeReadFiles(asked, directory, environment);
   if (!isReady || (await readText(directory)) !== text) {
     await replaceVerified(text, directory, environment, signal);
@@ -122,6 +156,22 @@ async function prepare(
   return written;
 }
 
+async function lookAround(
+  asked: EdgeSpec,
+  directory: EdgeDirectory,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<EdgeHere> {
+  const own = await findEdge(environment);
+  const certificates = await listCertificates(directory);
+  const addresses = new Set(asked.sites.map(({ domain }) => domain).filter((domain) => isIP(domain) !== 0));
+  return {
+    ...(await bindable(asked, own, signal)),
+    hasIpv6: await hasIpv6(),
+    hasAddress: certificates.some(({ name }) => addresses.has(name)),
+  };
+}
+
 /** Everything that the configuration reads; `false` when something of it was not there, or another. */
 async function writeReadFiles(
   asked: EdgeSpec,
@@ -129,8 +179,8 @@ async function writeReadFiles(
   environment: HelperEnvironment,
 ): Promise<boolean> {
   const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
-  const list = await renderCertificateList(directory, environment);
-  const files = new Map([...edgeMaps(asked), [CERTIFICATE_LIST, list], ...EMPTY_FILES]);
+  const lists = await renderCertificateLists(directory, environment);
+  const files = new Map([...edgeMaps(asked), ...lists, ...EMPTY_FILES]);
   let isReady = true;
   for (const [name, text] of files) {
     const file = join(directory.base, name);
@@ -173,8 +223,8 @@ function rejected(output: string): GatewayError {
   );
 }
 
-function renderAgain({ asked, left }: EdgeConfig, { paths }: HelperEnvironment): string {
-  return renderEdgeConfig(asked, left, paths);
+function renderAgain({ asked, here }: EdgeConfig, { paths }: HelperEnvironment): string {
+  return renderEdgeConfig(asked, here, paths);
 }
 
 async function readText(directory: EdgeDirectory): Promise<string | undefined> {

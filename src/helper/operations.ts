@@ -7,9 +7,8 @@ import {
 } from '../core/operations.ts';
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
-import { removeCertificate, writeCertificate } from './edge-certificates.ts';
 import { answerChallenge, removeChallenge } from './edge-challenges.ts';
-import { loadEdge, observeEdge, stopEdge, writeEdge } from './edge.ts';
+import { loadEdge, observeEdge, removeCertificate, stopEdge, writeCertificate, writeEdge } from './edge.ts';
 import { ensureEgress, removeEgress } from './egress.ts';
 import { watchEgress } from './egress-watch.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';

@@ -18,6 +18,8 @@ export async function observe({ ports, signal }: Context): Promise<Observed<Spec
       running: seen.running,
       ...(seen.trouble === undefined ? {} : { trouble: seen.trouble }),
       ...(seen.connections === undefined ? {} : { connections: seen.connections }),
+      ...seen.listen,
+      ...(seen.taken.length === 0 ? {} : { taken: seen.taken.join('; ') }),
     },
     ...(renew === undefined ? {} : { renew }),
   };

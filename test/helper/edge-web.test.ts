@@ -1,0 +1,345 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EdgeSite } from '../../src/core/operations.ts';
+import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+import { until } from '../support/machine.ts';
+import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
+
+/** A real HAProxy under a real helper, real services behind a hub, and visitors that speak with raw sockets. */
+let lab: WebLab;
+let shown: string;
+const paths = pathsOf(directoriesIn('/run/gw-root'));
+
+const SHOP: EdgeSite = {
+  service: 'shop',
+  domain: 'pay.shop.test',
+  mode: 'http',
+  access: 'anyone',
+  to: { host: '10.64.1.2', port: 8080 },
+};
+const WIKI: EdgeSite = {
+  ...SHOP,
+  service: 'wiki',
+  domain: 'wiki.test',
+  to: { host: '10.64.1.3', port: 8080 },
+};
+const ELECTRUM: EdgeSite = {
+  ...SHOP,
+  service: 'electrum',
+  domain: 'electrum.test',
+  mode: 'tcp',
+  to: { host: '10.64.1.4', port: 50001 },
+};
+const SITES = [ELECTRUM, SHOP, WIKI];
+const NAME = SHOP.domain;
+
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
+const call: WebLab['gateway']['helper']['call'] = (name, input) =>
+  lab.gateway.helper.call(name, input, signal());
+const give = (name: string, pem: string) => call('edge.certificate', { name, pem }, signal());
+
+beforeAll(async () => {
+  lab = await startWebLab();
+  for (const { service, to } of SITES) {
+    await lab.addService(service, to.host, to.port);
+    await lab.serve(service, to.port);
+  }
+  await lab.up(SITES);
+  const { pem, fingerprint } = await selfSigned([NAME]);
+  shown = fingerprint;
+  await give(NAME, pem);
+});
+afterAll(async () => {
+  await lab.stop();
+});
+
+const get = (path: string, ...headers: string[]): string =>
+  [`GET ${path} HTTP/1.1`, `Host: ${NAME}`, 'Connection: close', ...headers, '', ''].join('\r\n');
+const withHost = (host: string): string => get('/').replace(NAME, host);
+
+/** What the visitor hears; what the service heard is in the body. */
+async function ask(request: string, sni = NAME): Promise<string> {
+  return (await lab.visit({ sni, send: [request] })).answer;
+}
+
+const askAll = async (requests: readonly string[]): Promise<readonly string[]> =>
+  (await lab.visitAll(requests.map((request) => ({ sni: NAME, send: [request] })))).map(
+    ({ answer }) => answer,
+  );
+
+describe('a web name', () => {
+  it('brings a visitor to its service by TLS, and says whom it brings', async () => {
+    const seen = await lab.visit({ sni: NAME, send: [get('/a')] });
+    expect(seen).toMatchObject({ fingerprint: shown, alpn: 'http/1.1' });
+    expect(seen.answer).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(seen.answer).toMatch(/^shop \+ 0 bytes/m);
+    expect(seen.answer).toMatch(/^x-forwarded-for: 11\.0\.0\.2\r$/im);
+    expect(seen.answer).toMatch(/^x-forwarded-proto: https\r$/im);
+  });
+
+  it('speaks HTTP/2', async () => {
+    const seen = await lab.visit({ sni: NAME, alpn: ['h2'], http2: { ':path': '/b?c=%20' } });
+    expect(seen.headers).toMatchObject({ ':status': 200 });
+    expect(seen.answer).toMatch(/^GET \/b\?c=%20 HTTP\/1\.1\r$/m);
+    expect(seen.answer).toMatch(/^host: pay\.shop\.test\r$/im);
+  });
+
+  it('takes a WebSocket, in both directions', async () => {
+    const handshake = [
+      'GET /live HTTP/1.1',
+      `Host: ${NAME}`,
+      'Connection: keep-alive, Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Version: 13',
+      '',
+      '',
+    ].join('\r\n');
+    const { answer } = await lab.visit({ sni: NAME, send: [handshake, 'ping', 'pong'], pauseMs: 200 });
+    expect(answer).toMatch(/^HTTP\/1\.1 101 /);
+    expect(answer).toMatch(/\r\n\r\npingpong$/);
+  });
+
+  it('ends TLS for a service that speaks no HTTP', async () => {
+    const { pem, fingerprint } = await selfSigned(['electrum.test']);
+    await give('electrum.test', pem);
+    const seen = await lab.visit({ sni: 'electrum.test', send: ['{"method": "ping"}\r\n\r\n'] });
+    expect(seen.fingerprint).toBe(fingerprint);
+    expect(seen.answer).toMatch(/electrum \+ 0 bytes\r\n\{"method": "ping"\}\r\n$/);
+  });
+
+  it('sends a visitor without TLS on to it, with the path as it is', async () => {
+    const { answer } = await lab.visit({ send: [get('/a%2Fb//c?d=%20')] });
+    expect(answer).toMatch(/^HTTP\/1\.1 308 /);
+    expect(answer).toMatch(/^location: https:\/\/pay\.shop\.test\/a%2Fb\/\/c\?d=%20\r$/im);
+  });
+
+  it('sends nobody on to a name that is not ours', async () => {
+    expect((await lab.visit({ send: [withHost('evil.test')] })).answer).toMatch(/^HTTP\/1\.1 404 /);
+  });
+});
+
+describe('a certificate', () => {
+  it('is shown to nobody who asks for a name that has none, or for no name', async () => {
+    const snis = ['other.test', 'wiki.test', ''];
+    const seen = await lab.visitAll(snis.map((sni) => ({ sni, send: [withHost(sni)] })));
+    expect(seen).toEqual(snis.map(() => ({ answer: '', error: 'alert' })));
+  });
+
+  it('is replaced without a reload, and is there after kill -9', async () => {
+    const pids = await lab.machine.sh('pgrep', '-x', 'haproxy');
+    const { pem, fingerprint } = await selfSigned([NAME]);
+    await give(NAME, pem);
+    expect(await lab.visit({ sni: NAME, send: [get('/')] })).toMatchObject({ fingerprint });
+    expect(await lab.machine.sh('pgrep', '-x', 'haproxy')).toBe(pids);
+    expect((await call('edge.observe', {}, signal())).certificates).toContainEqual({
+      name: NAME,
+      fingerprint,
+    });
+    await lab.machine.sh('pkill', '-KILL', '-x', 'haproxy');
+    await until(async () => ((await call('edge.observe', {}, signal())).running ? undefined : true));
+    await lab.up(SITES);
+    expect(await lab.visit({ sni: NAME, send: [get('/')] })).toMatchObject({ fingerprint });
+  });
+
+  it('that HAProxy cannot use is refused, and the one before stays', async () => {
+    const { fingerprint } = await lab.visit({ sni: NAME, send: [get('/')] });
+    const [one, other] = await Promise.all([selfSigned([NAME]), selfSigned([NAME])]);
+    const key = other.pem.slice(other.pem.indexOf('-----BEGIN PRIVATE'));
+    const mixed = one.pem.slice(0, one.pem.indexOf('-----BEGIN PRIVATE')) + key;
+    await expect(give(NAME, mixed)).rejects.toMatchObject({
+      code: 'InvalidRequest',
+      message: expect.stringMatching(
+        /cannot use the certificate of pay\.shop\.test, so the one before stays/,
+      ),
+    });
+    expect((await lab.visit({ sni: NAME, send: [get('/')] })).fingerprint).toBe(fingerprint);
+  });
+
+  it('is taken for no other name than those of the config', async () => {
+    const { pem } = await selfSigned(['evil.test']);
+    await expect(give('evil.test', pem)).rejects.toMatchObject({ code: 'HelperRefused' });
+  });
+
+  it('of every name below one is shown to those names', async () => {
+    const { pem, fingerprint } = await selfSigned(['*.shop.test']);
+    const before = await lab.visit({ sni: NAME, send: [get('/')] });
+    await give('*.shop.test', pem);
+    expect((await lab.visit({ sni: NAME, send: [get('/')] })).fingerprint).toBe(before.fingerprint);
+    const other = await lab.visit({ sni: 'other.shop.test', send: [withHost('other.shop.test')] });
+    expect(other.fingerprint).toBe(fingerprint);
+    expect(other.answer).toMatch(/^HTTP\/1\.1 421 /);
+    await call('edge.certificate.remove', { name: '*.shop.test' }, signal());
+    expect(await lab.visit({ sni: 'other.shop.test' })).toEqual({ answer: '', error: 'alert' });
+  });
+});
+
+describe('an address as a name', () => {
+  it('is shown its certificate by visitors who say no name', async () => {
+    const site: EdgeSite = { ...WIKI, domain: lab.address };
+    await lab.up([site, SHOP]);
+    const { pem, fingerprint } = await selfSigned([lab.address]);
+    await give(lab.address, pem);
+    const seen = await lab.visit({ sni: '', send: [withHost(lab.address)] });
+    expect(seen.fingerprint).toBe(fingerprint);
+    expect(seen.answer).toMatch(/^wiki \+ 0 bytes/m);
+    expect(await ask(withHost(NAME), '')).toMatch(/^HTTP\/1\.1 421 /);
+    expect(await ask(get('/'))).toMatch(/^shop \+ 0 bytes/m);
+    const next = await selfSigned([lab.address]);
+    await give(lab.address, next.pem);
+    const again = await lab.visit({ sni: '', send: [withHost(lab.address)] });
+    expect(again.fingerprint).toBe(next.fingerprint);
+    await call('edge.certificate.remove', { name: lab.address }, signal());
+    await lab.up(SITES);
+    expect(await lab.visit({ sni: '', send: [get('/')] })).toMatchObject({ error: 'alert' });
+  });
+});
+
+/** conventions of proxies that went wrong elsewhere; each line is an incident. */
+describe('what a visitor says of itself', () => {
+  it('is not believed, and does not reach the service', async () => {
+    const headers = [
+      'X-Forwarded-For: 1.2.3.4',
+      'x_forwarded_for: 1.2.3.4',
+      'X-Forwarded_For: 1.2.3.4',
+      'X-Forwarded-Proto: http',
+      'X_Forwarded_Proto: http',
+      'X-Forwarded-Prefix: /evil',
+      'X-Forwarded-Host: evil.test',
+      'X-Forwarded: for=1.2.3.4',
+      'Forwarded: for=1.2.3.4;proto=http',
+      'X-Real-IP: 1.2.3.4',
+      'X_Real_IP: 1.2.3.4',
+      'Proxy: http://evil.test',
+      'X-Original-URL: /evil',
+      'X-Rewrite-URL: /evil',
+    ];
+    const heard = await askAll(headers.map((header) => get('/', header, header)));
+    heard.forEach((each, index) => {
+      expect(each, headers[index]).toMatch(/^HTTP\/1\.1 200 /);
+      expect(each, headers[index]).not.toMatch(/1\.2\.3\.4|evil|proto: http\r/i);
+      expect(each.match(/^x.forwarded.for:/gim)).toEqual(['x-forwarded-for:']);
+      expect(each.match(/^x.forwarded.proto:/gim)).toEqual(['x-forwarded-proto:']);
+    });
+  });
+
+  it('cannot make a service drop what the gateway says (CVE-2024-45410)', async () => {
+    const names = 'close, X-Forwarded-For, X-Real-IP, X-Forwarded-Proto';
+    const heard = await ask(get('/').replace('Connection: close', `Connection: ${names}`));
+    expect(heard).toMatch(/^x-forwarded-for: 11\.0\.0\.2\r$/im);
+    expect(heard).not.toMatch(/^connection:.*forwarded/im);
+    const upgrading = get('/', 'Upgrade: h2c').replace('close', 'upgrade, X-Forwarded-For');
+    expect(await ask(upgrading)).not.toMatch(/^connection:.*forwarded/im);
+  });
+
+  it('is the path that the service gets, byte for byte', async () => {
+    const targets = [
+      '/a%2Fb',
+      '/a//b',
+      '/./a/../b',
+      '/%2e%2e/b',
+      '/a;b=c',
+      '/a%20b+c?d=%2F&e',
+      '/%C3%A9',
+      '/a?b?c',
+    ];
+    const heard = await askAll(targets.map((path) => get(path)));
+    heard.forEach((each, index) => expect(each).toContain(`\r\nGET ${targets[index]} HTTP/1.1\r\n`));
+  });
+
+  it('is the same name, however it is spelled', async () => {
+    const hosts = ['PAY.Shop.TEST', `${NAME}.`, `${NAME}:443`, `${NAME}.:443`];
+    for (const heard of await askAll(hosts.map(withHost))) {
+      expect(heard).toMatch(/^shop \+ 0 bytes/m);
+      expect(heard).toMatch(/^host: pay\.shop\.test(:443)?\r$/im);
+    }
+  });
+
+  it('is refused when it asks for another name than by TLS', async () => {
+    const hosts = ['wiki.test', 'evil.test', `${NAME}.evil.test`, '11.0.0.1', ''];
+    for (const heard of await askAll(hosts.map(withHost))) expect(heard).toMatch(/^HTTP\/1\.1 (421|400) /);
+  });
+
+  it('is refused when it says two names', async () => {
+    expect(await ask(get('/', 'Host: wiki.test'))).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await ask(get('http://wiki.test/'))).toMatch(/^HTTP\/1\.1 (400|421) /);
+    const seen = await lab.visit({
+      sni: NAME,
+      alpn: ['h2'],
+      http2: { ':authority': 'wiki.test', ':path': '/' },
+    });
+    expect(seen.headers).toMatchObject({ ':status': 421 });
+  });
+
+  it('is refused when its length is ambiguous, so that no request hides in another', async () => {
+    const smuggled = 'GET /hidden HTTP/1.1\r\nHost: wiki.test\r\n\r\n';
+    const both = get('/', 'Content-Length: 5', 'Transfer-Encoding: chunked').replace('GET', 'POST');
+    const ambiguous = [
+      get('/', 'Content-Length: 5', 'Content-Length: 6'),
+      get('/', 'Content-Length: +5'),
+      get('/', 'Transfer-Encoding: xchunked'),
+      get('/', 'X-A : b'),
+    ];
+    for (const heard of await askAll(ambiguous.map((request) => request + smuggled))) {
+      expect(heard).toMatch(/^HTTP\/1\.1 (400|422|501) /);
+    }
+    expect(await ask(`${both}0\r\n\r\n${smuggled}`)).not.toMatch(/hidden/);
+  });
+});
+
+describe('a challenge', () => {
+  const ask80 = async (host: string, token: string): Promise<string> => {
+    const request = get(`/.well-known/acme-challenge/${token}`).replace(NAME, host);
+    return (await lab.visit({ send: [request] })).answer;
+  };
+  const CHALLENGE = { type: 'http-01', name: NAME, token: 'tok_en-1' } as const;
+
+  it('is answered for its name and token alone, never by a service', async () => {
+    await call('edge.challenge', { ...CHALLENGE, response: 'tok_en-1.abc' }, signal());
+    expect(await ask80(NAME, 'tok_en-1')).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\ntok_en-1\.abc$/);
+    expect(await ask80(`${NAME}:80`, 'tok_en-1')).toMatch(/^HTTP\/1\.1 200 /);
+    const strange = [
+      ['wiki.test', 'tok_en-1'],
+      [NAME, 'tok_en-2'],
+      [NAME, 'tok_en-1/'],
+      [NAME, ''],
+      [NAME, '../../'],
+    ] as const;
+    for (const heard of await Promise.all(strange.map(([host, token]) => ask80(host, token)))) {
+      expect(heard).toMatch(/^HTTP\/1\.1 404 /);
+    }
+    await call('edge.challenge.remove', CHALLENGE, signal());
+    expect(await ask80(NAME, 'tok_en-1')).toMatch(/^HTTP\/1\.1 404 /);
+    await call('edge.challenge.remove', CHALLENGE, signal());
+  });
+
+  it('by TLS is answered to acme-tls/1 alone', async () => {
+    const { pem, fingerprint } = await selfSigned([NAME]);
+    const { fingerprint: usual } = await lab.visit({ sni: NAME, send: [get('/')] });
+    await call('edge.challenge', { type: 'tls-alpn-01', name: NAME, pem }, signal());
+    const checked = await lab.visit({ sni: NAME, alpn: ['acme-tls/1'] });
+    expect(checked).toMatchObject({ alpn: 'acme-tls/1', fingerprint, answer: '' });
+    expect((await lab.visit({ sni: NAME, send: [get('/')] })).fingerprint).toBe(usual);
+    await call('edge.challenge.remove', { type: 'tls-alpn-01', name: NAME }, signal());
+    expect(await lab.visit({ sni: NAME, alpn: ['acme-tls/1'] })).toMatchObject({ error: 'alert' });
+  });
+});
+
+describe('on this machine', () => {
+  beforeEach(() => lab.up(SITES));
+
+  it('nobody else can speak for visitors: the sockets in between are in a directory of HAProxy alone', async () => {
+    const listed = await lab.machine.sh('ls', '-la', paths.edgeRun);
+    expect(listed).toMatch(/^drwx------ .* \.$/m);
+    expect(listed).toMatch(/^srw------- .* tls\.sock$/m);
+    expect(await lab.machine.sh('cat', '/proc/net/unix')).not.toMatch(/@.*haproxy|@.*gateway/);
+  });
+
+  it('a private key is for HAProxy alone', async () => {
+    const file = `${paths.edgeState}/certificates/${NAME}.pem`;
+    expect(await lab.machine.sh('stat', '-c', '%a %U %G', file)).toMatch(/^640 root (gateway-edge|root)$/);
+    expect(await readFile(lab.machine.outside(`${paths.edgeState}/haproxy.cfg`), 'utf8')).not.toMatch(
+      /PRIVATE/,
+    );
+  });
+});

@@ -1,0 +1,101 @@
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+
+/** One visit; the visitor believes any certificate, and tells which it saw. */
+export interface Visit {
+  readonly host: string;
+  readonly port: number;
+  /** Absent: no TLS at all. Empty: TLS without a name. */
+  readonly sni?: string;
+  readonly alpn?: readonly string[];
+  /** Sent as it is, piece by piece, each `pauseMs` after the one before. */
+  readonly send?: readonly string[];
+  readonly pauseMs?: number;
+  /** Sent by HTTP/2 instead. */
+  readonly http2?: Readonly<Record<string, string>>;
+  /** It is over this long after the last byte, or when the far end hangs up. */
+  readonly quietMs?: number;
+}
+
+export interface Visited {
+  /** Of the certificate, SHA-256 in hex. */
+  readonly fingerprint?: string;
+  readonly alpn?: string;
+  readonly answer: string;
+  /** Why there was no connection: `alert` when the far end refused the name. */
+  readonly error?: string;
+  readonly headers?: IncomingHttpHeaders;
+}
+
+function secure({ host, port, sni, alpn = ['http/1.1'] }: Visit): TLSSocket {
+  const servername = sni === '' ? {} : { servername: sni };
+  return connectTls({ host, port, ALPNProtocols: [...alpn], rejectUnauthorized: false, ...servername });
+}
+
+function errorOf({ code = 'unknown' }: NodeJS.ErrnoException): string {
+  return /EPROTO|UNRECOGNIZED_NAME/.test(code) ? 'alert' : code;
+}
+
+function speak(visit: Visit): Promise<Visited> {
+  const socket: Socket = visit.sni === undefined ? connectTcp(visit.port, visit.host) : secure(visit);
+  let seen: Omit<Visited, 'answer'> = {};
+  let answer = '';
+  socket.setEncoding('latin1');
+  socket.on('secureConnect', () => {
+    const tls = socket as TLSSocket;
+    const fingerprint = tls.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? '';
+    seen = { fingerprint, ...(tls.alpnProtocol === false ? {} : { alpn: tls.alpnProtocol ?? '' }) };
+  });
+  (visit.send ?? []).forEach((piece, index) =>
+    setTimeout(
+      () => {
+        if (!socket.destroyed) socket.write(piece, 'latin1');
+      },
+      index * (visit.pauseMs ?? 0),
+    ),
+  );
+  return new Promise((resolve) => {
+    const over = (): void => {
+      clearTimeout(quiet);
+      resolve({ ...seen, answer });
+      socket.destroy();
+    };
+    const lengthMs = (visit.quietMs ?? 1500) + (visit.send?.length ?? 0) * (visit.pauseMs ?? 0);
+    const quiet = setTimeout(over, lengthMs);
+    socket.on('data', (chunk: string) => {
+      answer += chunk;
+      quiet.refresh();
+    });
+    socket.on('close', over);
+    socket.on('error', (error) => resolve({ ...seen, answer, error: errorOf(error) }));
+  });
+}
+
+function speakHttp2(visit: Visit, headers: Readonly<Record<string, string>>): Promise<Visited> {
+  const session = connectHttp2(`https://${visit.sni}`, { createConnection: () => secure(visit) });
+  const stream = session.request(headers);
+  let answer = '';
+  let heard: IncomingHttpHeaders = {};
+  stream.setEncoding('latin1');
+  stream.on('response', (found) => (heard = found));
+  stream.on('data', (chunk: string) => (answer += chunk));
+  stream.end();
+  return new Promise((resolve) => {
+    const end = (error?: Error): void => {
+      resolve({ answer, headers: heard, ...(error === undefined ? {} : { error: errorOf(error) }) });
+      session.destroy();
+    };
+    session.on('error', end);
+    stream.on('error', end);
+    stream.on('end', () => end());
+  });
+}
+
+/** All at once: `[visit, …]` as the argument, and the answers as a line of JSON. */
+const visits = JSON.parse(process.argv[2] ?? '[]') as readonly Visit[];
+const visited = await Promise.all(
+  visits.map((visit) => (visit.http2 === undefined ? speak(visit) : speakHttp2(visit, visit.http2))),
+);
+console.log(JSON.stringify(visited));
+process.exit();
