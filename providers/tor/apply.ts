@@ -1,7 +1,7 @@
-import type { Change, Context } from '../../src/core/contract.ts';
+import type { Change, Context, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Secret } from '../../src/core/secret.ts';
-import { deriveOnionKey } from './key.ts';
+import { deriveOnionKey, type OnionKey } from './key.ts';
 import { ensureVisitor } from './visitor.ts';
 import { keyName, type OnionResource, type ProcessResource, type Spec } from './spec.ts';
 
@@ -9,12 +9,46 @@ export async function apply(change: Change<Spec>, context: Context): Promise<voi
   if (change.op === 'delete') return remove(change.have.spec, context);
   const { spec } = change.want;
   if (spec.type === 'process') return load(spec, context);
+  if (change.op === 'update' && isOnlyLate(change.have, change.why))
+    return announceAgain(spec, change.have, context);
   const key = keyName(spec.service);
   const { keys } = context.ports;
   // Where an onion exists its key must too: a fresh one would be another address.
   const secret =
     change.op === 'create' ? await keys.ensure(key, 'ed25519-expanded') : await existing(key, context);
-  return writeOnion(spec, secret, context);
+  const { hostname } = await writeOnion(spec, secret, context);
+  const before = change.op === 'update' ? change.have.spec : undefined;
+  if (before === undefined || before.type === 'process' || changesDescriptor(before, spec))
+    context.ports.tor[spec.instance].expectUpload(addressIn(hostname), 'changed');
+}
+
+/** The process loads it after this, and tor then announces it anew. */
+function changesDescriptor(
+  { authorization: a }: OnionResource,
+  { authorization: b }: OnionResource,
+): boolean {
+  const keysOf = (one: OnionResource['authorization']): string | undefined =>
+    one && [one.round, ...one.clients.map(({ key }) => key).sort()].join();
+  return keysOf(a) !== keysOf(b);
+}
+
+/** Nothing is wrong with it but that its descriptor did not get through. */
+function isOnlyLate({ facts, renew }: Observed<Spec>, why: string): boolean {
+  return why === renew && facts['late'] === true && facts['trouble'] === undefined;
+}
+
+async function announceAgain(
+  { instance, service }: OnionResource,
+  { facts }: Observed<Spec>,
+  { ports, signal }: Context,
+): Promise<void> {
+  const { isAnnounced } = await ports.helper.call('tor.announce', { instance, service }, signal);
+  const address = addressIn(String(facts['address']));
+  ports.tor[instance].expectUpload(address, isAnnounced ? 'repeated' : 'postponed');
+}
+
+function addressIn(hostname: string): string {
+  return hostname.replace(/\.onion$/, '');
 }
 
 async function existing(key: string, { ports }: Context): Promise<Secret<Uint8Array>> {
@@ -27,9 +61,14 @@ async function existing(key: string, { ports }: Context): Promise<Secret<Uint8Ar
   });
 }
 
-async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, context: Context): Promise<void> {
+async function writeOnion(
+  spec: OnionResource,
+  secret: Secret<Uint8Array>,
+  context: Context,
+): Promise<OnionKey> {
   const { network, ports, signal } = context;
-  const { publicKey, hostname } = deriveOnionKey(secret, ports.crypto);
+  const onionKey = deriveOnionKey(secret, ports.crypto);
+  const { publicKey, hostname } = onionKey;
   const { type: _, instance, ...lines } = spec;
   const visitor = spec.authorization === undefined ? undefined : await ensureVisitor(ports);
   const onion = {
@@ -40,6 +79,7 @@ async function writeOnion(spec: OnionResource, secret: Secret<Uint8Array>, conte
     hostname,
   };
   await ports.helper.call('tor.writeOnion', { network, instance, onion }, signal);
+  return onionKey;
 }
 
 /** Both halves do nothing when there is nothing to do, so a pass that was cut in between carries on here. */
@@ -68,6 +108,8 @@ export function describe(change: Change<Spec>): string {
   if (change.op === 'delete')
     return `take the onion service of ${service} away${where}; its key and address stay`;
   const leads = `port ${virtualPort}, leading to ${target.host}:${target.port}${onlyFor(spec)}${shown}`;
+  if (change.op === 'update' && isOnlyLate(change.have, change.why))
+    return `announce the onion service of ${service} again`;
   return change.op === 'create'
     ? `publish an onion service for ${service}, ${leads}`
     : `write the onion service of ${service} again, ${leads}`;

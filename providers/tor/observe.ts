@@ -1,9 +1,11 @@
 import type { Context, Fact, Observed } from '../../src/core/contract.ts';
+import type { DescriptorUploads } from '../../src/core/descriptor.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import { keyValues, parseBootstrap } from '../../src/wire/torcontrol.ts';
 import { parseTorVersion } from '../../src/wire/torversion.ts';
 import { TOR_INSTANCES, type TorInstance } from '../../src/core/tor-instance.ts';
+import { judgeUploads } from './announcing.ts';
 import { deriveOnionKey } from './key.ts';
 import { keyName, onionKey, processKey, type Spec } from './spec.ts';
 import { versionNotice } from './version.ts';
@@ -19,13 +21,18 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
 async function observeInstance(instance: TorInstance, context: Context): Promise<Observed<Spec>[]> {
   const seen = await context.ports.helper.call('tor.observe', { instance }, context.signal);
   const process = await observeProcess(seen, instance, context);
-  const onions = await Promise.all(seen.onions.map((onion) => observeOnion(onion, instance, context)));
+  // Before that an upload that is late says nothing.
+  const isConnected = process.some(({ facts }) => Number(facts['bootstrap'] ?? 0) >= 100);
+  const onions = await Promise.all(
+    seen.onions.map((onion) => observeOnion(onion, instance, isConnected, context)),
+  );
   return [...onions, ...process];
 }
 
 async function observeOnion(
   onion: SeenOnion,
   instance: TorInstance,
+  isConnected: boolean,
   { ports }: Context,
 ): Promise<Observed<Spec>> {
   const { hostname, damaged: _, visitor: _own, ...spec } = onion;
@@ -33,19 +40,31 @@ async function observeOnion(
   const key = await judgeKey(onion, ports);
   const trouble = key.trouble ?? filesTrouble(onion);
   const address = (key.hostname ?? hostname).replace(/\.onion$/, '');
-  // Whoever visited it had its descriptor, and one that does not hide is visited by another process.
-  const isUploaded = [instance, 'tor' as const].some((each) => ports.tor[each].uploaded().has(address));
+  const { published, again } = judgeUploads(
+    uploadsOf(address, instance, ports),
+    spec.authorization !== undefined,
+  );
+  const late = isConnected ? again : undefined;
+  const renew = trouble?.message ?? late;
   return {
     key: onionKey(service, instance),
     spec: { type: 'onion', instance, ...spec },
     facts: {
       // A damaged file is not believed.
       address: key.hostname ?? (onion.damaged === undefined ? hostname : ''),
-      uploaded: isUploaded,
+      uploaded: published.status,
+      ...(published.status === 'yes' ? {} : { upload: published.reason, progress: published.message }),
+      ...(late === undefined ? {} : { late: true }),
       ...(trouble === undefined ? {} : { trouble: trouble.code, why: trouble.message }),
     },
-    ...(trouble === undefined ? {} : { renew: trouble.message }),
+    ...(renew === undefined ? {} : { renew }),
   };
+}
+
+/** Whoever visited it had its descriptor, and one that does not hide is visited by another process. */
+function uploadsOf(address: string, instance: TorInstance, { tor }: Context['ports']): DescriptorUploads {
+  const uploads = tor[instance].uploads(address);
+  return { ...uploads, wasVisited: uploads.wasVisited || tor.tor.uploads(address).wasVisited };
 }
 
 interface Trouble {

@@ -62,13 +62,7 @@ function announced(onion: Facts): Published {
   if (onion === undefined) {
     return { status: 'no', reason: 'OnionMissing', message: 'the onion service was not made yet' };
   }
-  if (onion['uploaded'] === true) {
-    return { status: 'yes', reason: 'DescriptorUploaded', message: 'its descriptor was uploaded' };
-  }
-  // Or it was uploaded before we began to listen: the first visit that gets through tells.
-  return {
-    status: 'unknown',
-    reason: 'DescriptorPending',
-    message: 'its descriptor was not seen to be uploaded yet',
-  };
+  const { uploaded, upload = 'DescriptorUploaded', progress = 'its descriptor was uploaded' } = onion;
+  const status = uploaded === 'yes' || uploaded === 'no' ? uploaded : 'unknown';
+  return { status, reason: String(upload), message: String(progress) };
 }

@@ -236,6 +236,14 @@ export const OPERATIONS = {
   },
   /** Starts tor in a session of its own, or makes the running one load the torrc; key files are checked before. */
   'tor.load': { input: OfInstance, result: z.object({ started: z.boolean(), left: Left }) },
+  /**
+   * Has the running tor upload the descriptors of one onion again, which it does not do by itself when an upload came to
+   * nothing. `false`: not now, because that would end what visitors have open, or because it has another torrc to load.
+   */
+  'tor.announce': {
+    input: z.strictObject({ instance: Instance, service: Name }),
+    result: z.object({ isAnnounced: z.boolean() }),
+  },
   /** Ends tor and removes the torrc; onion directories stay until they are removed. */
   'tor.stop': { input: OfInstance, result: Done },
   ...EDGE_OPERATIONS,

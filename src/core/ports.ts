@@ -1,5 +1,6 @@
 import type { Exits } from './exits.ts';
 import type { Mapper } from './mapper.ts';
+import type { DescriptorUploads, UploadCause } from './descriptor.ts';
 import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
 import type { HomeAddress } from './home.ts';
 import type { HomeName, KeptName, NameAddresses } from './names.ts';
@@ -137,8 +138,10 @@ export interface TlsSignature {
 export interface TorPort {
   /** Sends one command and returns the reply lines without status codes; opens the connection when needed. */
   command(line: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** Onion addresses (56 characters) whose descriptor was uploaded since this tor process started, as far as we saw. */
-  uploaded(): ReadonlySet<string>;
+  /** Of an onion address (56 characters), as far as we saw since this tor process started. */
+  uploads(address: string): DescriptorUploads;
+  /** tor was told something that makes it announce this onion. */
+  expectUpload(address: string, cause: UploadCause): void;
   /** Connects through Tor on a circuit of its own; resolves with milliseconds once the far end accepted, then hangs up. */
   visit(host: string, port: number, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;

@@ -126,10 +126,10 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   return { engine, changes, control, watch, home, recurring, record, close };
 }
 
-function createTor(paths: Paths, lost: () => void): Ports['tor'] {
+function createTor(paths: Paths, wake: () => void): Ports['tor'] {
   const of = (instance: TorInstance): TorPort => {
     const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor(instance);
-    return createTorPort({ controlSocket, socksSocket, lost });
+    return createTorPort({ controlSocket, socksSocket, lost: wake, late: wake });
   };
   return { tor: of('tor'), 'tor-only': of('tor-only'), 'single-hop': of('single-hop') };
 }

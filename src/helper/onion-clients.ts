@@ -16,6 +16,8 @@ const DIRECTORY = 'authorized_clients';
 const SUFFIX = '.auth';
 /** Names of devices begin with a letter. */
 const VISITOR = '0-gateway';
+/** Another key of nobody makes the descriptor another one (tor-announce.ts); the next change of devices takes it away. */
+const NOBODY = '0-nobody';
 
 /** What is not wanted goes last: who is let in stays so while the rest is exchanged. */
 export async function writeClients(
@@ -63,6 +65,16 @@ function filesOf(
   return new Map(all.map(([name, key]) => [`${name}${SUFFIX}`, renderClientFile(key)]));
 }
 
+export async function putNobody(path: string, key: string, owner: UserIds): Promise<void> {
+  const handle = await openOwned(join(path, DIRECTORY), owner, 0o700);
+  try {
+    const file = `/proc/self/fd/${handle.fd}/${NOBODY}${SUFFIX}`;
+    await writeFileAtomic(file, renderClientFile(key), { mode: 0o600, owner });
+  } finally {
+    await handle.close();
+  }
+}
+
 async function visitorIn(directory: string): Promise<string | undefined> {
   const text = (await readPlain(join(directory, `${VISITOR}${SUFFIX}`)))?.toString();
   return text === undefined ? undefined : parseClientFile(text);
@@ -81,7 +93,8 @@ export async function seeClients(path: string, { authorization }: OnionSpec): Pr
   const names = await list(directory);
   const wanted = new Map(authorization.clients.map(({ name, key }) => [`${name}${SUFFIX}`, key]));
   const visitor = await visitorIn(directory);
-  const found = names.filter((name) => name.endsWith(SUFFIX) && name !== `${VISITOR}${SUFFIX}`);
+  const ours = [VISITOR, NOBODY].map((name) => `${name}${SUFFIX}`);
+  const found = names.filter((name) => name.endsWith(SUFFIX) && !ours.includes(name));
   const isExact = found.length === wanted.size && (await areAll(directory, wanted));
   return {
     ...(visitor === undefined ? {} : { visitor }),

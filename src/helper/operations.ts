@@ -21,6 +21,7 @@ import { listListeners } from './listeners.ts';
 import { ensureNamespace, removeNamespace } from './namespace.ts';
 import { ensureNamespaces } from './namespace-many.ts';
 import { observe } from './observe.ts';
+import { announceOnion } from './tor-announce.ts';
 import { cutOnions, drainOnion } from './tor-drain.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
@@ -57,6 +58,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'tor.observe': observeTor,
   'tor.load': loadTor,
   'tor.stop': stopTor,
+  'tor.announce': announceOnion,
   'edge.write': writeEdge,
   'edge.observe': observeEdge,
   'edge.load': loadEdge,

@@ -113,6 +113,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   },
   'tor.observe': always,
   'tor.load': always,
+  'tor.announce': always,
   'tor.stop': always,
   'edge.write': ({ edge }, applied) => edgeRule(edge, applied),
   'edge.observe': always,

@@ -1,25 +1,18 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { removeFile } from '../system/files.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
-import { readOwnLines, textOf } from './own-lines.ts';
 import { forgetDrains, unmarkDrains } from './onion-drain.ts';
 import { readOnions, sweepOnions, unmarkOnion, writeOnionFiles } from './onion-directory.ts';
 import { askTor, giveTor } from './tor-control.ts';
-import {
-  hasTorDirectory,
-  inTorDirectory,
-  ofInstance,
-  torrcPlace,
-  type TorDirectory,
-} from './tor-directory.ts';
+import { giveWithout, letSettle } from './tor-give.ts';
+import { hasTorDirectory, inTorDirectory, ofInstance, type TorDirectory } from './tor-directory.ts';
 import { forgetEverywhere } from './tor-drain.ts';
 import { noteAbsence, noteAnswer, noteMissed } from './tor-life.ts';
 import { awaitAnswer, endTor, findTor, isStarting, startTor } from './tor-process.ts';
 import { prepareTorrc, readTorrc, readTorrcText } from './torrc-file.ts';
 import { currentProgram } from './tor-program.ts';
-import { renderTorrc, staleOnions, type Torrc } from './torrc.ts';
+import { staleOnions, type Torrc } from './torrc.ts';
 
 export const writeOnion: Handler<'tor.writeOnion'> = ({ instance, onion }, whole, signal) => {
   const environment = ofInstance(whole, instance);
@@ -103,7 +96,6 @@ async function observeProcess(environment: HelperEnvironment, signal: AbortSigna
 /** Who only looks waits less than who would end it. */
 const LOOK_MS = 3000;
 const LOAD_MS = 6000;
-const SETTLE_MS = 1500;
 
 async function askProcess(
   environment: HelperEnvironment,
@@ -212,31 +204,6 @@ async function tryGive(
     environment.log('warn', 'tor is restarted to load its torrc', { why: messageOf(error) });
     return false;
   }
-}
-
-/**
- * tor 0.4.9.11 makes the state of the proof-of-work defence anew after it was given a torrc, in a task that runs once a
- * second, and crashes at a visitor who comes before (tried: signal 11 in hs_circ_handle_introduce2). Our own visits follow
- * every change, so they wait.
- */
-async function letSettle({ asked }: Torrc, signal: AbortSignal): Promise<void> {
-  const isDefended = asked.onions.some(({ proofOfWork }) => proofOfWork);
-  if (isDefended && currentProgram().hasProofOfWork) await sleep(SETTLE_MS, undefined, { signal });
-}
-
-/**
- * Takes onions away from the running tor for a moment, which closes their circuits: they come back under the same address
- * with new introduction points. Cut short in between, tor has loaded another torrc than the one on disk, and is given it.
- */
-async function giveWithout(
-  { asked, left }: Torrc,
-  stale: readonly string[],
-  environment: HelperEnvironment,
-  signal: AbortSignal,
-): Promise<void> {
-  const own = textOf(await readOwnLines(environment));
-  const away = stale.map((service) => ({ service, reason: 'its introduction points are made anew' }));
-  await giveTor(environment, renderTorrc(asked, [...left, ...away], own, torrcPlace(environment)), signal);
 }
 
 export const stopTor: Handler<'tor.stop'> = ({ instance }, whole, signal) => {

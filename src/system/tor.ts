@@ -1,6 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
+import type { DescriptorUploads, UploadCause } from '../core/descriptor.ts';
 import type { TorPort } from '../core/ports.ts';
 import { TorConnection } from './tor-connection.ts';
+import { TorUploads } from './tor-uploads.ts';
 import { visitThroughTor } from './tor-visit.ts';
 
 export interface TorPortOptions {
@@ -8,6 +10,8 @@ export interface TorPortOptions {
   readonly socksSocket: string;
   /** tor ended, or stopped to answer. Told at most every 30 seconds, so that one that keeps ending is not hurried. */
   readonly lost?: () => void;
+  /** An upload that was waited for did not come to an end in time. */
+  readonly late?: () => void;
 }
 
 const TELL_EVERY_MS = 30_000;
@@ -19,9 +23,10 @@ export function createTorPort(options: TorPortOptions): TorPort {
 
 class UnixTorPort implements TorPort {
   readonly #options: TorPortOptions;
-  readonly #uploaded = new Set<string>();
+  readonly #uploads = new TorUploads(() => performance.now());
   #connection: Promise<TorConnection> | undefined;
   #isClosed = false;
+  #lateTimer: NodeJS.Timeout | undefined;
   #toldAt = -TELL_EVERY_MS;
 
   constructor(options: TorPortOptions) {
@@ -36,20 +41,26 @@ class UnixTorPort implements TorPort {
     return connection.command(line, signal);
   }
 
-  uploaded(): ReadonlySet<string> {
-    return this.#uploaded;
+  uploads(address: string): DescriptorUploads {
+    return this.#uploads.of(address);
+  }
+
+  expectUpload(address: string, cause: UploadCause): void {
+    this.#uploads.expect(address, cause);
+    this.#watchUploads();
   }
 
   async visit(host: string, port: number, signal: AbortSignal): Promise<number> {
     const took = await visitThroughTor(this.#options.socksSocket, host, port, signal);
     // Whoever got through to an onion had its descriptor: also one that was uploaded before we began to listen.
     const address = /^([a-z2-7]{56})\.onion$/.exec(host)?.[1];
-    if (address !== undefined && this.#connection !== undefined) this.#uploaded.add(address);
+    if (address !== undefined && this.#connection !== undefined) this.#uploads.visited(address);
     return took;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#lateTimer);
     const opening = this.#connection;
     this.#connection = undefined;
     if (opening === undefined) return;
@@ -63,21 +74,34 @@ class UnixTorPort implements TorPort {
     const current = this.#connection;
     if (current !== undefined) return current;
     const opening = TorConnection.open(this.#options.controlSocket, {
-      descriptor: ({ action, address }) => {
-        if (action === 'UPLOADED') this.#uploaded.add(address);
+      descriptor: (event) => {
+        this.#uploads.take(event);
+        this.#watchUploads();
       },
       ended: () => forget(),
     });
     const forget = (): void => {
       if (this.#connection !== opening) return;
       this.#connection = undefined;
-      this.#uploaded.clear();
+      this.#uploads.clear();
       if (hasWorked) this.#tellLost();
     };
     let hasWorked = false;
     opening.then(() => (hasWorked = true), forget);
     this.#connection = opening;
     return opening;
+  }
+
+  #watchUploads(): void {
+    clearTimeout(this.#lateTimer);
+    const waitMs = this.#uploads.lateInMs();
+    if (waitMs === undefined || this.#isClosed) return;
+    const tell = (): void => {
+      this.#options.late?.();
+      this.#watchUploads();
+    };
+    // A little later than late: whoever looks then must find it so.
+    this.#lateTimer = setTimeout(tell, waitMs + 100).unref();
   }
 
   #tellLost(): void {

@@ -142,13 +142,18 @@ export interface DescriptorEvent {
   readonly action: string;
   /** 56 characters. */
   readonly address: string;
+  /** `$<fingerprint>~<nickname>` of the relay that keeps descriptors, or UNKNOWN. */
+  readonly directory: string;
+  /** Blinded key of the descriptor, where tor names it: not when an upload ended. */
+  readonly descriptor: string | undefined;
   readonly reason: string | undefined;
 }
 
 /** An HS_DESC event, or `undefined` for any other. */
 export function parseDescriptorEvent(line: string): DescriptorEvent | undefined {
   const { words, values } = parseWords(line);
-  const [type, action, address] = words;
+  const [type, action, address, _auth, directory = 'UNKNOWN', descriptor] = words;
   if (type !== 'HS_DESC' || action === undefined || address === undefined) return undefined;
-  return /^[a-z2-7]{56}$/.test(address) ? { action, address, reason: values.get('REASON') } : undefined;
+  if (!/^[a-z2-7]{56}$/.test(address)) return undefined;
+  return { action, address, directory, descriptor, reason: values.get('REASON') };
 }

@@ -195,6 +195,7 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   },
   'tor.observe': { input: { instance: 'tor' }, free: { instance: ANY } },
   'tor.load': { input: { instance: 'tor' }, free: { instance: ANY } },
+  'tor.announce': { input: { instance: 'tor', service: 'shop' }, free: { instance: ANY, service: ANY } },
   'tor.stop': { input: { instance: 'tor' }, free: { instance: ANY } },
   'edge.write': {
     input: {

@@ -1,3 +1,4 @@
+import { NOTHING_UPLOADED } from '../../src/core/descriptor.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Ports, TorPort } from '../../src/core/ports.ts';
 import { memoryMapper } from './memory-mapper.ts';
@@ -11,7 +12,8 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
   };
   const tor: TorPort = {
     command: gone('tor'),
-    uploaded: () => new Set(),
+    uploads: () => NOTHING_UPLOADED,
+    expectUpload: () => undefined,
     visit: gone('tor'),
     close: () => Promise.resolve(),
   };

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { NOTHING_UPLOADED } from '../../src/core/descriptor.ts';
 import type { TorPort } from '../../src/core/ports.ts';
 import { createTorPort } from '../../src/system/tor.ts';
 
@@ -57,9 +58,9 @@ it('keeps replies and commands in step, and remembers uploads until the connecti
   });
   const replies = await Promise.all(['a', 'b', 'c'].map((key) => port.command(`GETINFO ${key}`, soon())));
   expect(replies.map(([line]) => line)).toEqual(['a=x', 'b=x', 'c=x']);
-  expect([...port.uploaded()]).toEqual([ADDRESS]);
+  expect(port.uploads(ADDRESS).wasVisited).toBe(true);
   await expect(port.command('QUIT', soon())).rejects.toMatchObject({ code: 'TorUnavailable' });
-  expect(port.uploaded().size).toBe(0);
+  expect(port.uploads(ADDRESS)).toEqual(NOTHING_UPLOADED);
   expect(await port.command('GETINFO again', soon())).toEqual(['again=x', 'OK']);
 });
 

@@ -93,7 +93,14 @@ it('reads descriptor events, and no other', () => {
   expect(parseDescriptorEvent(`HS_DESC FAILED ${ADDRESS} UNKNOWN $AB~r REASON=UPLOAD_REJECTED`)).toEqual({
     action: 'FAILED',
     address: ADDRESS,
+    directory: '$AB~r',
+    descriptor: undefined,
     reason: 'UPLOAD_REJECTED',
+  });
+  expect(parseDescriptorEvent(`HS_DESC UPLOAD ${ADDRESS} UNKNOWN $AB~r a/B+9 HSDIR_INDEX=0A`)).toMatchObject({
+    action: 'UPLOAD',
+    directory: '$AB~r',
+    descriptor: 'a/B+9',
   });
   expect(parseDescriptorEvent('HS_DESC UPLOADED short UNKNOWN')).toBeUndefined();
   expect(parseDescriptorEvent('STATUS_CLIENT NOTICE CIRCUIT_ESTABLISHED')).toBeUndefined();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NOTHING_UPLOADED } from '../../../src/core/descriptor.ts';
 import { tor } from '../../../providers/tor/index.ts';
 import type { Options, Spec } from '../../../providers/tor/spec.ts';
 import { networkFor } from '../../../src/core/allocate.ts';
@@ -44,7 +45,7 @@ const target = { host: '10.64.1.2', port: 8080 };
 const onion = (facts: Record<string, Fact> = {}): Observed<Spec> => ({
   key: 'onion:shop',
   spec: { type: 'onion', instance: 'tor', service: 'shop', virtualPort: 80, target, proofOfWork: true },
-  facts: { address: HOSTNAME, uploaded: false, ...facts },
+  facts: { address: HOSTNAME, uploaded: 'unknown', ...facts },
 });
 const process = (facts: Record<string, Fact>): Observed<Spec> => ({
   key: 'process:tor',
@@ -146,11 +147,18 @@ describe('what it tells', () => {
       'Bootstrapping',
       /45 %: Loading \(No route\)/,
     ],
-    ['nothing was uploaded', {}, RUNNING, 'unknown', 'DescriptorPending', /not seen/],
-    ['it was uploaded', { uploaded: true }, RUNNING, 'yes', 'DescriptorUploaded', /uploaded/],
+    [
+      'nothing was uploaded',
+      { upload: 'DescriptorPending', progress: 'not seen' },
+      RUNNING,
+      'unknown',
+      'DescriptorPending',
+      /not seen/,
+    ],
+    ['it was uploaded', { uploaded: 'yes' }, RUNNING, 'yes', 'DescriptorUploaded', /uploaded/],
     [
       'the key is damaged',
-      { uploaded: true, trouble: 'KeyCorrupt', why: 'key tor/shop is damaged' },
+      { uploaded: 'yes', trouble: 'KeyCorrupt', why: 'key tor/shop is damaged' },
       RUNNING,
       'no',
       'KeyCorrupt',
@@ -201,7 +209,8 @@ describe('reach', () => {
   });
   const port = (name: string, visit: () => Promise<number>): TorPort => ({
     command: (line) => Promise.resolve([(commands.push(`${name}: ${line}`), 'OK')[1] ?? '']),
-    uploaded: () => new Set(),
+    uploads: () => NOTHING_UPLOADED,
+    expectUpload: () => undefined,
     visit,
     close: () => Promise.resolve(),
   });
@@ -223,7 +232,7 @@ describe('reach', () => {
     ['Unreachable', false, 'unknown', /descriptor/],
     ['TorUnavailable', true, 'unknown', /our own tor could not check/],
   ])('judges %s (uploaded: %s) as %s', async (code, uploaded, reachable, detail) => {
-    const observed = [onion({ uploaded }), process(RUNNING)];
+    const observed = [onion({ uploaded: uploaded ? 'yes' : 'unknown' }), process(RUNNING)];
     const found = await tor.reach(exposed('shop'), observed, context(failing(code)));
     expect(found).toMatchObject({ reachable, detail: expect.stringMatching(detail) });
   });
