@@ -9,6 +9,7 @@ import { parseConfig } from '../../src/core/config.ts';
 import type { Context, Part } from '../../src/core/contract.ts';
 import { compileDesired } from '../../src/core/desired.ts';
 import type { HomeAddress } from '../../src/core/home.ts';
+import { noticesOf } from '../../src/engine/notices.ts';
 import { pass, type PassReport } from '../../src/engine/reconciler.ts';
 import { dnsPart } from '../../src/parts/dns/index.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
@@ -108,10 +109,20 @@ describe('a name that follows the home', () => {
     expect(await told()).toEqual(['11.2.0.2']);
   });
 
-  it('believes who sees the home from farther outside', async () => {
-    seen = [...at('11.2.0.7', 'router'), ...at('11.2.0.2', 'relay')];
+  it('is not moved by a relay that lies, and says why it stays', async () => {
+    seen = [...at('11.2.0.2', 'router'), ...at('11.2.0.2', 'relay')];
     await up();
+    seen = [...at('11.2.0.2', 'router'), ...at('11.66.6.6', 'relay')];
+    const { world } = await up();
     expect(await told()).toEqual(['11.2.0.2']);
+    expect(noticesOf(world)).toEqual([
+      expect.stringContaining(
+        'home.example.net stays at 11.2.0.2: who sees the home tells different addresses: 11.2.0.2 (router), 11.66.6.6 (relay)',
+      ),
+    ]);
+    seen = [...at('11.2.0.9', 'router'), ...at('11.2.0.9', 'stun'), ...at('11.66.6.6', 'relay')];
+    await up();
+    expect(await told()).toEqual(['11.2.0.2', '11.2.0.9']);
   });
 
   it('takes every name below it along, where that is asked for', async () => {

@@ -8,8 +8,9 @@ import type {
   Resource,
 } from '../../core/contract.ts';
 import type { DnsSettings } from '../../core/dns-config.ts';
-import { believedAddresses } from '../../core/home.ts';
-import { isInZone, whyPublish, zoneOf, type HomeName } from '../../core/names.ts';
+import { agreedAddresses, type HomeAddress } from '../../core/home.ts';
+import { isPublicUnicast } from '../../core/inet.ts';
+import { isInZone, whyPublish, zoneOf, type HomeName, type KeptName } from '../../core/names.ts';
 
 /** `name:home.example.net`: stands at the home's public address. Which one that is, is learned, and so no part of it. */
 type Spec = HomeName;
@@ -56,7 +57,8 @@ function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>
 }
 
 async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
-  const addresses = believedAddresses(ports.home.addresses());
+  const seen = ports.home.addresses();
+  const addresses = agreedAddresses(seen);
   const kept = await ports.names.kept();
   return kept.map((found) => {
     const renew = whyPublish(found, addresses, ports.now());
@@ -65,14 +67,29 @@ async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
       ...published,
       ...(publishedAt === undefined ? {} : { publishedAt }),
       ...(trouble === undefined ? {} : { trouble: trouble.message }),
+      ...(addresses.ipv4 === undefined ? disputeOf(found, seen) : {}),
     };
     return { key: `name:${name.name}`, spec: name, facts, ...(renew === undefined ? {} : { renew }) };
   });
 }
 
+/** Only while they differ: who tells nothing does not contradict. */
+function disputeOf(
+  { name, published }: KeptName,
+  seen: readonly HomeAddress[],
+): { readonly notice?: string } {
+  const told = seen.filter(({ address }) => isPublicUnicast(address));
+  if (told.length === 0) return {};
+  const said = told.map(({ address, source }) => `${address} (${source})`).join(', ');
+  const where = published.ipv4 === undefined ? 'is not pointed anywhere' : `stays at ${published.ipv4}`;
+  return {
+    notice: `${name.name} ${where}: who sees the home tells different addresses: ${said}; with a second kind of source that agrees (gateway.yaml: stun) it follows again`,
+  };
+}
+
 async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<void> {
   if (change.op === 'delete') return ports.names.withdraw(change.have.spec, signal);
-  await ports.names.publish(change.want.spec, believedAddresses(ports.home.addresses()), signal);
+  await ports.names.publish(change.want.spec, agreedAddresses(ports.home.addresses()), signal);
 }
 
 function describe(change: Change<Spec>): string {
