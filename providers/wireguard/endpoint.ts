@@ -9,7 +9,12 @@ export const LEARNED = 'auto';
 
 /** What devices dial, or why that is not known and what to do. */
 export type Dial =
-  | { readonly endpoint: string; readonly problem?: undefined }
+  | {
+      readonly endpoint: string;
+      readonly problem?: undefined;
+      /** What others tell instead of the address that was chosen: '11.3.0.9 (relay)'. */
+      readonly differs?: string;
+    }
   | { readonly endpoint?: undefined; readonly problem: string };
 
 export interface DialInput {
@@ -33,6 +38,8 @@ const BY_HAND =
  *   configured | the router mapped the port     | devices dial
  *   host:port  | whatever                       | what the config says
  *   nothing    | yes, its address is public     | the home's name where one was published, else that address; the port outside
+ *   nothing    | the same, and relay and STUN   | what both tell: a NAT stands outside a router that thinks itself public;
+ *              | tell another                   | where one of them alone does, that address all the same
  *   nothing    | yes, its address is private    | not known: another NAT stands in front
  *   nothing    | yes, it tells no address       | who sees us from outside, the port outside
  *   nothing    | no, this machine is public     | this machine's own address, the port that it listens on
@@ -44,11 +51,38 @@ export function decideDial({ configured, listenPort, mapping, name, home }: Dial
   if (own !== undefined && mapping?.state !== 'held') {
     return { endpoint: formatEndpoint({ host: name ?? own.address, port: listenPort }) };
   }
-  const host = mapping?.externalAddress ?? believedAddresses(home).ipv4 ?? '';
-  const port = mapping?.externalPort ?? null;
-  if (port !== null && isPublicUnicast(host))
-    return { endpoint: formatEndpoint({ host: name ?? host, port }) };
-  return { problem: `${whyUnknown(mapping)}${BY_HAND}` };
+  return mapped(mapping, name, home) ?? { problem: `${whyUnknown(mapping)}${BY_HAND}` };
+}
+
+function mapped(
+  mapping: MappingReport | undefined,
+  name: string | undefined,
+  home: readonly HomeAddress[],
+): Dial | undefined {
+  const { externalAddress = null, externalPort = null } = mapping ?? {};
+  const said = externalAddress ?? believedAddresses(home).ipv4 ?? '';
+  if (externalPort === null || !isPublicUnicast(said)) return undefined;
+  const host = seenByBoth(home) ?? said;
+  const differs = othersThan(host, externalAddress, home);
+  const endpoint = formatEndpoint({ host: name ?? host, port: externalPort });
+  return { endpoint, ...(differs === '' ? {} : { differs }) };
+}
+
+/** What a relay and a STUN server tell alike: they see us from outside, and do not know each other. */
+function seenByBoth(home: readonly HomeAddress[]): string | undefined {
+  const by = (source: HomeAddress['source']): string[] =>
+    home.filter((found) => found.family === 4 && found.source === source).map(({ address }) => address);
+  const stun = by('stun');
+  return by('relay').find((address) => stun.includes(address));
+}
+
+function othersThan(host: string, router: string | null, home: readonly HomeAddress[]): string {
+  const told = [
+    ...home.filter(({ family, source }) => family === 4 && source !== 'router' && source !== 'interface'),
+    ...(router === null ? [] : [{ address: router, source: 'router' }]),
+  ];
+  const others = told.filter(({ address }) => address !== host);
+  return others.map(({ address, source }) => `${address} (${source})`).join(', ');
 }
 
 function whyUnknown(mapping: MappingReport | undefined): string {

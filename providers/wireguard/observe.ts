@@ -4,7 +4,7 @@ import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.t
 import type { KeyType } from '../../src/core/ports.ts';
 import { twinOf } from '../../src/core/ula.ts';
 import { encodeKey, toHex } from '../../src/wire/wireguard.ts';
-import { dialOf } from './endpoint.ts';
+import { dialOf, type Dial } from './endpoint.ts';
 import {
   INTERFACE_KEY,
   interfaceName,
@@ -46,10 +46,16 @@ async function observeInterface(
     facts: {
       publicKey,
       implementation,
-      ...(dial.endpoint === undefined ? { dialProblem: dial.problem } : { dial: dial.endpoint }),
+      ...factsOf(dial),
     },
     ...(renew === undefined ? {} : { renew }),
   };
+}
+
+function factsOf(dial: Dial): Record<string, Fact> {
+  if (dial.endpoint === undefined) return { dialProblem: dial.problem };
+  const { endpoint, differs } = dial;
+  return { dial: endpoint, ...(differs === undefined ? {} : { dialDiffers: differs }) };
 }
 
 function judgeKey(found: string, wanted: string): string | undefined {

@@ -60,6 +60,14 @@ describe('what devices dial', () => {
     expect(inner.endpoint).toBeUndefined();
   });
 
+  it('is what relay and STUN both see, and never what one of them tells against the router; both are kept', () => {
+    const relay: HomeAddress = { family: 4, address: '11.7.7.7', source: 'relay' };
+    const alone = decideDial({ configured: LEARNED, mapping: HELD }, [relay]);
+    expect(alone).toEqual({ endpoint: '11.2.0.2:40000', differs: '11.7.7.7 (relay)' });
+    const both = decideDial({ configured: LEARNED, mapping: HELD }, [relay, { ...relay, source: 'stun' }]);
+    expect(both).toEqual({ endpoint: '11.7.7.7:40000', differs: '11.2.0.2 (router)' });
+  });
+
   it('is this machine itself, where it has a public address and needs no router', () => {
     const own: HomeAddress[] = [{ family: 4, address: '11.5.5.5', source: 'interface' }];
     const failed = { ...HELD, state: 'failed' as const, externalAddress: null, externalPort: null };
