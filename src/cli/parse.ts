@@ -82,13 +82,13 @@ interface Found {
 function findCommand(words: readonly string[], commands: readonly Command[]): Found {
   const [first = '', second = ''] = words;
   if (words.length === 0) return { command: undefined, group: undefined, consumed: 0 };
+  const member = commands.find(({ name }) => name === `${first} ${second}`);
+  if (member !== undefined) return { command: member, group: undefined, consumed: 2 };
   const exact = commands.find(({ name }) => name === first);
   if (exact !== undefined) return { command: exact, group: undefined, consumed: 1 };
   const group = commands.filter(({ name }) => name.startsWith(`${first} `));
   if (group.length === 0) throw unknown('command', first, '', visibleWords(commands));
   if (second === '' || second.startsWith('-')) return { command: undefined, group: first, consumed: 1 };
-  const command = group.find(({ name }) => name === `${first} ${second}`);
-  if (command !== undefined) return { command, group: undefined, consumed: 2 };
   throw unknown(
     'command',
     `${first} ${second}`,
