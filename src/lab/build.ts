@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import type { Argv } from '../system/run.ts';
+import { startAcme } from './acme.ts';
 import { enterLab, enterNode, environmentInside, startHolder, type LabNode, type NodeState } from './node.ts';
 import { writeNodeFiles } from './node-files.ts';
 import { gatewayFolder, toolsFolder, tunDevice } from './places.ts';
@@ -153,6 +154,7 @@ async function startServices(node: LabNode, options: StartNodesOptions): Promise
       if (service.type === 'dns') return startDns(node, topology, service, signal);
       if (service.type === 'page') return startPage(node, service, signal);
       if (service.type === 'port-mapping') return startPortMapping(node, topology, service, signal);
+      if (service.type === 'acme') return startAcme(node, topology, service, signal);
       const folder = torFolder(directory, node.name);
       const state = options.torState ?? (await prepareTor(folder, topology, node.name, signal));
       if (!state.isWarm)

@@ -74,10 +74,22 @@ const Service = z.discriminatedUnion('type', [
       .array(z.enum(MAPPING_PROTOCOLS))
       .min(1)
       .default([...MAPPING_PROTOCOLS]),
-    /** What it tells as its address outside, as one that asked a STUN server; with a private one it opens nothing. */
-    tells: z.ipv4().exactOptional(),
-    /** Seconds that it grants at most. */
-    longestLease: z.int().min(10).max(86_400).default(86_400),
+  }),
+  /** A certificate authority: Pebble, at port 14000. */
+  z.strictObject({
+    type: z.literal('acme'),
+    /** `later`: of a later release of Debian, which knows renewal windows (ARI), profiles and DNS-PERSIST-01. */
+    release: z.enum(['stable', 'later']).default('stable'),
+    /** Share of requests, in percent, that are refused for their nonce. */
+    badNonces: z.int().min(0).max(100).default(0),
+    /** Looks at the answer to a challenge only after a while, as real ones do. */
+    isSlow: z.boolean().default(false),
+    /** Demands external account binding. */
+    eab: z.boolean().default(false),
+    /** Seconds that a certificate lasts, by the name of its profile. */
+    profiles: z.record(z.string(), z.int().min(1)).default({}),
+    /** Names for which it gives none. */
+    blocked: z.array(z.string()).default([]),
   }),
 ]);
 export type NodeService = z.infer<typeof Service>;
