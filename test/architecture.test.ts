@@ -20,7 +20,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/parts': { may: ['src/core', 'src/wire'], npm: [], node: false },
   'src/system': {
     may: ['src/core', 'src/wire', 'src/engine'],
-    npm: ['socks-proxy-agent', 'zod'],
+    npm: ['acme-client', 'socks-proxy-agent', 'zod'],
     node: true,
   },
   'src/helper': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod'], node: true },

@@ -73,6 +73,9 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   app.openapi(READS.ports, async (c) =>
     c.json(await control.ports(AbortSignal.any([signal, c.req.raw.signal])), 200),
   );
+  app.openapi(READS.certificates, async (c) =>
+    c.json(await control.certificates(AbortSignal.any([signal, c.req.raw.signal])), 200),
+  );
   app.openapi(READS.events, async (c) => {
     const { after, limit } = c.req.valid('query');
     return c.json(await control.events(Number(after ?? 0), limitOf(limit)), 200);
@@ -137,6 +140,10 @@ function addNameWrites(app: OpenAPIHono, control: Control, log: Log, signal: Abo
     refuseOther('name', c.req.valid('param').name, draft.name);
     return answerJob(c, log, (progress) => control.setName(draft, progress, signal));
   });
+  app.openapi(WRITES.renewCertificate, (c) => {
+    const { name } = c.req.valid('param');
+    return answerJob(c, log, () => control.renewCertificate(name));
+  });
   app.openapi(WRITES.removeName, (c) => {
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeName(name, progress, signal));
@@ -182,11 +189,6 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeRelay(name, progress, signal));
   });
-  app.openapi(WRITES.openThrough, (c) => {
-    const through = c.req.valid('json');
-    return answerJob(c, log, () => control.openThrough(through, signal));
-  });
-  app.openapi(WRITES.closeThrough, (c) => answerJob(c, log, () => control.closeThrough(signal)));
   app.openapi(WRITES.rollback, (c) => {
     const { generation } = c.req.valid('json');
     return answerJob(c, log, (progress) => control.rollback(generation, progress, signal));

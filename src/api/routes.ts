@@ -6,6 +6,8 @@ import { withoutBody } from './guard.ts';
 import {
   AddressBody,
   AddressQuery,
+  CertificatePath,
+  CertificateReports,
   Event,
   Events,
   EventsQuery,
@@ -35,7 +37,6 @@ import {
   UpReport,
 } from './schema.ts';
 import { PortsReport } from '../core/mapper.ts';
-import { Through } from '../core/through.ts';
 
 /** What the API offers, as data: the handlers (app.ts), openapi.json and docs/reference/api.md follow from it. */
 
@@ -62,6 +63,13 @@ export const READS = {
     summary: 'What the router opened for the gateway, and for others',
     request: { query: NoQuery },
     responses: answers(PortsReport, 'Mappings, and the table of the router where it can be asked for it.'),
+  }),
+  certificates: createRoute({
+    method: 'get',
+    path: '/v1/certificates',
+    summary: 'Certificates of public names; CAA records are looked at in DNS',
+    request: { query: NoQuery },
+    responses: answers(CertificateReports, 'The certificates, and when each is renewed.'),
   }),
   events: createRoute({
     method: 'get',
@@ -208,21 +216,16 @@ export const WRITES = {
     middleware: withoutBody,
     responses: reports(UpReport, 'Its address is taken away where its host knows how.'),
   }),
-  openThrough: createRoute({
+  renewCertificate: createRoute({
     method: 'post',
-    path: '/v1/ports/through',
-    summary: 'Allow routers farther out to be asked to open the same ports',
-    description: 'Replaces what was allowed before. Only private and shared addresses.',
-    request: { query: NoQuery, body: json(Through) },
-    responses: reports(PortsReport, 'The result comes when each was asked.'),
-  }),
-  closeThrough: createRoute({
-    method: 'delete',
-    path: '/v1/ports/through',
-    summary: 'Close what is open in routers farther out, and ask them no more',
-    request: { query: NoQuery },
+    path: '/v1/certificates/{name}/renew',
+    summary: 'Order another certificate now',
+    request: { params: CertificatePath, query: NoQuery },
     middleware: withoutBody,
-    responses: reports(PortsReport, ''),
+    responses: reports(
+      Nothing,
+      'The result is null and comes at once; `GET /v1/certificates` tells the rest.',
+    ),
   }),
   ...DEVICE_WRITES,
   joinRelay: createRoute({

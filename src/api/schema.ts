@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CertificateReport } from '../core/certificate.ts';
 import { HANDOUT_KINDS, type Handout as HandoutShape } from '../core/contract.ts';
 import type * as edits from '../core/config-edit.ts';
 import type * as control from '../core/control.ts';
@@ -221,6 +222,8 @@ const DnsName = z.string().refine((text) => isHostName(text) && text === text.to
   error: 'must be a DNS name in lower case',
 });
 export const NamePath = z.strictObject({ name: DnsName });
+export const CertificatePath = z.strictObject({ name: z.string().min(1).max(255) });
+export const CertificateReports = z.array(CertificateReport).readonly();
 export const NameDraft = z
   .strictObject({
     name: DnsName,

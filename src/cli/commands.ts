@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { address } from './commands/address.ts';
 import { backup, restore } from './commands/backup.ts';
+import { certificateList, certificateRenew } from './commands/certificates.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
 import { deviceImport } from './commands/device-import.ts';
@@ -14,7 +15,6 @@ import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { ports } from './commands/ports.ts';
-import { portsClose, portsOpen } from './commands/ports-through.ts';
 import { qr } from './commands/qr.ts';
 import { relayInvite, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
@@ -49,6 +49,8 @@ export const commands: readonly Command[] = [
   nameSet,
   nameList,
   nameRemove,
+  certificateList,
+  certificateRenew,
   address,
   relayUp,
   relayInvite,
@@ -57,8 +59,6 @@ export const commands: readonly Command[] = [
   relayRemove,
   qr,
   ports,
-  portsOpen,
-  portsClose,
   events,
   generations,
   rollback,

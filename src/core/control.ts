@@ -1,3 +1,4 @@
+import type { CertificateReport } from './certificate.ts';
 import type { Handout } from './contract.ts';
 import type { DnsAccess } from './dns-config.ts';
 import type { JournalEvent } from './events.ts';
@@ -5,7 +6,6 @@ import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { TokenKind } from './node-access.ts';
 import type { Rights } from './rights.ts';
 import type { PortsReport } from './mapper.ts';
-import type { Through } from './through.ts';
 import type { ReachedBy } from './service.ts';
 import type { AddressStatus, DeviceStatus, RelayStatus, Status } from './status.ts';
 
@@ -73,12 +73,12 @@ export interface Control {
   /** Takes an invite: the relay learns this gateway, and gateway.yaml the relay. */
   joinRelay(draft: RelayDraft, progress: Progress, signal: AbortSignal): Promise<RelayStatus>;
   removeRelay(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;
+  /** Certificates of public names, and how each is. */
+  certificates(signal: AbortSignal): Promise<readonly CertificateReport[]>;
+  /** Orders another certificate now; resolves when that is noted, not when there is one. */
+  renewCertificate(name: string): Promise<null>;
   /** What the router opened for us, and what it says that others have. */
   ports(signal: AbortSignal): Promise<PortsReport>;
-  /** The owner's yes to having routers farther out open the same ports; resolves once each was asked. */
-  openThrough(through: Through, signal: AbortSignal): Promise<PortsReport>;
-  /** Takes it back: what is open there is closed. */
-  closeThrough(signal: AbortSignal): Promise<PortsReport>;
   events(after: number, limit: number): Promise<readonly JournalEvent[]>;
   generations(): Promise<readonly Generation[]>;
   /** Rewrites the file to a generation (default: the last fully programmed one before the current) and applies it. */

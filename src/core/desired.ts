@@ -1,6 +1,7 @@
 import { allocateAll, serviceRange } from './allocate.ts';
 import type { Config, ConfigService } from './config-schema.ts';
 import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
+import { DnsSettings, type DnsAccess } from './dns-config.ts';
 import { announceProblem } from './announce.ts';
 import { canonical } from './plan.ts';
 import { egressProblem, privacyProblem } from './privacy.ts';
@@ -42,6 +43,8 @@ export interface Desired {
   readonly stun: readonly string[];
   /** Vantages outside, by name. */
   readonly relays: readonly Relay[];
+  /** Zones in which records may be changed, and who is asked to. */
+  readonly zones?: Readonly<Record<string, DnsAccess>>;
   /** Programs that are told each new public address; absent: none. */
   readonly programs?: readonly string[];
   /** To be stored before anything is applied. */
@@ -130,6 +133,7 @@ function assemble(
     problems: inOrder(problems),
     stun: input.config.stun,
     relays: input.config.relays,
+    zones: DnsSettings.parse(input.config.settings['dns'] ?? {}).zones,
     ...(input.config.programs === undefined ? {} : { programs: input.config.programs }),
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };

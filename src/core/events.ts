@@ -32,7 +32,6 @@ export const EVENT_TYPES = {
   'relay.changed': 'A relay began or ceased to answer.',
   'mapping.made': 'The router opened a port, or opened it again.',
   'mapping.lost': 'The router forgot a port that it had opened, or the network changed; it is asked again.',
-  'mapping.allowed': 'The owner allowed routers farther out to be asked for ports, or took it back.',
   'mapping.dead': 'A port that the router lists let nobody in, seen from outside; what is tried now.',
   'mapping.healed': 'Visitors from outside come in through a port again.',
   'mapping.moved': 'A port has another number outside than people were told.',
@@ -41,6 +40,10 @@ export const EVENT_TYPES = {
   'mapping.tried':
     'A TCP port was opened in the router for a moment, so that Tor exits could try whether it forwards.',
   'mapping.left': 'A port could not be closed in the router; it ends by itself or must be removed there.',
+  'certificate.ordered': 'A certificate authority was asked for a certificate.',
+  'certificate.renewed': 'A certificate was obtained and checked, and is served from now on.',
+  'certificate.failed': 'A certificate could not be had; it is tried again.',
+  'certificate.damaged': 'A certificate on disk was damaged; it was put aside and another one is ordered.',
   'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
 } as const;
 

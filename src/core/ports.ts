@@ -1,4 +1,5 @@
 import type { Exits } from './exits.ts';
+import type { Certifier } from './certificate.ts';
 import type { Mapper } from './mapper.ts';
 import type { DescriptorUploads, UploadCause } from './descriptor.ts';
 import type { OperationArguments, OperationName, OperationResult } from './operations.ts';
@@ -27,6 +28,7 @@ export interface Ports {
   readonly exits: Exits;
   /** Ports that are kept open in the router; needs no privileges. */
   readonly mapper: Mapper;
+  readonly certifier: Certifier;
   readonly log: Log;
 }
 
@@ -88,7 +90,7 @@ export interface Helper {
   ): Promise<OperationResult<Name>>;
 }
 
-export type KeyType = 'curve25519' | 'ed25519-expanded' | 'preshared';
+export type KeyType = 'curve25519' | 'ed25519-expanded' | 'p256' | 'preshared';
 
 /**
  * Long-lived secrets: one file a key, 0600, synced before use, never overwritten.
@@ -109,6 +111,8 @@ export interface Keys {
 export interface Crypto {
   /** 32 clamped random bytes, as `wg genkey` makes them. */
   curve25519Secret(): Uint8Array;
+  /** 32 bytes, big-endian: a private key of P-256. */
+  p256Secret(): Uint8Array;
   curve25519Public(secret: Uint8Array): Uint8Array;
   /** 64 bytes: SHA-512 of a random seed, clamped (tor's expanded secret key, rend-spec-v3). */
   ed25519ExpandedSecret(): Uint8Array;

@@ -9,6 +9,7 @@ import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
+import { certificatesPart } from '../parts/certificates/index.ts';
 import { edgePart } from '../parts/edge/index.ts';
 import { dnsPart } from '../parts/dns/index.ts';
 import { egressPart } from '../parts/egress/index.ts';
@@ -17,17 +18,19 @@ import { portsPart } from '../parts/ports/index.ts';
 import { nodeCrypto } from '../system/crypto.ts';
 import { Announced } from '../system/announced.ts';
 import type { Paths } from '../system/directories.ts';
+import type { CertificateKeeper } from '../system/acme/keeper.ts';
 import { Names } from '../system/dns/names.ts';
 import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
 import { createKeys } from '../system/keys.ts';
-import type { HomeMapper } from '../system/mapping/home-mapper.ts';
+import type { PortMapper } from '../system/mapping/port-mapper.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
 import { TorExits } from '../system/tor-exits/tor-exits.ts';
 import { Announcer } from './announcer.ts';
 import { CanaryWatch } from './canary.ts';
+import { createCertifier } from './certifier.ts';
 import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
@@ -47,7 +50,7 @@ import { StatusReporter } from './status-reporter.ts';
 import type { RelayVantages } from './vantages.ts';
 
 /** Foundations first: a part may use what those before it made. */
-const PARTS = [namespacesPart, egressPart, edgePart, portsPart, dnsPart];
+const PARTS = [namespacesPart, egressPart, edgePart, portsPart, dnsPart, certificatesPart];
 
 export interface Composed {
   readonly engine: Engine;
@@ -81,7 +84,9 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const record = createJournal(store, Date.now, log);
   const mapper = createMapper({ file: paths.mappings, log, record, changed: wake });
   const desired = (): Desired | undefined => engine.desired;
-  const { vantages, home } = createOutside({ desired, keys, mapper, log, record, changed: wake });
+  const outside = { desired, keys, mapper, log, record, changed: wake };
+  const { vantages, home } = createOutside(outside);
+  const certifier = createCertifier({ ...outside, directory: paths.certificates, helper, home });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -94,6 +99,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     vantages,
     exits: createExits(paths),
     mapper,
+    certifier,
     log,
   };
   // Not waited for: the pass is done, and the next one says it again.
@@ -104,7 +110,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   };
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
   const watch = new NamespaceWatch({ helper, log, changed: wake });
-  const pieces = { paths, store, ports, names, mapper, engine, record };
+  const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
   const changes = createChanges({ ...pieces, watch });
   const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, leave });
   const egressWatch = new EgressWatch({
@@ -119,7 +125,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
-    await mapper.close();
+    await Promise.all([mapper.close(), certifier.close()]);
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
@@ -145,7 +151,8 @@ interface Pieces {
   readonly store: Store;
   readonly ports: Ports;
   readonly names: Names;
-  readonly mapper: HomeMapper;
+  readonly mapper: PortMapper;
+  readonly certifier: CertificateKeeper;
   readonly engine: Engine;
   readonly record: Recorder;
 }
@@ -155,6 +162,7 @@ function createChanges({
   store,
   ports,
   names,
+  certifier,
   engine,
   record,
   watch,
@@ -171,6 +179,7 @@ function createChanges({
   const permit = async (applied: Applied): Promise<void> => {
     // Whatever the owner did may have mended what a host of names refused.
     await names.forgetTroubles();
+    await certifier.encourage();
     await writeFileAtomic(paths.applied, JSON.stringify(applied), { mode: 0o640 });
     watch.aim(applied);
   };
@@ -200,6 +209,7 @@ function createOwnersControl(
       (provider) => provider.remarks?.(store.ledger()[provider.id] ?? {}, ports.now()) ?? [],
     ),
     ...pieces.names.troubles(),
+    ...pieces.certifier.troubles(),
     ...tokens.remarks(),
     ...announcer.remarks(),
     ...pieces.mapper.remarks(),
@@ -213,6 +223,7 @@ function createOwnersControl(
   const { log } = ports;
   const recurring = [
     new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
+    new Recurring(() => pieces.certifier.tick(), 'certificates were not looked after', log),
     new Recurring((signal) => tokens.settle(signal), 'nodes were not asked to take back what is over', log),
     new Recurring(
       (signal) => announcer.settle(signal),

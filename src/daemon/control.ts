@@ -21,6 +21,8 @@ import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store.ts';
 import type { Paths } from '../system/directories.ts';
 import type { CanaryWatch } from './canary.ts';
+import { reportCertificates } from './certifier.ts';
+import type { CertificateKeeper } from '../system/acme/keeper.ts';
 import type { Changes } from './change.ts';
 import { closedFlows, cutFlows } from './closed-flows.ts';
 import type { Devices } from './devices.ts';
@@ -29,13 +31,13 @@ import { nameReports, setName } from './home-name.ts';
 import type { Relays } from './relays.ts';
 import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
-import { closeThrough, openThrough } from './ports-through.ts';
 import { reportPorts } from './ports-report.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import { letFinish, unexposeAll } from './unexpose-all.ts';
 
 export interface ControlOptions {
   readonly canary: CanaryWatch;
+  readonly certifier: CertificateKeeper;
   readonly changes: Changes;
   readonly devices: Devices;
   readonly tokens: NodeTokens;
@@ -90,9 +92,12 @@ export function createControl(options: ControlOptions): Control {
     relays: (signal) => relays.list(signal),
     joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),
     removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),
+    certificates: (signal) => reportCertificates(options.certifier, signal),
+    renewCertificate: async (name) => {
+      await options.certifier.renew(name);
+      return null;
+    },
     ports: (signal) => reportPorts(options, signal),
-    openThrough: (through, signal) => openThrough(options, through, signal),
-    closeThrough: (signal) => closeThrough(options, signal),
     events: (after, limit) => store.events(after, limit),
     generations: () => Promise.resolve(store.generations()),
     rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),

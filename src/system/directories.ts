@@ -32,6 +32,8 @@ export function pathsOf(directories: Directories) {
     names: join(state, 'names.json'),
     /** Who was told which public address of the home. */
     announced: join(state, 'announced.json'),
+    /** Certificates with their keys, and what is known of who gave them. */
+    certificates: join(state, 'certificates'),
     /** Ports that the router opened for us, and what renews and removes them. */
     mappings: join(state, 'mappings.json'),
     /** Private directory of a program started by `gateway service run`. */

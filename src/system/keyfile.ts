@@ -10,7 +10,12 @@ import type { KeyType } from '../core/ports.ts';
  *   checksum <hex SHA-256 of the lines above>
  */
 const FIRST_LINE = 'gateway key 1';
-const BYTES: Readonly<Record<KeyType, number>> = { curve25519: 32, preshared: 32, 'ed25519-expanded': 64 };
+const BYTES: Readonly<Record<KeyType, number>> = {
+  curve25519: 32,
+  preshared: 32,
+  p256: 32,
+  'ed25519-expanded': 64,
+};
 
 export function renderKeyFile(type: KeyType, secret: Uint8Array): string {
   if (secret.length !== BYTES[type]) throw new TypeError(`a ${type} key has ${BYTES[type]} bytes`);

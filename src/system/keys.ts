@@ -169,6 +169,7 @@ class KeyDirectory implements Keys {
 
   #make(type: KeyType): Uint8Array {
     if (type === 'curve25519') return this.#crypto.curve25519Secret();
+    if (type === 'p256') return this.#crypto.p256Secret();
     return type === 'preshared' ? this.#crypto.random(32) : this.#crypto.ed25519ExpandedSecret();
   }
 

@@ -31,7 +31,12 @@ describe('a valid file', () => {
       pool: undefined,
       stun: [],
       relays: [],
-      settings: { tor: {}, wireguard: { port: 4500 }, dns: { wildcard: false, zones: {} } },
+      settings: {
+        tor: {},
+        wireguard: { port: 4500 },
+        certificates: { ca: 'letsencrypt' },
+        dns: { wildcard: false, zones: {} },
+      },
       services: [
         {
           name: 'shop',

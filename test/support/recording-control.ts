@@ -1,3 +1,4 @@
+import type { CertificateReport } from '../../src/core/certificate.ts';
 import type { Control, Enrolled, PlaceReport, UpReport } from '../../src/core/control.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { JournalEvent } from '../../src/core/events.ts';
@@ -120,7 +121,7 @@ const ENROLLED: Enrolled = {
 /** A gateway that only remembers what it was asked; every answer can be replaced. */
 export function recordingControl(replace: Partial<Control> = {}) {
   const calls: unknown[][] = [];
-  const ports: PortsReport = { mappings: [], router: '192.168.1.1', through: [], table: null, canary: null };
+  const ports: PortsReport = { mappings: [], router: '192.168.1.1', table: null, canary: null };
   const world = { status: status(), events: [] as JournalEvent[], ports };
   const report = (...call: unknown[]): Promise<UpReport> => {
     calls.push(call);
@@ -177,12 +178,12 @@ export function recordingControl(replace: Partial<Control> = {}) {
         : Promise.reject(new GatewayError(`there is no service "${name}"`, { code: 'ServiceUnknown' })),
     place: (name) => Promise.resolve(place(name)),
     address: () => Promise.resolve({ addresses: [], ipv4: null, differ: false, nat: null }),
+    certificates: () => Promise.resolve([certificate('pay.shop.test')]),
+    renewCertificate: (name) => report('renewCertificate', name).then(() => null),
     relays: () => Promise.resolve([relay('vps')]),
     joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
     removeRelay: (name) => report('removeRelay', name),
     ports: () => Promise.resolve(world.ports),
-    openThrough: (through) => report('openThrough', through).then(() => world.ports),
-    closeThrough: () => report('closeThrough').then(() => world.ports),
     events: (after, limit) =>
       Promise.resolve(world.events.filter((event) => event.seq > after).slice(0, limit)),
     generations: () =>
@@ -193,6 +194,24 @@ export function recordingControl(replace: Partial<Control> = {}) {
     ...replace,
   };
   return { control, calls, world };
+}
+
+export function certificate(name: string, changes: Partial<CertificateReport> = {}): CertificateReport {
+  return {
+    name,
+    state: 'valid',
+    names: [name],
+    notBefore: '2026-01-02T03:00:00.000Z',
+    notAfter: '2026-04-02T03:00:00.000Z',
+    renewAt: '2026-03-03T03:00:00.000Z',
+    issuer: "Let's Encrypt",
+    fingerprint: 'ab'.repeat(32),
+    authority: 'https://acme.test/dir',
+    challenge: 'dns-01',
+    problem: null,
+    caa: null,
+    ...changes,
+  };
 }
 
 export function place(name: string, changes: Partial<PlaceReport> = {}): PlaceReport {

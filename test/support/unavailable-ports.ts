@@ -31,6 +31,12 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
       withdraw: gone('a host of names'),
     },
     mapper: memoryMapper(),
+    certifier: {
+      kept: () => Promise.resolve([]),
+      keep: gone('a certificate authority'),
+      release: gone('a certificate authority'),
+      renew: gone('a certificate authority'),
+    },
     log: () => undefined,
     ...given,
   };

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { X509Certificate } from 'node:crypto';
@@ -26,8 +26,7 @@ export interface WebLab {
   readonly ports: { readonly https: number; readonly http: number };
   /** A namespace of its own, with what the edge may reach there; nothing listens in it yet. */
   addService(name: string, address: string, port: number): Promise<void>;
-  /** With a certificate it speaks TLS itself. */
-  serve(name: string, port: number, pem?: string): Promise<void>;
+  serve(name: string, port: number): Promise<void>;
   spec(sites: readonly EdgeSite[]): EdgeSpec;
   /** Applies, writes and loads. */
   up(sites: readonly EdgeSite[]): Promise<{ started: boolean }>;
@@ -57,7 +56,7 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       services: Object.fromEntries(
         [...services].map(([name, { namespace, ...at }]) => {
           const mine = sites.filter(({ service }) => service === name);
-          const domains = mine.map(({ service: _service, to: _to, ...rest }) => rest);
+          const domains = mine.map(({ domain, mode, access }) => ({ domain, mode, access }));
           return [name, { ...at, place: { type: 'namespace' as const, name: namespace }, domains }];
         }),
       ),
@@ -93,11 +92,9 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       }));
       await gateway.call('flows.replace', { flows });
     },
-    serve: async (name, port, pem) => {
+    serve: async (name, port) => {
       const argv = [`--net=/run/netns/gw-${name}`, NODE, SERVICE, name, String(port)] as const;
-      const file = `/run/${name}.pem`;
-      if (pem !== undefined) await writeFile(machine.outside(file), pem);
-      const server = machine.start('nsenter', ...argv, ...(pem === undefined ? [] : [file]));
+      const server = machine.start('nsenter', ...argv);
       await once(server.stdout ?? server, 'data');
     },
     up: async (sites) => {

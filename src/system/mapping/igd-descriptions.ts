@@ -7,7 +7,7 @@ import {
   type RouterPlace,
 } from '../../wire/igd-description.ts';
 import { aborted, askRouterByHttp } from './router-http.ts';
-import { searchRouter, type Search } from './ssdp-search.ts';
+import { searchRouter } from './ssdp-search.ts';
 
 /**
  * Descriptions that are asked for when nothing was found by SSDP, which snooping switches and firewalls lose: those of
@@ -29,7 +29,8 @@ export interface FoundDescription {
   readonly description: IgdDescription;
 }
 
-export interface Asked extends Search {
+export interface Asked {
+  readonly router: string;
   /** URL that was found the last time. */
   readonly known?: string | undefined;
   /** Ours, from which it is asked; left out: any. */
@@ -83,11 +84,13 @@ export function mappingErrorOf(error: unknown): MappingError {
   throw error;
 }
 
-async function* sources(asked: Asked, signal: AbortSignal): AsyncGenerator<Source, void, undefined> {
-  const { router, known, mayGuess = true } = asked;
+async function* sources(
+  { router, known, mayGuess = true }: Asked,
+  signal: AbortSignal,
+): AsyncGenerator<Source, void, undefined> {
   if (known !== undefined) yield { location: known };
   let isSilent = true;
-  for await (const { location, bootId } of searchRouter(asked, signal)) {
+  for await (const { location, bootId } of searchRouter(router, signal)) {
     isSilent = false;
     yield { location, bootId };
   }

@@ -1,0 +1,83 @@
+import {
+  CHALLENGES,
+  isIpName,
+  type CertificateReport,
+  type CertificateSpec,
+} from '../../core/certificate.ts';
+import { authoritiesOf, CertificateSettings } from '../../core/certificate-config.ts';
+import type {
+  Change,
+  Compiled,
+  CompileInput,
+  Context,
+  Fact,
+  Observed,
+  Part,
+  Resource,
+} from '../../core/contract.ts';
+
+/** `certificate:pay.shop.test`: kept valid, however many services want it. What it is now, is learned: facts. */
+type Spec = CertificateSpec;
+
+/**
+ * Owner of the certificates of public names. An authority that refuses is no failed change: the certifier goes on asking
+ * and renews by itself, and the facts say what there is.
+ */
+export const certificatesPart: Part<Spec> = {
+  id: 'certificates',
+  kinds: ['certificate'],
+  compile,
+  observe,
+  apply,
+  describe,
+  // The certifier is the daemon's; certificates outlive both.
+  close: async () => {},
+};
+
+function compile({ wants, settings }: CompileInput): Compiled<Spec> {
+  const mine = wants.filter((want) => want.part === 'certificates');
+  const groups = [...Map.groupBy(mine, ({ name }) => name)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const terms = CertificateSettings.parse(settings);
+  const resources = groups.map(([name, group]): Resource<Spec> => {
+    const wanted = new Set(group.flatMap(({ challenges }) => challenges));
+    return {
+      key: `certificate:${name}`,
+      spec: {
+        name,
+        challenges: CHALLENGES.filter((challenge) => wanted.has(challenge)),
+        authorities: authoritiesOf(terms, isIpName(name)),
+      },
+      neededBy: [...new Set(group.map(({ service }) => service))].sort(),
+    };
+  });
+  return { resources, wants: [], problems: [], ledger: {} };
+}
+
+async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
+  const kept = await ports.certifier.kept();
+  return kept.map(({ spec, report }) => ({ key: `certificate:${spec.name}`, spec, facts: factsOf(report) }));
+}
+
+function factsOf({
+  state,
+  issuer,
+  notAfter,
+  renewAt,
+  fingerprint,
+  problem,
+}: CertificateReport): Record<string, Fact> {
+  const facts = { state, issuer, notAfter, renewAt, fingerprint, problem: problem?.message ?? null };
+  return Object.fromEntries(
+    Object.entries(facts).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
+}
+
+async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<void> {
+  if (change.op === 'delete') await ports.certifier.release(change.have.spec.name, signal);
+  else await ports.certifier.keep(change.want.spec, signal);
+}
+
+function describe(change: Change<Spec>): string {
+  if (change.op === 'delete') return `show the certificate for ${change.have.spec.name} to nobody any more`;
+  return `keep a certificate for ${change.want.spec.name}`;
+}

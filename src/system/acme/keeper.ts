@@ -1,0 +1,185 @@
+import type { CertificateReport, CertificateSpec, Certifier } from '../../core/certificate.ts';
+import { forced, nextStep, type CertificateState } from '../../core/certificate-life.ts';
+import { reportOf } from '../../core/certificate-report.ts';
+import { GatewayError, messageOf } from '../../core/errors.ts';
+import { CertificateBook } from './book.ts';
+import type { Account, Entry } from './memory.ts';
+import { Orders, type OrdersOptions } from './orders.ts';
+
+export interface KeeperOptions extends OrdersOptions {
+  /** Gives a certificate to whoever shows it to visitors. */
+  readonly serve: (name: string, pem: string, signal: AbortSignal) => Promise<void>;
+  readonly unserve: (name: string, signal: AbortSignal) => Promise<void>;
+}
+
+/** Work at the same time; an authority is a stranger's machine. */
+const MOST_AT_ONCE = 3;
+const SERVE_AGAIN_MS = 5000;
+
+type Served = { readonly fingerprint: string } | { readonly message: string; readonly retryAt: number };
+
+/** Drives the lives of certificates (core/certificate-life.ts) with real authorities. `tick` it, often. */
+export class CertificateKeeper implements Certifier {
+  readonly #options: KeeperOptions;
+  readonly #book: CertificateBook;
+  readonly #orders: Orders;
+  readonly #abort = new AbortController();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #served = new Map<string, Served>();
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    const { files, now, log, record } = options;
+    const damaged = (message: string, name: string | undefined): void => {
+      log('warn', message);
+      record('certificate.damaged', message, name === undefined ? {} : { name });
+    };
+    this.#book = new CertificateBook({ files, now, damaged });
+    this.#orders = new Orders(options, this.#book);
+  }
+
+  async keep(spec: CertificateSpec, signal: AbortSignal): Promise<void> {
+    await this.#book.load();
+    signal.throwIfAborted();
+    this.#served.delete(spec.name);
+    await this.#book.keep(spec);
+  }
+
+  async release(name: string, signal: AbortSignal): Promise<void> {
+    await this.#book.load();
+    await this.#options.unserve(name, signal);
+    this.#served.delete(name);
+    await this.#book.release(name);
+  }
+
+  async kept(): Promise<readonly { spec: CertificateSpec; report: CertificateReport }[]> {
+    await this.#book.load();
+    return this.#wanted().map(({ state }) => ({ spec: state.spec, report: this.#reportOf(state) }));
+  }
+
+  async renew(name: string): Promise<void> {
+    await this.#book.load();
+    const entry = this.#wanted().find(({ state }) => state.spec.name === name);
+    if (entry === undefined) {
+      const names = this.#wanted().map(({ state }) => state.spec.name);
+      throw new GatewayError(`no certificate is kept for ${name}`, {
+        code: 'CertificateUnknown',
+        retry: 'never',
+        hint: `certificates: ${names.join(', ') || 'none yet'}`,
+      });
+    }
+    this.#book.set(name, forced(entry.state));
+    await this.#book.save();
+  }
+
+  /** The owner did something: what spoke against an order may be gone. */
+  async encourage(): Promise<void> {
+    await this.#book.load();
+    this.#book.encourage();
+  }
+
+  /** Our account there, and how CAA records call the authority; `undefined` before there is one. */
+  account(directory: string): Account | undefined {
+    return this.#book.account(directory);
+  }
+
+  /** Sentences for the status: certificates that are missing or could not be renewed. */
+  troubles(): readonly string[] {
+    return this.#wanted().flatMap(({ state }) => {
+      const { problem, state: word } = this.#reportOf(state);
+      if (problem === null) return [];
+      const next = problem.hint === null ? '' : `; ${problem.hint}`;
+      const what = word === 'valid' ? 'could not be renewed' : 'could not be had';
+      return [`the certificate for ${state.spec.name} ${what}: ${problem.message}${next}`];
+    });
+  }
+
+  /** Begins whatever is due. Cheap when nothing is. */
+  async tick(): Promise<void> {
+    await this.#book.load();
+    for (const [name, entry] of this.#book.entries()) {
+      if (this.#abort.signal.aborted || this.#running.size >= MOST_AT_ONCE) return;
+      if (!this.#running.has(name)) this.#begin(name, entry);
+    }
+  }
+
+  /** Resolves once everything that was begun has come to an end. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort(new GatewayError('the gateway is stopping', { code: 'Aborted', retry: 'never' }));
+    await this.settled();
+    // What was cut short by us is no failure.
+    if (this.#book.isLoaded) await this.#book.save();
+  }
+
+  #wanted(): Entry[] {
+    return this.#book.entries().flatMap(([, entry]) => (entry.isReleased === true ? [] : [entry]));
+  }
+
+  #begin(name: string, entry: Entry): void {
+    const job = this.#jobFor(name, entry);
+    if (job === undefined) return;
+    const running = job()
+      .catch((error: unknown) => this.#broke(name, error))
+      .finally(() => this.#running.delete(name));
+    this.#running.set(name, running);
+  }
+
+  #jobFor(name: string, { state, isReleased }: Entry): (() => Promise<void>) | undefined {
+    const now = this.#options.now();
+    const { signal } = this.#abort;
+    if (isReleased === true) {
+      const isOver = state.held === undefined || state.held.notAfter <= now;
+      return isOver ? () => this.#book.forget(name) : undefined;
+    }
+    if (this.#mustServe(state, now)) return () => this.#serve(name);
+    const step = nextStep(state, now);
+    if (step.at > now) return undefined;
+    if (step.action === 'order') return () => this.#orders.order(name, step.why, signal);
+    return () => this.#orders.askWindow(name, signal);
+  }
+
+  #mustServe({ held, spec }: CertificateState, now: number): boolean {
+    if (held === undefined || held.notAfter <= now) return false;
+    const served = this.#served.get(spec.name);
+    if (served === undefined) return true;
+    return 'fingerprint' in served ? served.fingerprint !== held.fingerprint : served.retryAt <= now;
+  }
+
+  async #serve(name: string): Promise<void> {
+    const { files, serve, now, changed } = this.#options;
+    const fingerprint = this.#book.get(name)?.state.held?.fingerprint;
+    if (fingerprint === undefined) return;
+    try {
+      await serve(name, await files.pem(name), this.#abort.signal);
+      this.#served.set(name, { fingerprint });
+    } catch (error) {
+      if (!(error instanceof GatewayError) || this.#abort.signal.aborted) throw error;
+      const message = `visitors do not get the certificate of ${name} yet: ${error.message}`;
+      this.#served.set(name, { message, retryAt: now() + SERVE_AGAIN_MS });
+    }
+    changed();
+  }
+
+  /** A full disk, or a fault of ours: told, and not met without end. */
+  #broke(name: string, error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    const { log, changed } = this.#options;
+    const { hint } = error instanceof GatewayError ? error : { hint: undefined };
+    if (!(error instanceof GatewayError)) {
+      log('error', 'looking after a certificate failed', { name, error: messageOf(error) });
+    }
+    const failure = { message: messageOf(error), isRehearsal: false, isCounted: false };
+    this.#orders.fail(name, hint === undefined ? failure : { ...failure, hint });
+    changed();
+  }
+
+  #reportOf(state: CertificateState): CertificateReport {
+    const served = this.#served.get(state.spec.name);
+    const serving = served !== undefined && 'message' in served ? served : undefined;
+    return reportOf(state, serving, this.#options.now());
+  }
+}

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CertifierLab, HOME } from '../support/certifier-lab.ts';
+
+/** Pebble refuses every fifth nonce here. */
+const signal = AbortSignal.timeout(110_000);
+let certifier: CertifierLab;
+
+beforeAll(async () => {
+  certifier = await CertifierLab.start({ badNonces: 20 }, signal);
+}, 60_000);
+afterAll(() => certifier?.stop());
+
+it('a name is proved by each challenge, a wildcard by DNS, an address without a name', async () => {
+  const wanted = [
+    certifier.spec('home.lab.test', ['http-01']),
+    certifier.spec('a.home.lab.test', ['tls-alpn-01']),
+    certifier.spec('*.home.lab.test', ['dns-01', 'http-01']),
+    certifier.spec('b.home.lab.test', ['dns-01']),
+    certifier.spec(HOME, ['http-01', 'tls-alpn-01']),
+  ];
+  const kill = await certifier.run(wanted);
+  const states = () => certifier.seen().reports.map(({ name, state, challenge }) => [name, state, challenge]);
+  await expect.poll(states, { timeout: 60_000 }).toEqual([
+    ['home.lab.test', 'valid', 'http-01'],
+    ['a.home.lab.test', 'valid', 'tls-alpn-01'],
+    ['*.home.lab.test', 'valid', 'dns-01'],
+    ['b.home.lab.test', 'valid', 'dns-01'],
+    [HOME, 'valid', 'http-01'],
+  ]);
+  await expect.poll(() => certifier.seen().shown.length).toBe(5);
+  expect(certifier.report('*.home.lab.test')?.names).toEqual(['*.home.lab.test']);
+  expect(certifier.report(HOME)?.names).toEqual([HOME]);
+  kill();
+}, 90_000);

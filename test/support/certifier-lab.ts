@@ -1,0 +1,102 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Authority, CertificateReport, CertificateSpec, Challenge } from '../../src/core/certificate.ts';
+import { labAuthority, NODE_INSIDE, parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
+import type { CertifierTask } from './certifier-main.ts';
+
+export const HOME = '11.1.0.2';
+const SECRET = 'c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA==';
+
+/** A certifier with a public address, Pebble, and a zone that takes updates. */
+export class CertifierLab {
+  readonly lab: Lab;
+
+  private constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  static async start(acme: object, signal: AbortSignal): Promise<CertifierLab> {
+    const topology = parseTopology(
+      {
+        nodes: {
+          core: { kind: 'router' },
+          home: { defaultRoute: '11.1.0.1' },
+          dns: {
+            defaultRoute: '11.4.0.1',
+            services: [
+              { type: 'dns', zone: 'lab.test', names: { home: HOME, '*.home': HOME }, updates: SECRET },
+            ],
+          },
+          acme: { defaultRoute: '11.5.0.1', services: [{ type: 'acme', ...acme }] },
+        },
+        networks: {
+          line: { core: '11.1.0.1/24', home: `${HOME}/24` },
+          names: { core: '11.4.0.1/24', dns: '11.4.0.53/24' },
+          authorities: { core: '11.5.0.1/24', acme: '11.5.0.2/24' },
+        },
+      },
+      'certifier',
+    );
+    const lab = await startLab(topology, { signal });
+    const self = new CertifierLab(lab);
+    mkdirSync(self.folder, { recursive: true });
+    writeFileSync(join(self.folder, 'updates.key'), SECRET);
+    return self;
+  }
+
+  get folder(): string {
+    return join(this.lab.node('home').directory, 'certifier');
+  }
+
+  authority(more: Partial<Authority> = {}): Authority {
+    const { directory, ca } = labAuthority(this.lab.node('acme'), this.lab.topology);
+    return { directory, roots: ca, ...more };
+  }
+
+  spec(name: string, challenges: readonly Challenge[], more: Partial<Authority> = {}): CertificateSpec {
+    return { name, challenges: [...challenges], authorities: [this.authority(more)] };
+  }
+
+  /** Starts the certifier; resolves with what kills it. */
+  async run(specs: readonly CertificateSpec[]): Promise<() => void> {
+    const credential = join(this.folder, 'updates.key');
+    const task: CertifierTask = {
+      folder: this.folder,
+      address: HOME,
+      specs,
+      zones: {
+        'lab.test': {
+          host: 'rfc2136',
+          server: '11.4.0.53',
+          key: 'updates',
+          algorithm: 'hmac-sha256',
+          credential,
+        },
+      },
+    };
+    const main = '/opt/gateway/test/support/certifier-main.ts';
+    const pid = await this.lab
+      .node('home')
+      .detach([NODE_INSIDE, main, JSON.stringify(task)], { logFile: join(this.folder, 'log') });
+    return () => process.kill(pid, 'SIGKILL');
+  }
+
+  seen(): { reports: CertificateReport[]; events: string[]; shown: string[] } {
+    try {
+      return JSON.parse(readFileSync(join(this.folder, 'report.json'), 'utf8')) as ReturnType<
+        CertifierLab['seen']
+      >;
+    } catch {
+      // Not there yet, or being written.
+      return { reports: [], events: [], shown: [] };
+    }
+  }
+
+  report(name: string): CertificateReport | undefined {
+    return this.seen().reports.find((report) => report.name === name);
+  }
+
+  stop(): Promise<void> {
+    return this.lab.stop();
+  }
+}
