@@ -36,7 +36,7 @@ async function observeSite(
     nameMessage: name.message,
     ...(shown === undefined ? {} : { fingerprint: shown.fingerprint }),
     ...(name.advice === undefined ? {} : { notice: `${service}: ${name.advice}` }),
-    ...(await routerFacts(seen.edge?.listen?.https, ports)),
+    ...(await routerFacts(seen.listen?.https, ports)),
   };
   return { key: siteKey(service), spec: { service, domain, mode }, facts };
 }

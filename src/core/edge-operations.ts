@@ -117,6 +117,8 @@ export const EDGE_OPERATIONS = {
       listen: EdgeListen.optional(),
       /** Why these are not the ones that were asked for: which program has which port. */
       taken: z.array(z.string()),
+      /** Why it must be loaded again: a port that was taken is free. */
+      renew: z.string().optional(),
       /** What it has on disk to show to visitors. */
       certificates: z.array(
         z.object({

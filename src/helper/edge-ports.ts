@@ -6,6 +6,7 @@ import { ipShow } from '../system/ip-show.ts';
 import { run } from '../system/run.ts';
 import { fileError } from '../system/files.ts';
 import type { EdgeHere } from './edge-config.ts';
+import { readPlain } from './owned-directory.ts';
 import { parseListeners } from './listeners.ts';
 
 /**
@@ -78,14 +79,26 @@ interface Holder {
 
 async function listHolders(signal: AbortSignal): Promise<Holder[]> {
   const { stdout } = await run(['ss', '-H', '-l', '-t', '-n', '-p'], { signal });
-  return stdout.split('\n').flatMap((line) =>
+  const found = stdout.split('\n').flatMap((line) =>
     parseListeners(line).map((listener) => {
       const users = [...line.matchAll(/\("([^"]*)",pid=(\d+)/g)];
-      const [first] = users;
-      const program = first === undefined ? 'a program' : `${first[1]} (process ${first[2]})`;
-      return { ...listener, program, pids: users.map((user) => Number(user[2])) };
+      return { ...listener, users: users.map(([, name = '', pid]) => ({ name, pid: Number(pid) })) };
     }),
   );
+  return Promise.all(
+    found.map(async ({ users, ...listener }) => {
+      const [first] = users;
+      const program = first === undefined ? 'a program' : await programText(first.name, first.pid);
+      return { ...listener, program, pids: users.map(({ pid }) => pid) };
+    }),
+  );
+}
+
+/** `nginx (process 42 of nginx.service)` */
+async function programText(name: string, pid: number): Promise<string> {
+  const groups = (await readPlain(`/proc/${pid}/cgroup`))?.toString() ?? '';
+  const unit = /\/([^/\n]+\.service)(\/|$)/m.exec(groups)?.[1];
+  return `${name} (process ${pid}${unit === undefined ? '' : ` of ${unit}`})`;
 }
 
 function isRival(holder: Holder, { address, port }: Pick<EdgeRoute, 'address' | 'port'>): boolean {

@@ -40,7 +40,9 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
     const text = await readText(directory);
     const config = text === undefined ? undefined : parseEdgeConfig(text);
     const { loadedHash, ...seen } = await observeProcess(environment, signal);
+    const renew = config === undefined ? undefined : await freedPort(config, environment, signal);
     return {
+      ...(renew === undefined ? {} : { renew }),
       ...seen,
       ...(loadedHash === undefined ? {} : { loadedHash }),
       ...(config === undefined ? {} : { configHash: config.hash }),
@@ -51,6 +53,20 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       certificates: await listCertificates(directory),
     };
   });
+
+/** Looked for only while a port is taken: it costs more than the rest of a look. */
+async function freedPort(
+  { asked, here }: EdgeConfig,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (here.taken.length === 0) return undefined;
+  const { listen } = await bindable(asked, await findEdge(environment), signal);
+  const isBetter = (name: 'https' | 'http'): boolean =>
+    listen?.[name] === asked.listen?.[name] && here.listen?.[name] !== asked.listen?.[name];
+  const freed = (['https', 'http'] as const).filter(isBetter).map((name) => asked.listen?.[name]);
+  return freed.length === 0 ? undefined : `port ${freed.join(' and port ')} is free again`;
+}
 
 interface SeenProcess extends Partial<EdgeAnswer> {
   readonly running: boolean;

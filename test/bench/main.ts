@@ -4,6 +4,7 @@
  * worse, not the code wrong.
  */
 import { benchDemo } from './demo.ts';
+import { benchEdgeSeamless } from './edge-seamless.ts';
 import { benchLab } from './lab.ts';
 import { benchMany } from './many.ts';
 import { benchMapping } from './mapping.ts';
@@ -18,6 +19,7 @@ const BENCHES = {
   many: benchMany,
   mapping: benchMapping,
   'mapping-served': benchMappingServed,
+  'edge-seamless': benchEdgeSeamless,
 } as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]> | AsyncGenerator<Figure>>;
 
 const asked = process.argv.slice(2).filter((word) => word !== '--json');

@@ -34,5 +34,5 @@ function routeSeen(service: string, left: Seen['left']): Observed<Spec> {
 
 function renewalOf(seen: Seen): string | undefined {
   if (!seen.running) return seen.trouble === undefined ? 'HAProxy is not running' : 'HAProxy does not answer';
-  return seen.loadedHash === seen.configHash ? undefined : 'HAProxy has not loaded its configuration';
+  return seen.loadedHash === seen.configHash ? seen.renew : 'HAProxy has not loaded its configuration';
 }

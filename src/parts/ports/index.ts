@@ -2,6 +2,7 @@ import type { Change, Context, Fact, Observed, Part } from '../../core/contract.
 import { portKey, type MappingReport } from '../../core/mapper.ts';
 import { nameOf } from '../../core/mapping-lease.ts';
 import { compile, type Spec } from './compile.ts';
+import { movedPorts } from './local-port.ts';
 
 /**
  * Owner of the ports that are open in the router. A router that refuses is no failed change: the mapper goes on asking,
@@ -18,13 +19,28 @@ export const portsPart: Part<Spec> = {
   close: async () => {},
 };
 
-async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
-  const kept = await ports.mapper.kept();
-  return kept.map(({ spec, report }) => ({
-    key: `mapping:${portKey(spec)}`,
-    spec,
-    facts: factsOf(report),
-  }));
+async function observe(context: Context): Promise<Observed<Spec>[]> {
+  const kept = await context.ports.mapper.kept();
+  const moved = kept.some(({ spec }) => spec.transport === 'tcp') ? await movedPorts(context) : NOT_MOVED;
+  return kept.map(({ spec: real, report }) => {
+    const spec = { ...real, port: askedPort(real, moved) };
+    const target = realPort(spec, moved);
+    const renew =
+      target === real.port ? {} : { renew: `its visitors arrive at port ${target} of this machine` };
+    const facts = { ...factsOf(report), ...(real.port === spec.port ? {} : { localPort: real.port }) };
+    return { key: `mapping:${portKey(spec)}`, spec, facts, ...renew };
+  });
+}
+
+const NOT_MOVED: ReadonlyMap<number, number> = new Map();
+
+function realPort({ transport, port }: Spec, moved: ReadonlyMap<number, number>): number {
+  return transport === 'tcp' ? (moved.get(port) ?? port) : port;
+}
+
+function askedPort({ transport, port }: Spec, moved: ReadonlyMap<number, number>): number {
+  const found = [...moved].find(([, real]) => real === port);
+  return transport === 'tcp' ? (found?.[0] ?? port) : port;
 }
 
 function factsOf(report: MappingReport): Record<string, Fact> {
@@ -35,9 +51,21 @@ function factsOf(report: MappingReport): Record<string, Fact> {
   );
 }
 
-async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<void> {
-  if (change.op === 'delete') await ports.mapper.release(change.have.spec, signal);
-  else await ports.mapper.keep(change.want.spec, signal);
+async function apply(change: Change<Spec>, context: Context): Promise<void> {
+  const { ports, signal } = context;
+  const before = change.op === 'create' ? undefined : keptSpec(change.have);
+  if (change.op === 'delete') return ports.mapper.release(before ?? change.have.spec, signal);
+  const { spec } = change.want;
+  const moved = spec.transport === 'tcp' ? await movedPorts(context) : NOT_MOVED;
+  const port = realPort(spec, moved);
+  if (before !== undefined && before.port !== port) await ports.mapper.release(before, signal);
+  await ports.mapper.keep({ ...spec, port }, signal);
+}
+
+/** As the mapper knows it. */
+function keptSpec({ spec, facts }: Observed<Spec>): Spec {
+  const { localPort } = facts;
+  return typeof localPort === 'number' ? { ...spec, port: localPort } : spec;
 }
 
 function describe(change: Change<Spec>): string {
