@@ -33,7 +33,7 @@ import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
 import { reportPorts } from './ports-report.ts';
 import type { StatusReporter } from './status-reporter.ts';
-import { letFinish, unexposeAll } from './unexpose-all.ts';
+import { letFinishUnless, unexposeAll } from './unexpose-all.ts';
 
 export interface ControlOptions {
   readonly canary: CanaryWatch;
@@ -168,10 +168,17 @@ async function unexpose(
   const { changes, engine, ports } = options;
   const before = engine.desired;
   if (provider === 'tor' && now) await ports.helper.call('tor.cut', { service }, signal);
-  if (provider === 'tor' && !now && before !== undefined) {
-    await letFinish(service, ports.helper, progress, signal);
-  }
-  const report = await changes.edit((text) => removeExposure(text, service, provider), progress, signal);
+  const close = (note: () => Promise<void>): Promise<UpReport> =>
+    changes.edit(
+      async (text) => {
+        const edited = removeExposure(text, service, provider);
+        if (provider === 'tor' && !now) await note();
+        return edited;
+      },
+      progress,
+      signal,
+    );
+  const report = await letFinishUnless(service, options, close, progress, signal);
   if (now) await cutClosed(options, before, progress, signal);
   return report;
 }

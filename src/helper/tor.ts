@@ -52,8 +52,10 @@ export const observeTor: Handler<'tor.observe'> = async ({ instance }, whole, si
       readOnions(directory),
       observeProcess(environment, signal),
     ]);
-    // Nobody wants it: what visitors finish on is not there for the plan, which would end it.
-    if (torrc?.isLeaving === true && torrc.drains.length > 0) return { running: false, left: [], onions };
+    // Nobody wants it: what visitors finish on is not there for the plan, which would end it. When one of several is over,
+    // its torrc is another one.
+    const isFinishing = torrc?.isLeaving === true && torrc.drains.length > 0 && torrc.isCurrent;
+    if (isFinishing) return { running: false, left: [], onions };
     return {
       ...seen,
       ...(version === undefined ? {} : { installed: version }),

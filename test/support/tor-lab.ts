@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../src/core/status.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { TorVisitor } from '../../src/lab/actors/visitor.ts';
-import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
+import { NODE_INSIDE, parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
 
 export interface TorLabOptions {
   readonly name: string;
@@ -15,6 +16,12 @@ export interface TorLabOptions {
   readonly hasLan?: boolean;
   /** Own lines of the home's tor. */
   readonly torrc?: string;
+}
+
+export interface Download {
+  /** How many arrived, once it is over. */
+  readonly bytes: Promise<number>;
+  readonly isOver: () => boolean;
 }
 
 /** A home, a visitor elsewhere with a Tor client of their own, and a private Tor network of five relays. */
@@ -96,6 +103,30 @@ export class TorLab {
     return this.visit(url)
       .catch(() => this.visit(url))
       .catch(() => this.visit(url));
+  }
+
+  /** A shop outside of any namespace of ours. */
+  async runShop(node: 'home' | 'nas', port: number): Promise<void> {
+    const inside = this.lab.node(node);
+    const argv = [NODE_INSIDE, '/opt/gateway/dist/src/lab/shop.js', String(port)] as const;
+    await inside.detach([...argv], { logFile: join(inside.directory, `shop-${port}.log`) });
+  }
+
+  /** Slow enough to be under way for some seconds; it has begun when this resolves. */
+  async download(url: string, who: string, size: number): Promise<Download> {
+    const file = join(this.visitor.node.directory, who);
+    const slow = ['--limit-rate', '5M', '--speed-time', '3', '-o', file];
+    const argv = this.visitor.curl(`${url}/download?bytes=${size}`, who, ...slow);
+    // 18, 28, 56, 97: it was cut.
+    const options = { signal: this.#signal, timeoutMs: 70_000, accept: [0, 18, 28, 56, 97] };
+    let isOver = false;
+    const bytes = this.visitor.node
+      .run(argv, options)
+      .then(async () => (await stat(file)).size)
+      .finally(() => (isOver = true));
+    const hasBegun = async (): Promise<boolean> => (await readdir(this.visitor.node.directory)).includes(who);
+    while (!isOver && !(await hasBegun())) await sleep(100, undefined, { signal: this.#signal });
+    return { bytes, isOver: () => isOver };
   }
 
   /** To every relay of the network at once. */
