@@ -19,21 +19,26 @@ export interface ImportedPeers {
   readonly left: readonly string[];
 }
 
-interface Found {
+/** As it stands there. */
+export interface FoundPeer {
   readonly was: string;
   readonly publicKey: string;
   readonly address: string;
   readonly isOff?: boolean;
 }
 
-const MOST_PEERS = 2000;
+export const MOST_PEERS = 2000;
 
 /**
  * wg0.json of wg-easy up to 14 (`clients` by id), or a wg-quick file, which wg-easy 15 writes too (`# Client: NAME (id)`
  * above each peer, as others write `# NAME` or `### Client NAME`). Nothing secret is taken from either.
  */
 export function parsePeers(text: string): ImportedPeers {
-  const found = text.trimStart().startsWith('{') ? peersOfJson(text) : peersOfConf(text);
+  return importedFrom(text.trimStart().startsWith('{') ? peersOfJson(text) : peersOfConf(text));
+}
+
+/** What each can become here, and which cannot. */
+export function importedFrom(found: readonly FoundPeer[]): ImportedPeers {
   if (found.length === 0) throw unreadable('there is no peer in it');
   if (found.length > MOST_PEERS) throw unreadable(`it has more than ${MOST_PEERS} peers`);
   const taken = new Set<string>();
@@ -53,7 +58,7 @@ export function parsePeers(text: string): ImportedPeers {
   return { peers, left };
 }
 
-function peersOfJson(text: string): Found[] {
+function peersOfJson(text: string): FoundPeer[] {
   const clients = fieldOf(parseJson(text), 'clients');
   if (typeof clients !== 'object' || clients === null) throw unreadable('it is no wg0.json of wg-easy');
   return Object.values(clients).map((client: unknown) => ({
@@ -84,7 +89,7 @@ function textOf(value: unknown, field: string): string {
 }
 
 /** Sections by their heads; a peer is called what the last comment above it says, with no empty line between. */
-function peersOfConf(text: string): Found[] {
+function peersOfConf(text: string): FoundPeer[] {
   const sections: { is: string; was: string; values: Map<string, string> }[] = [];
   let comment = '';
   for (const line of text.split(/\r?\n/)) {
@@ -136,6 +141,6 @@ function unreadable(why: string): GatewayError {
   return new GatewayError(`no devices can be taken from this file: ${why}`, {
     code: 'InvalidRequest',
     retry: 'never',
-    hint: 'give wg0.json of wg-easy 14 or older, or wg0.conf of wg-easy 15 or wg-quick (/etc/wireguard)',
+    hint: 'give wg0.json of wg-easy 14 or older, wg-easy.db of wg-easy 15, or wg0.conf of wg-quick (/etc/wireguard)',
   });
 }

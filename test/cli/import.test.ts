@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
 import { cliGateway } from '../support/cli-gateway.ts';
@@ -73,7 +74,7 @@ it('one that cannot be added is named, leaves no file, and stops no other', asyn
   expect(stdout).toContain('! alice-31m: taken');
 });
 
-it('adds nothing when its files cannot be written, and reads no database', async () => {
+it('adds nothing when its files cannot be written', async () => {
   await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes);
   const again = await gateway.run('device', 'import', file, '-s', 'shop', '--dir', codes);
   expect(again).toMatchObject({
@@ -81,7 +82,21 @@ it('adds nothing when its files cannot be written, and reads no database', async
     stderr: expect.stringContaining('already and was not touched'),
   });
   expect(gateway.calls).toHaveLength(2);
+});
+
+it('reads the database of wg-easy 15, and tells one of something else', async () => {
+  const path = join(directory, 'wg-easy.db');
+  const database = new DatabaseSync(path);
+  database.exec(
+    'CREATE TABLE clients_table (id INTEGER PRIMARY KEY, name, public_key, ipv4_address, enabled)',
+  );
+  database
+    .prepare('INSERT INTO clients_table VALUES (1, ?, ?, ?, 1)')
+    .run('Alice', KEYS[0] ?? '', '10.8.0.2');
+  database.close();
+  const { exitCode, stdout } = await gateway.run('device', 'import', path, '-s', 'shop', '--dry-run');
+  expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^alice +"Alice" +"10\.8\.0\.2" +new$/m)]);
   await writeFile(file, 'SQLite format 3\0');
-  const database = await gateway.run('device', 'import', file, '-s', 'shop', '--dry-run');
-  expect(database).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('take its wg0.conf') });
+  const other = await gateway.run('device', 'import', file, '-s', 'shop', '--dry-run');
+  expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('no database of wg-easy') });
 });

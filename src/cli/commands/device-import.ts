@@ -1,7 +1,8 @@
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import type { DeviceDraft, Enrolled } from '../../core/control.ts';
 import { GatewayError, messageOf } from '../../core/errors.ts';
 import { quote } from '../../core/name.ts';
+import { readWgEasy, SQLITE_MAGIC } from '../../system/wg-easy.ts';
 import { type ImportedPeer, type ImportedPeers, parsePeers } from '../../wire/wireguard-import.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { UsageError } from '../failure.ts';
@@ -16,10 +17,10 @@ export const deviceImport: Command = {
   name: 'device import',
   summary: 'Add the peers of wg-easy or of wg-quick as devices',
   details: [
-    'Reads wg0.json of wg-easy up to 14, or wg0.conf, which wg-easy 15 and wg-quick have. Each peer becomes a device of the same name, which reaches the services that you name and nothing else. What it becomes, and what cannot carry over, is shown before anything is changed; --dry-run ends there.',
+    'Reads wg0.json of wg-easy up to 14, wg-easy.db of wg-easy 15, or the wg0.conf of wg-quick. Each peer becomes a device of the same name, which reaches the services that you name and nothing else. What it becomes, and what cannot carry over, is shown before anything is changed; --dry-run ends there.',
     'Addresses, the old server’s key and its preshared keys are of that server, so each device needs a new configuration in any case: NAME.conf and the code NAME.png are written into --dir. By default its key pair is new too; with --keep-keys it keeps its own, and the file, in which the private key is missing, is for who adds that by hand.',
   ],
-  arguments: [{ name: 'FILE', completion: 'file', summary: 'wg0.json or wg0.conf' }],
+  arguments: [{ name: 'FILE', completion: 'file', summary: 'wg0.json, wg-easy.db or wg0.conf' }],
   options: [
     {
       name: 'service',
@@ -39,7 +40,7 @@ export const deviceImport: Command = {
     if (services.length === 0) {
       throw new UsageError('--service is missing', 'name each service that they may reach: --service shop');
     }
-    const found = parsePeers(await readSmall(input.argument('FILE')));
+    const found = await readPeers(input.argument('FILE'));
     if (!context.isJson) context.terminal.print(describe(found, services, input.has('keep-keys')));
     if (input.has('dry-run')) {
       show(context, { ...found, devices: [], failed: [] }, () => 'Nothing was changed.');
@@ -123,15 +124,22 @@ function describe({ peers, left }: ImportedPeers, services: readonly string[], i
   ].join('\n');
 }
 
-async function readSmall(path: string): Promise<string> {
+async function readPeers(path: string): Promise<ImportedPeers> {
+  const text = await readSmall(path);
+  return text === undefined ? readWgEasy(path) : parsePeers(text);
+}
+
+/** `undefined`: it is a database. */
+async function readSmall(path: string): Promise<string | undefined> {
   try {
     const file = await open(path, 'r');
     try {
       const { size } = await file.stat();
+      const { buffer } = await file.read(Buffer.alloc(SQLITE_MAGIC.length), 0, SQLITE_MAGIC.length, 0);
+      if (buffer.toString('latin1') === SQLITE_MAGIC) return undefined;
       if (size > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`);
-      const bytes = await file.readFile();
-      if (bytes.includes(0))
-        throw new Error('it is no text (wg-easy 15: take its wg0.conf, not its database)');
+      const bytes = await readFile(path);
+      if (bytes.includes(0)) throw new Error('it is no text');
       return bytes.toString('utf8');
     } finally {
       await file.close();
