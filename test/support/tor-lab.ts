@@ -119,14 +119,15 @@ export class TorLab {
     const argv = this.visitor.curl(`${url}/download?bytes=${size}`, who, ...slow);
     // 18, 28, 56, 97: it was cut.
     const options = { signal: this.#signal, timeoutMs: 70_000, accept: [0, 18, 28, 56, 97] };
-    let isOver = false;
+    const state = { isOver: false };
     const bytes = this.visitor.node
       .run(argv, options)
       .then(async () => (await stat(file)).size)
-      .finally(() => (isOver = true));
-    const hasBegun = async (): Promise<boolean> => (await readdir(this.visitor.node.directory)).includes(who);
-    while (!isOver && !(await hasBegun())) await sleep(100, undefined, { signal: this.#signal });
-    return { bytes, isOver: () => isOver };
+      .finally(() => (state.isOver = true));
+    const hasBegun = async (): Promise<boolean> =>
+      state.isOver || (await readdir(this.visitor.node.directory)).includes(who);
+    while (!(await hasBegun())) await sleep(100, undefined, { signal: this.#signal });
+    return { bytes, isOver: () => state.isOver };
   }
 
   /** To every relay of the network at once. */
