@@ -189,6 +189,11 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeRelay(name, progress, signal));
   });
+  app.openapi(WRITES.openThrough, (c) => {
+    const through = c.req.valid('json');
+    return answerJob(c, log, () => control.openThrough(through, signal));
+  });
+  app.openapi(WRITES.closeThrough, (c) => answerJob(c, log, () => control.closeThrough(signal)));
   app.openapi(WRITES.rollback, (c) => {
     const { generation } = c.req.valid('json');
     return answerJob(c, log, (progress) => control.rollback(generation, progress, signal));

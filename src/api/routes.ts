@@ -37,6 +37,7 @@ import {
   UpReport,
 } from './schema.ts';
 import { PortsReport } from '../core/mapper.ts';
+import { Through } from '../core/through.ts';
 
 /** What the API offers, as data: the handlers (app.ts), openapi.json and docs/reference/api.md follow from it. */
 
@@ -215,6 +216,22 @@ export const WRITES = {
     request: { params: NamePath, query: NoQuery },
     middleware: withoutBody,
     responses: reports(UpReport, 'Its address is taken away where its host knows how.'),
+  }),
+  openThrough: createRoute({
+    method: 'post',
+    path: '/v1/ports/through',
+    summary: 'Allow routers farther out to be asked to open the same ports',
+    description: 'Replaces what was allowed before. Only private and shared addresses.',
+    request: { query: NoQuery, body: json(Through) },
+    responses: reports(PortsReport, 'The result comes when each was asked.'),
+  }),
+  closeThrough: createRoute({
+    method: 'delete',
+    path: '/v1/ports/through',
+    summary: 'Close what is open in routers farther out, and ask them no more',
+    request: { query: NoQuery },
+    middleware: withoutBody,
+    responses: reports(PortsReport, ''),
   }),
   renewCertificate: createRoute({
     method: 'post',

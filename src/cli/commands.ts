@@ -15,6 +15,7 @@ import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
 import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { ports } from './commands/ports.ts';
+import { portsClose, portsOpen } from './commands/ports-through.ts';
 import { qr } from './commands/qr.ts';
 import { relayInvite, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
@@ -59,6 +60,8 @@ export const commands: readonly Command[] = [
   relayRemove,
   qr,
   ports,
+  portsOpen,
+  portsClose,
   events,
   generations,
   rollback,

@@ -82,8 +82,8 @@ interface Found {
 function findCommand(words: readonly string[], commands: readonly Command[]): Found {
   const [first = '', second = ''] = words;
   if (words.length === 0) return { command: undefined, group: undefined, consumed: 0 };
-  const pair = commands.find(({ name }) => name === `${first} ${second}`);
-  if (pair !== undefined) return { command: pair, group: undefined, consumed: 2 };
+  const member = commands.find(({ name }) => name === `${first} ${second}`);
+  if (member !== undefined) return { command: member, group: undefined, consumed: 2 };
   const exact = commands.find(({ name }) => name === first);
   if (exact !== undefined) return { command: exact, group: undefined, consumed: 1 };
   const group = commands.filter(({ name }) => name.startsWith(`${first} `));

@@ -7,6 +7,11 @@ import { timeOf } from './time.ts';
 
 type Mapping = PortsReport['mappings'][number];
 
+/** Is every port open as it should be? */
+export function isWell({ mappings }: PortsReport): boolean {
+  return mappings.every(({ state, problem }) => state === 'held' && problem === null);
+}
+
 /** Pure: the time comes from outside. */
 export function renderPorts({ mappings, router, table: lines, canary }: PortsReport, now: number): string {
   const none = 'No port is needed in the router: no service is exposed over WireGuard with mapping: auto.';
@@ -15,7 +20,7 @@ export function renderPorts({ mappings, router, table: lines, canary }: PortsRep
       ? [none]
       : table(
           ['PORT', 'STATE', 'OUTSIDE', 'ROUTER', 'BY', 'LEASE LEFT', 'PROVED'],
-          mappings.map((mapping) => rowOf(mapping, now)),
+          mappings.flatMap((mapping) => [rowOf(mapping, now), ...throughRows(mapping, now)]),
         );
   const notes = mappings.flatMap(({ problem, hint }) => [
     ...(problem === null ? [] : [`! ${plain(problem)}`]),
@@ -36,6 +41,19 @@ function rowOf(mapping: Mapping, now: number): string[] {
     state === 'held' ? leftOf(mapping.expiresAt, now) : '–',
     provedAt === null ? 'not yet' : timeOf(provedAt, now),
   ];
+}
+
+/** What the routers farther out gave for it. */
+function throughRows({ through = [] }: Mapping, now: number): string[][] {
+  return through.map(({ state, router, protocol, expiresAt, externalAddress, externalPort }) => [
+    '  through',
+    state,
+    externalPort === null ? '–' : `${externalAddress ?? '?'}:${externalPort}`,
+    router ?? '–',
+    protocol === null ? '–' : PROTOCOL_NAMES[protocol],
+    state === 'held' ? leftOf(expiresAt, now) : '–',
+    '',
+  ]);
 }
 
 function nameOf({ transport, port }: MappingReport): string {

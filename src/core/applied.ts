@@ -19,7 +19,7 @@ export const AppliedService = z.object({
   /** Devices that it may connect to; absent: none. */
   sites: z.array(Upstream).optional(),
   /** Web names at which the edge may answer for it; absent: none. */
-  domains: z.array(EdgeSite.pick({ domain: true, mode: true, access: true })).optional(),
+  domains: z.array(EdgeSite.omit({ service: true, to: true })).optional(),
   /** Absent: `open`. */
   privacy: z.enum(PRIVACIES).optional(),
   /** Its onion service does not hide where it is; absent: it does. */

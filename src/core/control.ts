@@ -6,6 +6,7 @@ import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { TokenKind } from './node-access.ts';
 import type { Rights } from './rights.ts';
 import type { PortsReport } from './mapper.ts';
+import type { Through } from './through.ts';
 import type { ReachedBy } from './service.ts';
 import type { AddressStatus, DeviceStatus, RelayStatus, Status } from './status.ts';
 
@@ -79,6 +80,10 @@ export interface Control {
   renewCertificate(name: string): Promise<null>;
   /** What the router opened for us, and what it says that others have. */
   ports(signal: AbortSignal): Promise<PortsReport>;
+  /** The owner's yes to having routers farther out open the same ports; resolves once each was asked. */
+  openThrough(through: Through, signal: AbortSignal): Promise<PortsReport>;
+  /** Takes it back: what is open there is closed. */
+  closeThrough(signal: AbortSignal): Promise<PortsReport>;
   events(after: number, limit: number): Promise<readonly JournalEvent[]>;
   generations(): Promise<readonly Generation[]>;
   /** Rewrites the file to a generation (default: the last fully programmed one before the current) and applies it. */

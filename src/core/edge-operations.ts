@@ -46,6 +46,10 @@ export const EdgeSite = z.strictObject({
   mode: z.enum(['http', 'tcp']),
   /** `devices`: only where a certificate of a device is shown. */
   access: z.enum(['anyone', 'devices']),
+  /** The service itself speaks TLS, with a certificate of its own making. */
+  speaksTls: z.literal(true).optional(),
+  /** What no visitor may ask of it: of a Lightning node's wallet, to be opened or made. */
+  guard: z.literal('wallet').optional(),
   to: z.strictObject({ host: IpAddress, port: PortNumber }),
 });
 export type EdgeSite = z.infer<typeof EdgeSite>;

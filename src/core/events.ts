@@ -32,6 +32,7 @@ export const EVENT_TYPES = {
   'relay.changed': 'A relay began or ceased to answer.',
   'mapping.made': 'The router opened a port, or opened it again.',
   'mapping.lost': 'The router forgot a port that it had opened, or the network changed; it is asked again.',
+  'mapping.allowed': 'The owner allowed routers farther out to be asked for ports, or took it back.',
   'mapping.dead': 'A port that the router lists let nobody in, seen from outside; what is tried now.',
   'mapping.healed': 'Visitors from outside come in through a port again.',
   'mapping.moved': 'A port has another number outside than people were told.',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CanaryReport } from './canary.ts';
 import { MAPPING_PROTOCOLS } from './mapping.ts';
 import type { Visit } from './mapping-doubt.ts';
+import type { Through } from './through.ts';
 
 /** One port of this machine that is to be reachable from outside. */
 export const PortSpec = z.strictObject({
@@ -17,8 +18,7 @@ export function portKey({ transport, port }: Pick<PortSpec, 'transport' | 'port'
   return `${transport}/${port}`;
 }
 
-/** A mapping as people see it. Times are ISO 8601. */
-export const MappingReport = z.object({
+const RouterReport = z.object({
   transport: z.enum(['udp', 'tcp']),
   port: z.number(),
   /** `held`: the router says so, which is no proof; `asking`: not asked yet; `failed`: refused, and asked again later. */
@@ -34,6 +34,11 @@ export const MappingReport = z.object({
   /** Why there is none, or why the one that is held is of no use. */
   problem: z.string().nullable(),
   hint: z.string().nullable(),
+});
+/** A mapping as people see it. Times are ISO 8601. */
+export const MappingReport = RouterReport.extend({
+  /** What routers farther out gave for it, nearest first; the outside of the mapping is that of the last. */
+  through: z.array(RouterReport).exactOptional(),
 });
 export type MappingReport = z.infer<typeof MappingReport>;
 
@@ -59,6 +64,8 @@ export const PortsReport = z.object({
   ),
   /** Address of the router that is asked; `null` when this machine has none. */
   router: z.string().nullable(),
+  /** Routers farther out that the owner allowed to be asked, nearest first. */
+  through: z.array(z.string()),
   /** What the router says that everybody mapped; `null` when it cannot be asked that. */
   table: z.array(RouterLine).nullable(),
   /** What strangers found of the router, where nobody can try the UDP port itself; `null`: nobody was asked. */
@@ -81,6 +88,12 @@ export interface Mapper {
   release(spec: PortSpec, signal: AbortSignal): Promise<void>;
   /** Asks the router for its table. */
   look(signal: AbortSignal): Promise<RouterLook>;
+  /** Routers farther out that the owner allowed to be asked. */
+  through(): Promise<Through | undefined>;
+  /** The owner's yes; resolves once each of them was asked. Replaces the one before. */
+  openThrough(through: Through, signal: AbortSignal): Promise<void>;
+  /** Takes the yes back: what is open there is closed. */
+  closeThrough(signal: AbortSignal): Promise<void>;
   /** Somebody outside came in through a port, or could not although we listen; may delete the mapping and make another. */
   visited(visit: Visit, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

@@ -49,7 +49,7 @@ export function appliedOf(desired: Desired): Applied {
             ...(sites.length === 0 ? {} : { sites }),
             ...(domains.length === 0
               ? {}
-              : { domains: domains.map(({ domain, mode, access }) => ({ domain, mode, access })) }),
+              : { domains: domains.map(({ service: _service, to: _to, ...rest }) => rest) }),
           },
         ];
       }),

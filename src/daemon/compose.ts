@@ -23,7 +23,7 @@ import { Names } from '../system/dns/names.ts';
 import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
 import { createKeys } from '../system/keys.ts';
-import type { PortMapper } from '../system/mapping/port-mapper.ts';
+import type { HomeMapper } from '../system/mapping/home-mapper.ts';
 import { resolveHost } from '../system/resolve.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
@@ -151,7 +151,7 @@ interface Pieces {
   readonly store: Store;
   readonly ports: Ports;
   readonly names: Names;
-  readonly mapper: PortMapper;
+  readonly mapper: HomeMapper;
   readonly certifier: CertificateKeeper;
   readonly engine: Engine;
   readonly record: Recorder;

@@ -31,6 +31,7 @@ import { nameReports, setName } from './home-name.ts';
 import type { Relays } from './relays.ts';
 import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
+import { closeThrough, openThrough } from './ports-through.ts';
 import { reportPorts } from './ports-report.ts';
 import type { StatusReporter } from './status-reporter.ts';
 import { letFinishUnless, unexposeAll } from './unexpose-all.ts';
@@ -98,6 +99,8 @@ export function createControl(options: ControlOptions): Control {
       return null;
     },
     ports: (signal) => reportPorts(options, signal),
+    openThrough: (through, signal) => openThrough(options, through, signal),
+    closeThrough: (signal) => closeThrough(options, signal),
     events: (after, limit) => store.events(after, limit),
     generations: () => Promise.resolve(store.generations()),
     rollback: (generation, progress, signal) => rollback(options, generation, progress, signal),

@@ -1,8 +1,10 @@
-import type { LeaseCheck } from '../core/mapping.ts';
+import type { LeaseCheck, MappingDriver } from '../core/mapping.ts';
 import type { Log } from '../core/ports.ts';
 import { PCP_ANNOUNCEMENTS, SSDP_ANNOUNCEMENTS } from '../system/mapping/announcement-kinds.ts';
 import { Announcements } from '../system/mapping/announcements.ts';
-import { findHomeNetwork } from '../system/mapping/home-network.ts';
+import { UNKNOWN_ASKER } from '../system/mapping/chain.ts';
+import { HomeMapper } from '../system/mapping/home-mapper.ts';
+import { findHomeNetwork, type HomeNetwork } from '../system/mapping/home-network.ts';
 import { MemoryFile } from '../system/mapping/memory.ts';
 import { NatPmpDriver } from '../system/mapping/nat-pmp.ts';
 import { PcpDriver } from '../system/mapping/pcp.ts';
@@ -18,26 +20,34 @@ export interface MapperOptions {
 }
 
 /** The mapper with everything that it needs of this machine. */
-export function createMapper({ file, log, record, changed }: MapperOptions): PortMapper {
-  const heard = (router: string, said: LeaseCheck): void => mapper.announced(router, said);
+export function createMapper({ file, log, record, changed }: MapperOptions): HomeMapper {
+  const heard = (router: string, said: LeaseCheck): void => mapper.near.announced(router, said);
   const announcements = [PCP_ANNOUNCEMENTS, SSDP_ANNOUNCEMENTS].map(
     (kind) => new Announcements(kind, heard, log),
   );
-  const mapper = new PortMapper({
-    now: Date.now,
-    random: Math.random,
-    network: findHomeNetwork,
-    drivers: ({ router }) => [new PcpDriver(router), new NatPmpDriver(router), new UpnpDriver(router)],
-    file: new MemoryFile(file),
-    record,
+  const common = { now: Date.now, random: Math.random, network: findHomeNetwork, record, log };
+  const mapper = new HomeMapper({
+    near: (followed) =>
+      new PortMapper({
+        ...common,
+        drivers: ({ router }) => [new PcpDriver(router), new NatPmpDriver(router), new UpnpDriver(router)],
+        file: new MemoryFile(file),
+        changed: followed,
+        moved: (network) => {
+          for (const group of announcements) {
+            if (network === undefined) group.close();
+            else group.listen(network.address);
+          }
+        },
+      }),
+    chain: { ...common, stem: file.replace(/\.json$/, ''), drivers: fartherDrivers },
     log,
     changed,
-    moved: (network) => {
-      for (const group of announcements) {
-        if (network === undefined) group.close();
-        else group.listen(network.address);
-      }
-    },
   });
   return mapper;
+}
+
+function fartherDrivers({ router, address }: HomeNetwork): readonly MappingDriver[] {
+  const natPmp = new NatPmpDriver(router);
+  return address === UNKNOWN_ASKER ? [natPmp] : [new PcpDriver(router), natPmp, new UpnpDriver(router, true)];
 }

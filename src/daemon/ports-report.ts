@@ -14,9 +14,10 @@ export interface PortsReportOptions {
 /** What the router says, and beside it what was proved: the first is never the second. */
 export async function reportPorts(options: PortsReportOptions, signal: AbortSignal): Promise<PortsReport> {
   const { mapper } = options.ports;
-  const [kept, look] = await Promise.all([mapper.kept(), mapper.look(signal)]);
+  const [kept, look, through] = await Promise.all([mapper.kept(), mapper.look(signal), mapper.through()]);
   const mappings = kept.map(({ spec, report }) => ({ ...report, provedAt: provedAt(spec, options) }));
-  return { ...look, mappings, canary: options.canary.report() };
+  const hops = (through?.hops ?? []).map(({ router }) => router);
+  return { ...look, through: hops, mappings, canary: options.canary.report() };
 }
 
 function provedAt(spec: PortSpec, { engine, providers }: PortsReportOptions): string | null {

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ export async function forgetCertificate(
   );
 }
 
-/** Names and leaves of the certificates on disk; one that cannot be read is none. */
+/** Names and leaves of the certificates on disk; one that is damaged is none, and is in nobody's way. */
 export async function listCertificates({
   base,
 }: EdgeDirectory): Promise<{ name: string; fingerprint: string }[]> {
@@ -74,7 +74,9 @@ export async function listCertificates({
 
 function fingerprintOf(pem: Buffer): string | undefined {
   try {
-    return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
+    const leaf = new X509Certificate(pem);
+    if (!leaf.checkPrivateKey(createPrivateKey(pem))) return undefined;
+    return leaf.fingerprint256.replaceAll(':', '').toLowerCase();
   } catch {
     // Node throws errors of many kinds here, and all of them say that this is no certificate.
     return undefined;
@@ -117,7 +119,7 @@ function ensureDirectory({ base }: EdgeDirectory, { edge }: HelperEnvironment): 
   return ensureOwned(join(base, DIRECTORY), { uid: process.getuid?.() ?? 0, gid: edge.gid }, 0o750);
 }
 
-function ownedBy({ edge }: HelperEnvironment) {
+export function ownedBy({ edge }: HelperEnvironment) {
   return { mode: 0o640, owner: { uid: process.getuid?.() ?? 0, gid: edge.gid } };
 }
 

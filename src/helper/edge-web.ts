@@ -22,6 +22,8 @@ export const ADDRESS_LIST = 'addresses.list';
 const ADDRESS_MAP = 'addresses.map';
 const SITE_MAP = 'sites.map';
 const STREAM_MAP = 'streams.map';
+const DEVICES_MAP = 'devices.map';
+const DEVICES_ONLY = 'Only devices that were added to this gateway may come in here.';
 
 /** As a `Host` header says it. */
 export function hostOf(domain: string): string {
@@ -35,10 +37,12 @@ export function edgeMaps({ sites }: EdgeSpec): ReadonlyMap<string, string> {
       .filter((site) => site.mode === mode && isMine(site.domain))
       .map(({ domain, service }) => `${hostOf(domain)} ${mode}.${service}\n`)
       .join('');
+  const devices = sites.filter(({ access }) => access === 'devices');
   return new Map([
     [SITE_MAP, linesOf('http')],
     [ADDRESS_MAP, linesOf('http', (domain) => isIP(domain) !== 0)],
     [STREAM_MAP, linesOf('tcp')],
+    [DEVICES_MAP, devices.map(({ domain }) => `${hostOf(domain)} devices\n`).join('')],
   ]);
 }
 
@@ -146,6 +150,7 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: (name: string) => str
     '',
     'frontend gateway.streams',
     bind('streams', CERTIFICATE_LIST, ' strict-sni'),
+    `    tcp-request content reject if { ssl_fc_sni,lower,map(${DEVICES_MAP}) -m found }`,
     `    use_backend %[ssl_fc_sni,lower,map_str(${STREAM_MAP})]`,
     '',
     'frontend gateway.challenges',
@@ -173,6 +178,7 @@ function requestLines(map: string): string[] {
     SET_HOST,
     '    acl same_name var(txn.host),strcmp(txn.sni) eq 0',
     '    http-request return status 421 unless same_name',
+    `    http-request return status 403 content-type text/plain string "${DEVICES_ONLY}" if { var(txn.host),map(${DEVICES_MAP}) -m found }`,
     `    http-request return status 421 unless { var(txn.host),map(${map}) -m found }`,
     // One spelling of the name for every service behind.
     '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
@@ -190,13 +196,30 @@ function requestLines(map: string): string[] {
   ];
 }
 
-function backendLines({ service, mode, to }: EdgeSite, { pool, source }: EdgeSpec): string[] {
+/**
+ * LND's calls that open a wallet or make one (REST, and gRPC by its own path): who can call them from anywhere can try
+ * passwords from anywhere. Go reads the path decoded, so it is judged decoded.
+ */
+const WALLET_CALLS = '(unlockwallet|initwallet|genseed|changepassword|walletunlocker)';
+const WALLET_REFUSAL = 'The wallet cannot be opened from here. Open it on its own machine.';
+
+function guardLines({ guard }: EdgeSite): string[] {
+  if (guard === undefined) return [];
+  return [
+    `    http-request return status 403 content-type text/plain string "${WALLET_REFUSAL}" if { path,url_dec -i -m reg ${WALLET_CALLS} }`,
+  ];
+}
+
+function backendLines(site: EdgeSite, { pool, source }: EdgeSpec): string[] {
+  const { service, mode, to, speaksTls } = site;
   const isBehindHub = isInCidr(to.host, pool);
   const host = to.host.includes(':') ? `ipv6@[${to.host}]` : `ipv4@${to.host}`;
   return [
     '',
     `backend ${mode}.${service}`,
     ...(mode === 'http' ? ['    mode http', '    timeout server 1h', '    timeout tunnel 24h'] : []),
-    `    server target ${host}:${to.port}${isBehindHub ? ` source ${source}` : ''}`,
+    ...guardLines(site),
+    // Its certificate is of its own making; the way there leaves this machine only for a target in the LAN.
+    `    server target ${host}:${to.port}${isBehindHub ? ` source ${source}` : ''}${speaksTls ? ' ssl verify none' : ''}`,
   ];
 }

@@ -15,19 +15,14 @@ import {
   listCertificates,
   renderCertificateLists,
 } from './edge-certificates.ts';
-import { CHALLENGE_LIST, CHALLENGE_MAP, edgeMaps } from './edge-web.ts';
+import { ensureChallengeFiles } from './edge-challenges.ts';
+import { edgeMaps } from './edge-web.ts';
 import { askEdge, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 import { asUser } from './run-as.ts';
 
 /** HAProxy ends the connections that the host itself must not forward, and those of visitors of web names. */
-
-/** What is in them at run time is gone with the process: challenges are of minutes. */
-const EMPTY_FILES = [
-  [CHALLENGE_LIST, ''],
-  [CHALLENGE_MAP, ''],
-] as const;
 
 export const writeEdge: Handler<'edge.write'> = ({ edge }, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
@@ -196,7 +191,8 @@ async function writeReadFiles(
 ): Promise<boolean> {
   const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
   const lists = await renderCertificateLists(directory, environment);
-  const files = new Map([...edgeMaps(asked), ...lists, ...EMPTY_FILES]);
+  const files = new Map([...edgeMaps(asked), ...lists]);
+  await ensureChallengeFiles((await findOneOfEdge(environment)) === undefined, directory, environment);
   let isReady = true;
   for (const [name, text] of files) {
     const file = join(directory.base, name);

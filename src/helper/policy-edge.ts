@@ -1,5 +1,6 @@
 import { deviceBlock } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
+import { canonical } from '../core/plan.ts';
 import type { EdgeRoute, EdgeSite, EdgeSpec } from '../core/operations.ts';
 
 type Services = Readonly<Record<string, AppliedService>>;
@@ -34,19 +35,17 @@ function routeRule({ service: name, address, port, to }: EdgeRoute, services: Se
 }
 
 /** A web name leads to the port of the service that the config gives it to, and lets in whom the config lets in. */
-function siteRule(
-  { service: name, domain, mode, access, to }: EdgeSite,
-  services: Services,
-): string | undefined {
+function siteRule({ service: name, to, ...asked }: EdgeSite, services: Services): string | undefined {
   const service = services[name];
-  const found = service?.domains?.find((each) => each.domain === domain);
+  const found = service?.domains?.find((each) => canonical(each) === canonical(asked));
   const isJustified =
     service !== undefined &&
-    found?.mode === mode &&
-    found.access === access &&
+    found !== undefined &&
     to.port === service.port &&
     hostsOf(service).includes(to.host);
-  return isJustified ? undefined : `the web name ${domain} that leads to ${name} at ${to.host}:${to.port}`;
+  return isJustified
+    ? undefined
+    : `the web name ${asked.domain} that leads to ${name} at ${to.host}:${to.port}`;
 }
 
 /** Only names that the config has, and wildcards that hold one of them. */

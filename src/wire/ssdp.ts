@@ -7,17 +7,22 @@ export const SSDP_GROUP = '239.255.255.250';
 /** Link-local; the site-local ff05::c reaches other people's boxes in an office. */
 export const SSDP_GROUP_V6 = 'ff02::c';
 
+const DEVICE = 'urn:schemas-upnp-org:device:InternetGatewayDevice';
+const SERVICE = 'urn:schemas-upnp-org:service:WAN';
+
 /**
- * What to ask for. Not `ssdp:all` alone: a Sagemcom answers that with everything but its gateway (tailscale #3557), and
- * some answer for the service, not for the device.
+ * What to ask for, round by round. Not `ssdp:all` alone: a Sagemcom answers that with everything but its gateway
+ * (tailscale #3557), and some answer for the service, not for the device. The commonest stands in each round: packets get
+ * lost.
  */
-export const SEARCH_TARGETS: readonly string[] = [
-  'urn:schemas-upnp-org:device:InternetGatewayDevice:1',
-  'urn:schemas-upnp-org:device:InternetGatewayDevice:2',
-  'urn:schemas-upnp-org:service:WANIPConnection:1',
-  'urn:schemas-upnp-org:service:WANIPConnection:2',
-  'urn:schemas-upnp-org:service:WANPPPConnection:1',
+export const SEARCH_ROUNDS: readonly (readonly string[])[] = [
+  [`${DEVICE}:1`, `${DEVICE}:2`],
+  [`${DEVICE}:1`, `${SERVICE}IPConnection:1`, `${SERVICE}PPPConnection:1`],
+  [`${DEVICE}:1`, `${SERVICE}IPConnection:2`],
 ];
+
+/** For a router that answered nothing so far: it may have been switched on since. */
+export const BRIEF_ROUNDS: readonly (readonly string[])[] = [[`${DEVICE}:1`], [`${DEVICE}:1`]];
 
 export interface SsdpMessage {
   /** `answer` to a search; the others are announcements (NOTIFY). */

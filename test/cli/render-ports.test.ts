@@ -30,7 +30,10 @@ it('shows what the router opened, and what it lists of others without their cont
       isOurs: false,
     },
   ];
-  const text = renderPorts({ mappings: [HELD], router: '192.168.1.1', table, canary: null }, NOW);
+  const text = renderPorts(
+    { mappings: [HELD], router: '192.168.1.1', through: [], table, canary: null },
+    NOW,
+  );
   expect(text).toBe(
     `PORT       STATE  OUTSIDE         ROUTER       BY       LEASE LEFT  PROVED
 UDP 51820  held   11.2.0.2:40000  192.168.1.1  NAT-PMP  50 min      02:59:00 UTC
@@ -44,9 +47,14 @@ TCP 8443  192.168.1.9:443  no end  acamera`,
 it('says what is wrong and what to do', () => {
   const failed = { ...HELD, state: 'failed' as const, protocol: null, router: null, provedAt: null };
   const mapping = { ...failed, externalPort: null, problem: 'the router said no', hint: 'switch on UPnP' };
-  const text = renderPorts({ mappings: [mapping], router: '192.168.1.1', table: null, canary: null }, NOW);
+  const text = renderPorts(
+    { mappings: [mapping], router: '192.168.1.1', through: [], table: null, canary: null },
+    NOW,
+  );
   expect(text).toContain('UDP 51820  failed  –');
   expect(text).toContain('! the router said no\n  next: switch on UPnP');
   expect(text).toContain('cannot be asked what others have mapped');
-  expect(renderPorts({ mappings: [], router: null, table: null, canary: null }, NOW)).toContain('no router');
+  expect(renderPorts({ mappings: [], router: null, through: [], table: null, canary: null }, NOW)).toContain(
+    'no router',
+  );
 });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EdgeSite } from '../../src/core/operations.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
@@ -156,6 +156,23 @@ describe('a certificate', () => {
     expect((await lab.visit({ sni: NAME, send: [get('/')] })).fingerprint).toBe(fingerprint);
   });
 
+  it("that is damaged on disk is in no other name's way", async () => {
+    const { pem, fingerprint } = await selfSigned(['wiki.test']);
+    await give('wiki.test', pem);
+    const file = lab.machine.outside(`${paths.edgeState}/certificates/wiki.test.pem`);
+    await writeFile(file, pem.replace(/[A-Za-z]{9}/g, 'AAAAAAAAA'));
+    await lab.machine.sh('pkill', '-KILL', '-x', 'haproxy');
+    await until(async () => ((await call('edge.observe', {}, signal())).running ? undefined : true));
+    await lab.up(SITES);
+    expect(await ask(get('/'))).toMatch(/^shop/m);
+    expect(await lab.visit({ sni: 'wiki.test' })).toMatchObject({ error: 'alert' });
+    const { certificates } = await call('edge.observe', {}, signal());
+    expect(certificates.map(({ name }) => name)).not.toContain('wiki.test');
+    await give('wiki.test', pem);
+    expect(await lab.visit({ sni: 'wiki.test' })).toMatchObject({ fingerprint });
+    await call('edge.certificate.remove', { name: 'wiki.test' }, signal());
+  });
+
   it('is taken for no other name than those of the config', async () => {
     const { pem } = await selfSigned(['evil.test']);
     await expect(give('evil.test', pem)).rejects.toMatchObject({ code: 'HelperRefused' });
@@ -308,6 +325,9 @@ describe('a challenge', () => {
     for (const heard of await Promise.all(strange.map(([host, token]) => ask80(host, token)))) {
       expect(heard).toMatch(/^HTTP\/1\.1 404 /);
     }
+    await lab.up([SHOP]);
+    expect(await ask80(NAME, 'tok_en-1')).toMatch(/^HTTP\/1\.1 200 /);
+    await lab.up(SITES);
     await call('edge.challenge.remove', CHALLENGE, signal());
     expect(await ask80(NAME, 'tok_en-1')).toMatch(/^HTTP\/1\.1 404 /);
     await call('edge.challenge.remove', CHALLENGE, signal());
@@ -320,8 +340,62 @@ describe('a challenge', () => {
     const checked = await lab.visit({ sni: NAME, alpn: ['acme-tls/1'] });
     expect(checked).toMatchObject({ alpn: 'acme-tls/1', fingerprint, answer: '' });
     expect((await lab.visit({ sni: NAME, send: [get('/')] })).fingerprint).toBe(usual);
+    await lab.up([SHOP]);
+    expect(await lab.visit({ sni: NAME, alpn: ['acme-tls/1'] })).toMatchObject({ fingerprint });
+    await lab.up(SITES);
     await call('edge.challenge.remove', { type: 'tls-alpn-01', name: NAME }, signal());
     expect(await lab.visit({ sni: NAME, alpn: ['acme-tls/1'] })).toMatchObject({ error: 'alert' });
+  });
+});
+
+describe('a Lightning node', () => {
+  const NODE: EdgeSite = {
+    ...SHOP,
+    service: 'lnd',
+    domain: 'lnd.test',
+    speaksTls: true,
+    guard: 'wallet',
+    to: { host: '10.64.1.5', port: 8081 },
+  };
+
+  it('is asked by its own TLS, and its wallet is opened by no visitor', async () => {
+    const { pem } = await selfSigned(['lnd.test']);
+    await lab.addService('lnd', NODE.to.host, NODE.to.port);
+    await lab.serve('lnd', NODE.to.port, pem);
+    await lab.up([...SITES, NODE]);
+    await give('lnd.test', pem);
+    const calls = [
+      '/v1/unlockwallet',
+      '/v1/initwallet',
+      '/v1/genseed',
+      '/v1/changepassword',
+      '/v1/%75nlockwallet',
+      '//v1//unlockwallet/',
+      '/v1/getinfo/../unlockwallet',
+      '/lnrpc.WalletUnlocker/UnlockWallet',
+    ];
+    const sent = ['/v1/getinfo', ...calls].map((path) => ({
+      sni: 'lnd.test',
+      send: [get(path).replace(NAME, 'lnd.test')],
+    }));
+    const [usual, ...refused] = await lab.visitAll(sent);
+    expect(usual?.answer).toMatch(/^lnd \+ 0 bytes\r\nGET \/v1\/getinfo/m);
+    for (const { answer } of refused)
+      expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened/);
+  });
+});
+
+describe('a name for devices alone', () => {
+  it('lets nobody in who shows no certificate of a device', async () => {
+    await lab.up([{ ...ELECTRUM, access: 'devices' }, { ...SHOP, access: 'devices' }, WIKI]);
+    const [page, stream] = await lab.visitAll([
+      { sni: NAME, send: [get('/')] },
+      { sni: 'electrum.test', send: ['ping\r\n\r\n'] },
+    ]);
+    expect(page?.answer).toMatch(/^HTTP\/1\.1 403 [^]*Only devices/);
+    expect(stream?.answer).toBe('');
+    await lab.up(SITES);
+    expect(await ask(get('/'))).toMatch(/^shop/m);
   });
 });
 

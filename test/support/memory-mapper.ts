@@ -21,6 +21,9 @@ export function memoryMapper(externalAddress = '11.2.0.2'): Mapper {
     keep: (spec) => Promise.resolve(void kept.set(portKey(spec), spec)),
     release: (spec) => Promise.resolve(void kept.delete(portKey(spec))),
     look: () => Promise.resolve({ router: '192.168.1.1', table: null }),
+    through: () => Promise.resolve(undefined),
+    openThrough: () => Promise.resolve(),
+    closeThrough: () => Promise.resolve(),
     visited: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

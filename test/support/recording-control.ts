@@ -121,7 +121,7 @@ const ENROLLED: Enrolled = {
 /** A gateway that only remembers what it was asked; every answer can be replaced. */
 export function recordingControl(replace: Partial<Control> = {}) {
   const calls: unknown[][] = [];
-  const ports: PortsReport = { mappings: [], router: '192.168.1.1', table: null, canary: null };
+  const ports: PortsReport = { mappings: [], router: '192.168.1.1', through: [], table: null, canary: null };
   const world = { status: status(), events: [] as JournalEvent[], ports };
   const report = (...call: unknown[]): Promise<UpReport> => {
     calls.push(call);
@@ -184,6 +184,8 @@ export function recordingControl(replace: Partial<Control> = {}) {
     joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
     removeRelay: (name) => report('removeRelay', name),
     ports: () => Promise.resolve(world.ports),
+    openThrough: (through) => report('openThrough', through).then(() => world.ports),
+    closeThrough: () => report('closeThrough').then(() => world.ports),
     events: (after, limit) =>
       Promise.resolve(world.events.filter((event) => event.seq > after).slice(0, limit)),
     generations: () =>

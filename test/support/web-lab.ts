@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { X509Certificate } from 'node:crypto';
@@ -26,7 +26,8 @@ export interface WebLab {
   readonly ports: { readonly https: number; readonly http: number };
   /** A namespace of its own, with what the edge may reach there; nothing listens in it yet. */
   addService(name: string, address: string, port: number): Promise<void>;
-  serve(name: string, port: number): Promise<void>;
+  /** With a certificate it speaks TLS itself. */
+  serve(name: string, port: number, pem?: string): Promise<void>;
   spec(sites: readonly EdgeSite[]): EdgeSpec;
   /** Applies, writes and loads. */
   up(sites: readonly EdgeSite[]): Promise<{ started: boolean }>;
@@ -56,7 +57,7 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       services: Object.fromEntries(
         [...services].map(([name, { namespace, ...at }]) => {
           const mine = sites.filter(({ service }) => service === name);
-          const domains = mine.map(({ domain, mode, access }) => ({ domain, mode, access }));
+          const domains = mine.map(({ service: _service, to: _to, ...rest }) => rest);
           return [name, { ...at, place: { type: 'namespace' as const, name: namespace }, domains }];
         }),
       ),
@@ -92,9 +93,11 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       }));
       await gateway.call('flows.replace', { flows });
     },
-    serve: async (name, port) => {
+    serve: async (name, port, pem) => {
       const argv = [`--net=/run/netns/gw-${name}`, NODE, SERVICE, name, String(port)] as const;
-      const server = machine.start('nsenter', ...argv);
+      const file = `/run/${name}.pem`;
+      if (pem !== undefined) await writeFile(machine.outside(file), pem);
+      const server = machine.start('nsenter', ...argv, ...(pem === undefined ? [] : [file]));
       await once(server.stdout ?? server, 'data');
     },
     up: async (sites) => {

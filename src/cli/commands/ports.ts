@@ -1,6 +1,6 @@
 import type { PortsReport } from '../../core/mapper.ts';
 import { EXIT, type Command } from '../command.ts';
-import { renderPorts } from '../render-ports.ts';
+import { isWell, renderPorts } from '../render-ports.ts';
 import { show } from '../report.ts';
 
 export const ports: Command = {
@@ -16,7 +16,6 @@ export const ports: Command = {
     const client = await context.client();
     const report = await client.get<PortsReport>('/v1/ports', context.signal);
     show(context, report, () => renderPorts(report, Date.now()));
-    const isWell = report.mappings.every(({ state, problem }) => state === 'held' && problem === null);
-    return isWell ? EXIT.ok : EXIT.warnings;
+    return isWell(report) ? EXIT.ok : EXIT.warnings;
   },
 };

@@ -70,9 +70,16 @@ function sitesOf(
     const [first] = asked;
     if (service === undefined || first === undefined) return [];
     const access = asked.some((want) => want.access === 'devices') ? 'devices' : 'anyone';
-    return [{ service: owner, domain, mode: first.mode, access, to: { ...service.dial } }];
+    const nature = first.mode === 'http' ? natureOf(service.kind) : {};
+    return [{ service: owner, domain, mode: first.mode, access, ...nature, to: { ...service.dial } }];
   });
   return { sites, problems: decided.flatMap(takenNames) };
+}
+
+/** LND and Core Lightning speak TLS themselves, to visitors who know their certificate. */
+function natureOf(kind: Service['kind']): Pick<EdgeSite, 'speaksTls' | 'guard'> {
+  if (kind === 'lnd') return { speaksTls: true, guard: 'wallet' };
+  return kind === 'clnrest' ? { speaksTls: true } : {};
 }
 
 function takenNames({ domain, owner, group }: { domain: string; owner: string; group: readonly SiteWant[] }) {

@@ -7,7 +7,7 @@ import {
   type RouterPlace,
 } from '../../wire/igd-description.ts';
 import { aborted, askRouterByHttp } from './router-http.ts';
-import { searchRouter } from './ssdp-search.ts';
+import { searchRouter, type Search } from './ssdp-search.ts';
 
 /**
  * Descriptions that are asked for when nothing was found by SSDP, which snooping switches and firewalls lose: those of
@@ -29,8 +29,7 @@ export interface FoundDescription {
   readonly description: IgdDescription;
 }
 
-export interface Asked {
-  readonly router: string;
+export interface Asked extends Search {
   /** URL that was found the last time. */
   readonly known?: string | undefined;
   /** Ours, from which it is asked; left out: any. */
@@ -84,13 +83,11 @@ export function mappingErrorOf(error: unknown): MappingError {
   throw error;
 }
 
-async function* sources(
-  { router, known, mayGuess = true }: Asked,
-  signal: AbortSignal,
-): AsyncGenerator<Source, void, undefined> {
+async function* sources(asked: Asked, signal: AbortSignal): AsyncGenerator<Source, void, undefined> {
+  const { router, known, mayGuess = true } = asked;
   if (known !== undefined) yield { location: known };
   let isSilent = true;
-  for await (const { location, bootId } of searchRouter(router, signal)) {
+  for await (const { location, bootId } of searchRouter(asked, signal)) {
     isSilent = false;
     yield { location, bootId };
   }

@@ -59,6 +59,11 @@ export function emptyMemory(): Memory {
   return { version: 1, mark: randomBytes(3).toString('hex'), ports: [], routers: {} };
 }
 
+/** What was read is not what was written. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof SyntaxError || error instanceof z.ZodError;
+}
+
 /**
  * What the next daemon must know: the leases that it adopts, and the nonces without which nobody can renew or remove
  * them. Losing it costs no more than leases that end by themselves, so a damaged file is none.
@@ -76,9 +81,7 @@ export class MemoryFile {
       const text = await readFile(this.#path, 'utf8');
       return Memory.parse(JSON.parse(text));
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError) {
-        return emptyMemory();
-      }
+      if (errnoOf(error) === 'ENOENT' || isUnreadable(error)) return emptyMemory();
       throw error;
     }
   }

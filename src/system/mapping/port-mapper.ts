@@ -33,7 +33,7 @@ const FIRST_ANSWER_MS = 20_000;
 const ANNOUNCED_MS = 2000;
 
 /** Drives the leases (core/mapping-lease.ts) with real time and a real router: one question at a time, one timer. */
-export class PortMapper implements Mapper {
+export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'closeThrough'> {
   readonly #options: PortMapperOptions;
   readonly #turn = new Turn();
   readonly #drivers: RouterDrivers;

@@ -1,17 +1,26 @@
 import { createSocket, type Socket } from 'node:dgram';
 import {
+  BRIEF_ROUNDS,
   encodeSearch,
   isGatewayTarget,
   parseSsdp,
-  SEARCH_TARGETS,
+  SEARCH_ROUNDS,
   SSDP_GROUP,
   SSDP_GROUP_V6,
   SSDP_PORT,
   type SsdpMessage,
 } from '../../wire/ssdp.ts';
 
-/** When what is sent, in milliseconds from the start; each time one packet for each target, to the router and the group. */
+/** When a round is sent, in milliseconds from the start: one packet for each target, to the router and to the group. */
 const SEND_AT_MS = [0, 400, 1200] as const;
+
+export interface Search {
+  readonly router: string;
+  /** It answered nothing so far: it is asked less. */
+  readonly isBrief?: boolean;
+  /** Not in this network: no group reaches it. */
+  readonly isFar?: boolean;
+}
 const SEARCH_MS = 2500;
 /** Answers of one router; more is noise, or an attack. */
 const MOST_ANSWERS = 32;
@@ -24,9 +33,10 @@ const MOST_ANSWERS = 32;
  * a second router that is not on the way (RFC 6886 9.8).
  */
 export async function* searchRouter(
-  router: string,
+  search: Search,
   signal: AbortSignal,
 ): AsyncGenerator<SsdpMessage, void, undefined> {
+  const { router } = search;
   const socket = createSocket(router.includes(':') ? 'udp6' : 'udp4');
   const answers = new Answers(router);
   socket.on('message', (text, from) => answers.take(text, from.address));
@@ -38,7 +48,13 @@ export async function* searchRouter(
   if (signal.aborted) end();
   try {
     await towards(socket, router);
-    if (!answers.isOver) timers.push(...SEND_AT_MS.map((at) => setTimeout(() => send(socket, router), at)));
+    const rounds = search.isBrief === true ? BRIEF_ROUNDS : SEARCH_ROUNDS;
+    if (!answers.isOver) {
+      const sends = rounds.map((targets, round) =>
+        setTimeout(() => send(socket, search, targets), SEND_AT_MS[round]),
+      );
+      timers.push(...sends);
+    }
     for (;;) {
       const next = await answers.next();
       if (next === undefined) return;
@@ -115,14 +131,14 @@ export function addressTowards(router: string): Promise<string | undefined> {
   });
 }
 
-function send(socket: Socket, router: string): void {
+function send(socket: Socket, { router, isFar = false }: Search, targets: readonly string[]): void {
   // What cannot be sent is not answered, and nothing more follows from it.
   const ignore = (): void => undefined;
   const group = router.includes(':') ? SSDP_GROUP_V6 : SSDP_GROUP;
   const zone = /%.*$/.exec(router)?.[0] ?? '';
-  for (const target of SEARCH_TARGETS) {
+  for (const target of targets) {
     const packet = encodeSearch(target, 1, group);
     socket.send(packet, SSDP_PORT, router, ignore);
-    socket.send(packet, SSDP_PORT, `${group}${zone}`, ignore);
+    if (!isFar) socket.send(packet, SSDP_PORT, `${group}${zone}`, ignore);
   }
 }

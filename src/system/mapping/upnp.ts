@@ -41,8 +41,14 @@ export class UpnpDriver implements MappingDriver {
   /** Seconds granted last time, for each `transport:port`. */
   readonly #granted = new Map<string, number>();
 
-  constructor(router: string) {
+  /** Nothing of it was ever found: it is looked for with less. */
+  #isSilent = false;
+  readonly #isFar: boolean;
+
+  /** `isFar`: behind another router, where only what is sent to itself arrives. */
+  constructor(router: string, isFar = false) {
     this.router = router;
+    this.#isFar = isFar;
   }
 
   map(request: MappingRequest, signal: AbortSignal): Promise<Lease> {
@@ -142,10 +148,14 @@ export class UpnpDriver implements MappingDriver {
 
   async #find(signal: AbortSignal): Promise<Igd> {
     const mayGuess = Date.now() >= this.#guessAgainAt;
+    const search = { router: this.router, isFar: this.#isFar, isBrief: this.#isSilent && !mayGuess };
     try {
-      return await findIgd({ router: this.router, known: this.#location, mayGuess }, signal);
+      const found = await findIgd({ ...search, known: this.#location, mayGuess }, signal);
+      this.#isSilent = false;
+      return found;
     } catch (error) {
       if (mayGuess) this.#guessAgainAt = Date.now() + GUESS_EVERY_MS;
+      this.#isSilent = this.#location === undefined;
       throw error;
     }
   }
