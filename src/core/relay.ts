@@ -10,6 +10,8 @@ export const MAX_REPLY_BYTES = 16_384;
 export const MAX_PAYLOAD_BYTES = 1024;
 /** What came back: the certificates of a TLS server are some 4 KB long. */
 export const MAX_ANSWER_BYTES = 8192;
+/** A connection that is held sends an empty packet after so long: whose line has another address learns it then. */
+export const HOLD_KEEPALIVE_MS = 15_000;
 /** How long a relay waits for what comes back. */
 export const DIAL_BACK_MS = 3000;
 
@@ -51,6 +53,8 @@ export const RelayRequest = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('join'), invite: Bytes32, credential: Bytes32 }),
   z.strictObject({ ask: z.literal('status'), ...AsHome }),
   z.strictObject({ ask: z.literal('leave'), ...AsHome }),
+  /** Answered as `status`; then the connection stays, silent, until either end or the line in between breaks it. */
+  z.strictObject({ ask: z.literal('hold'), ...AsHome }),
   /** To the address that asks, and no other. */
   z.strictObject({
     ask: z.literal('dialBack'),

@@ -42,9 +42,9 @@ import type { HomeTracker } from './home-tracker.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { NodeTokens } from './node-tokens.ts';
 import { Recurring } from './recurring.ts';
-import { createMapper } from './mapper.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { createOutside } from './outside.ts';
+import { RelayHolds } from './relay-holds.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
 import type { RelayVantages } from './vantages.ts';
@@ -82,11 +82,10 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const keys = createKeys({ directory: paths.keys, registry: store, crypto: nodeCrypto });
   const names = new Names({ path: paths.names, now: Date.now, log });
   const record = createJournal(store, Date.now, log);
-  const mapper = createMapper({ file: paths.mappings, log, record, changed: wake });
   const desired = (): Desired | undefined => engine.desired;
-  const outside = { desired, keys, mapper, log, record, changed: wake };
-  const { vantages, home } = createOutside(outside);
-  const certifier = createCertifier({ ...outside, directory: paths.certificates, helper, home });
+  const common = { desired, keys, log, record, changed: wake };
+  const { vantages, home, mapper } = createOutside({ ...common, mappings: paths.mappings });
+  const certifier = createCertifier({ ...common, mapper, directory: paths.certificates, helper, home });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -112,7 +111,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const watch = new NamespaceWatch({ helper, log, changed: wake });
   const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
   const changes = createChanges({ ...pieces, watch });
-  const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, leave });
+  const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, home, leave });
   const egressWatch = new EgressWatch({
     helper,
     log,
@@ -190,6 +189,7 @@ function createOwnersControl(
   pieces: Pieces & {
     readonly changes: Changes;
     readonly vantages: RelayVantages;
+    readonly home: HomeTracker;
     readonly leave: () => void;
   },
 ): {
@@ -221,6 +221,12 @@ function createOwnersControl(
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
   const relays = new Relays({ ...pieces, keys: ports.keys, crypto: ports.crypto });
   const { log } = ports;
+  const holds = new RelayHolds({
+    relays: () => pieces.engine.desired?.relays ?? [],
+    vantages: pieces.vantages,
+    broke: () => pieces.home.hurry(),
+    log,
+  });
   const recurring = [
     new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
     new Recurring(() => pieces.certifier.tick(), 'certificates were not looked after', log),
@@ -231,6 +237,7 @@ function createOwnersControl(
       log,
     ),
     new Recurring((signal) => canary.settle(signal), 'the router was not tried from outside', log),
+    new Recurring((signal) => holds.settle(signal), 'relays are not listened to', log),
   ];
   return {
     control: createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter }),

@@ -18,6 +18,8 @@ export interface HomeTrackerOptions {
   readonly record: Recorder;
   /** Whoever uses the address looks again. */
   readonly changed: () => void;
+  /** A relay sees us somewhere else than before; others may not know yet. */
+  readonly moved?: (address: HomeAddress) => void;
 }
 
 /** Our own machine is looked at this often, which costs two small reads and no packet. */
@@ -26,6 +28,8 @@ const LOOK_MS = 2000;
 const STEADY_MS = 60_000;
 /** … nor, however often something does. */
 const LEAST_MS = 5000;
+/** So long everybody is asked as often as may be: after a change not all of them know it at the same moment. */
+const HURRY_MS = 20_000;
 const ASK_TIMEOUT_MS = 20_000;
 /** What was not confirmed for so long is forgotten. */
 const STALE_MS = 10 * 60_000;
@@ -44,6 +48,7 @@ export class HomeTracker implements Home {
   #running: Promise<void> = Promise.resolve();
   #told: string | undefined;
   #askedAt = -Infinity;
+  #hurryUntil = -Infinity;
   #fingerprint: string | undefined;
 
   constructor(options: HomeTrackerOptions) {
@@ -78,7 +83,16 @@ export class HomeTracker implements Home {
     if (before.some((known) => known.address === address.address)) return;
     const others = before.filter(({ family }) => family !== address.family);
     this.#heard.set(address.source, { addresses: [...others, address], atMs: now() });
+    if (others.length < before.length) {
+      this.hurry();
+      this.#options.moved?.(address);
+    }
     this.#compare();
+  }
+
+  /** Something may have changed that this machine itself does not see. */
+  hurry(): void {
+    this.#hurryUntil = this.#options.now() + HURRY_MS;
   }
 
   async #tick(): Promise<void> {
@@ -90,7 +104,7 @@ export class HomeTracker implements Home {
   }
 
   /**
-   * since the last question | something changed here | everybody is asked
+   * since the last question | something changed      | everybody is asked
    * ------------------------+------------------------+-------------------
    * less than 5 s           | either                 | no
    * less than a minute      | no                     | no
@@ -100,7 +114,7 @@ export class HomeTracker implements Home {
   async #look(): Promise<void> {
     const { fingerprint, now } = this.#options;
     const found = fingerprint();
-    const isMoved = this.#fingerprint !== found;
+    const isMoved = this.#fingerprint !== found || now() < this.#hurryUntil;
     const sinceMs = now() - this.#askedAt;
     if (sinceMs >= (isMoved ? LEAST_MS : STEADY_MS)) {
       this.#fingerprint = found;

@@ -11,7 +11,7 @@ import {
   relayKeyName,
   type RelayRequest,
 } from '../core/relay.ts';
-import { askRelay, type RelayPlace } from '../system/relay-client.ts';
+import { askRelay, holdRelay, type RelayPlace } from '../system/relay-client.ts';
 import { askStun } from '../system/stun.ts';
 import type { Recorder } from './journal.ts';
 
@@ -113,6 +113,12 @@ export class RelayVantages implements Vantages {
     this.#abouts.set(relay.name, about);
     this.#options.saw(about.observed);
     return about;
+  }
+
+  /** Resolves when a connection that stood broke. */
+  async hold(relay: Relay, signal: AbortSignal): Promise<void> {
+    const question = { ask: 'hold', home: relay.home, secret: await this.#secretOf(relay) } as const;
+    await holdRelay(relay, question, RelayAbout, ({ observed }) => this.#options.saw(observed), signal);
   }
 
   /** Another relay may take this name. */

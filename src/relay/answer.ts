@@ -30,7 +30,12 @@ export interface AnswerOptions {
 }
 
 export type Answered =
-  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: true;
+      readonly value: unknown;
+      /** The home for which the connection stays open; not told. */
+      readonly holds?: string;
+    }
   | { readonly ok: false; readonly failure: (typeof RELAY_FAILURES)[number]; readonly message: string };
 
 /** A home at rest asks once a minute; one that looks for a fault, a few times in a second. */
@@ -70,7 +75,8 @@ export class Answerer {
       await this.#options.members.leave(request.home);
       this.#options.log('info', 'a home left', { home: request.home, source: asker.source });
     }
-    return { ok: true, value: this.#about(asker) };
+    const holds = request.ask === 'hold' ? { holds: request.home } : {};
+    return { ok: true, value: this.#about(asker), ...holds };
   }
 
   async #join(request: Extract<RelayRequest, { ask: 'join' }>, asker: Asker): Promise<Answered> {

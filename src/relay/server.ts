@@ -3,7 +3,7 @@ import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { formatEndpoint } from '../core/inet.ts';
 import type { Log } from '../core/ports.ts';
-import { MAX_QUESTION_BYTES } from '../core/relay.ts';
+import { HOLD_KEEPALIVE_MS, MAX_QUESTION_BYTES } from '../core/relay.ts';
 import type { Answerer, Answered, Asker } from './answer.ts';
 import { sourceOf } from './allowance.ts';
 import type { Identity } from './identity.ts';
@@ -19,6 +19,8 @@ export interface ListenOptions {
 
 const MAX_CONNECTIONS = 128;
 const MAX_OF_ONE_SOURCE = 8;
+/** One for each home; they do not count above. */
+const MAX_HELD = 1024;
 /** From the first packet to the last byte of the question; the answer may then take as long as a dial-back. */
 const QUESTION_MS = 5000;
 const WHOLE_MS = 15_000;
@@ -69,12 +71,14 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-/** One question, one answer, then the connection ends; whoever is slow, large or many is cut. */
+/** One question, one answer, then the connection ends, unless it is to be held; whoever is slow, large or many is cut. */
 class Doors {
   readonly #options: ListenOptions;
   readonly #context: SecureContext;
   readonly #open = new Set<Socket>();
   readonly #ofSource = new Map<string, number>();
+  /** By home. */
+  readonly #held = new Map<string, Socket>();
 
   constructor(options: ListenOptions, context: SecureContext) {
     this.#options = options;
@@ -87,7 +91,7 @@ class Doors {
       socket.destroy();
       return;
     }
-    this.#count(asker, socket);
+    const leave = this.#count(asker, socket);
     const stop = new AbortController();
     const late = setTimeout(() => socket.destroy(), QUESTION_MS);
     const over = setTimeout(() => socket.destroy(), WHOLE_MS);
@@ -113,18 +117,49 @@ class Doors {
       if (end < 0) return undefined;
       secure.removeAllListeners('data');
       clearTimeout(late);
-      this.#answer(secure, Buffer.from(text.slice(0, end), 'latin1').toString(), asker, stop.signal);
+      const question = Buffer.from(text.slice(0, end), 'latin1').toString();
+      const hold = (home: string): void => {
+        clearTimeout(over);
+        leave();
+        this.#hold(home, secure, socket);
+      };
+      this.#answer(secure, question, asker, stop.signal, hold);
       return undefined;
     });
   }
 
-  close(): void {
-    for (const socket of this.#open) socket.destroy();
+  /** The newest connection of a home counts: the one before may be of an address that it has no more. */
+  #hold(home: string, secure: TLSSocket, socket: Socket): void {
+    this.#held.get(home)?.destroy();
+    if (this.#held.size >= MAX_HELD) return void socket.destroy();
+    this.#held.set(home, socket);
+    socket.setKeepAlive(true, HOLD_KEEPALIVE_MS);
+    // Nothing more is to be said.
+    secure.on('data', () => socket.destroy());
+    socket.on('close', () => {
+      if (this.#held.get(home) === socket) this.#held.delete(home);
+    });
   }
 
-  #answer(secure: TLSSocket, text: string, asker: Asker, signal: AbortSignal): void {
+  close(): void {
+    for (const socket of [...this.#open, ...this.#held.values()]) socket.destroy();
+  }
+
+  #answer(
+    secure: TLSSocket,
+    text: string,
+    asker: Asker,
+    signal: AbortSignal,
+    hold: (home: string) => void,
+  ): void {
     const { answerer, log } = this.#options;
-    const finish = (answered: Answered): void => void secure.end(`${JSON.stringify(answered)}\n`);
+    const finish = (answered: Answered): void => {
+      const { holds, ...told } = { holds: undefined, ...answered };
+      const line = `${JSON.stringify(told)}\n`;
+      if (holds === undefined) return void secure.end(line);
+      secure.write(line);
+      return hold(holds);
+    };
     answerer.answer(text, asker, signal).then(finish, (error: unknown) => {
       if (signal.aborted) return;
       log('error', 'a question could not be answered', { why: messageOf(error) });
@@ -138,16 +173,19 @@ class Doors {
     return isFree && this.#options.answerer.isWelcome(source);
   }
 
-  #count({ source }: Asker, socket: Socket): void {
+  /** Until it closes, or what is returned is called. */
+  #count({ source }: Asker, socket: Socket): () => void {
     const key = sourceOf(source);
     this.#open.add(socket);
     this.#ofSource.set(key, (this.#ofSource.get(key) ?? 0) + 1);
-    socket.on('close', () => {
-      this.#open.delete(socket);
+    const leave = (): void => {
+      if (!this.#open.delete(socket)) return;
       const left = (this.#ofSource.get(key) ?? 1) - 1;
       if (left > 0) this.#ofSource.set(key, left);
       else this.#ofSource.delete(key);
-    });
+    };
+    socket.on('close', leave);
+    return leave;
   }
 }
 

@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { z } from 'zod';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import { parseEndpoint } from '../core/inet.ts';
-import { MAX_REPLY_BYTES, RelayAnswer, type RelayRequest } from '../core/relay.ts';
+import { HOLD_KEEPALIVE_MS, MAX_REPLY_BYTES, RelayAnswer, type RelayRequest } from '../core/relay.ts';
 
 export interface RelayPlace {
   /** `host:port` */
@@ -26,7 +26,27 @@ export async function askRelay<Shape extends z.ZodType>(
   shape: Shape,
   signal: AbortSignal,
 ): Promise<z.infer<Shape>> {
-  const line = await exchange(place, `${JSON.stringify(request)}\n`, signal);
+  return valueOf(place, await exchange(place, request, signal), shape);
+}
+
+/**
+ * The same, but the connection stays. Resolves when it broke: the line in between was cut, or has another address now; the
+ * relay may have ended, too. `held` is told what the relay said first.
+ */
+export async function holdRelay<Shape extends z.ZodType>(
+  place: RelayPlace,
+  request: RelayRequest,
+  shape: Shape,
+  held: (value: z.infer<Shape>) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  const line = await exchange(place, request, signal, () => ended.resolve());
+  held(valueOf(place, line, shape));
+  await ended.promise;
+}
+
+function valueOf<Shape extends z.ZodType>(place: RelayPlace, line: string, shape: Shape): z.infer<Shape> {
   const answer = answerOf(line);
   if (answer?.ok === false) {
     throw new GatewayError(`the relay at ${place.address} refused: ${plain(answer.message)}`, {
@@ -43,7 +63,13 @@ export async function askRelay<Shape extends z.ZodType>(
   throw unreachable(place, 'it does not answer as a relay does');
 }
 
-function exchange(place: RelayPlace, text: string, signal: AbortSignal): Promise<string> {
+/** With `ended` the connection stays after the answer, until it breaks, is spoken on, or the signal aborts. */
+function exchange(
+  place: RelayPlace,
+  request: RelayRequest,
+  signal: AbortSignal,
+  ended?: () => void,
+): Promise<string> {
   const endpoint = parseEndpoint(place.address);
   if (endpoint === undefined) return Promise.reject(unreachable(place, 'that is no address'));
   return new Promise((resolve, reject) => {
@@ -71,7 +97,7 @@ function exchange(place: RelayPlace, text: string, signal: AbortSignal): Promise
     if (signal.aborted) return abort();
     let answer = '';
     socket.on('secureConnect', () => {
-      if (isKnown(socket, place.fingerprint)) socket.write(text);
+      if (isKnown(socket, place.fingerprint)) socket.write(`${JSON.stringify(request)}\n`);
       else fail('its certificate is not the one that was joined');
     });
     socket.setEncoding('utf8');
@@ -79,13 +105,26 @@ function exchange(place: RelayPlace, text: string, signal: AbortSignal): Promise
       answer += chunk;
       if (answer.length > MAX_REPLY_BYTES) return fail('its answer is too long');
       const end = answer.indexOf('\n');
-      if (end >= 0) finish(() => resolve(answer.slice(0, end)));
-      return undefined;
+      if (end < 0) return undefined;
+      if (ended === undefined) return finish(() => resolve(answer.slice(0, end)));
+      clearTimeout(timer);
+      keep(socket, () => {
+        signal.removeEventListener('abort', abort);
+        ended();
+      });
+      return resolve(answer.slice(0, end));
     });
     socket.on('error', (error) => fail(messageOf(error), error));
     socket.on('close', () => fail('it closed the connection'));
     return undefined;
   });
+}
+
+/** Nothing is said on it but empty packets, by which either end learns that the other is gone. */
+function keep(socket: TLSSocket, ended: () => void): void {
+  socket.removeAllListeners('data').on('data', () => socket.destroy());
+  socket.setKeepAlive(true, HOLD_KEEPALIVE_MS);
+  socket.on('close', ended);
 }
 
 function isKnown(socket: TLSSocket, fingerprint: string): boolean {

@@ -28,7 +28,7 @@ if (unknown !== undefined) {
   process.stderr.write(`there is no benchmark ${unknown}; there are: ${Object.keys(BENCHES).join(', ')}\n`);
   process.exit(64);
 }
-const signal = AbortSignal.timeout(1_200_000);
+const signal = AbortSignal.timeout(2_400_000);
 const figures: Figure[] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (asked.length > 0 && !asked.includes(name)) continue;

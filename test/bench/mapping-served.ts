@@ -1,48 +1,123 @@
 import type { MappingProtocol } from '../../src/core/mapping.ts';
-import { startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
+import { startServedHome, type ServedHome } from '../support/served-lab.ts';
 import type { Figure } from './figure.ts';
 
-/** What the router speaks, each alone and together. */
-const ROUTERS: readonly (readonly MappingProtocol[])[] = [
-  ['pcp', 'nat-pmp', 'upnp'],
-  ['pcp'],
-  ['nat-pmp'],
-  ['upnp'],
-];
+const ALL: readonly MappingProtocol[] = ['pcp', 'nat-pmp', 'upnp'];
+const PATIENCE_SECONDS = 420;
+/** Longer than the lease that the lab's router gives. */
+const AWAY_SECONDS = 2 * 3600;
+const HANG_MS = 60_000;
 
-/** A phone outside uses WireGuard through the router's mapping; then something happens. Seconds until it is served again. */
-export async function* benchMappingServed(signal: AbortSignal): AsyncGenerator<Figure> {
-  for (const protocols of ROUTERS) {
-    const home = await startMappingHome(protocols, signal);
-    try {
-      await home.enrol();
-      await home.served();
-      for (const [what, happen] of Object.entries(EVENTS)) {
-        const value = await happen(home, signal);
-        yield { what: `${protocols.join('+')}: ${what}`, value, unit: 's', goal: 'reported' };
-      }
-    } finally {
-      await home.lab.stop();
-    }
-  }
+interface Case {
+  readonly what: string;
+  /** What the router speaks. */
+  readonly protocols: readonly MappingProtocol[];
+  /** Before the phone scans its code. */
+  readonly prepare?: (scene: ServedHome) => Promise<void>;
+  /** Resolves with the seconds until the phone outside is served again. */
+  readonly happen: (scene: ServedHome, signal: AbortSignal) => Promise<number>;
 }
 
-const EVENTS: Readonly<Record<string, (home: MappingHome, signal: AbortSignal) => Promise<number>>> = {
-  'router restarts and forgets': async (home, signal) => {
-    await home.lab.node('router').cut();
-    await home.lab.boot('router', signal);
-    return home.served(120);
-  },
-  'router off while the daemon starts': async (home, signal) => {
-    await killDaemon(home);
-    await home.lab.node('router').cut();
-    await home.owner.type('up');
-    await home.lab.boot('router', signal);
-    return home.served(120);
-  },
+const restart: Case['happen'] = async (scene) => {
+  await scene.restartRouter();
+  return scene.home.served(PATIENCE_SECONDS);
 };
 
-async function killDaemon({ owner }: MappingHome): Promise<void> {
-  const [pid = ''] = await owner.pidsOf('main.js daemon');
-  await owner.home('kill', '-9', pid);
+/** The address in the code is a name: its owner turns the tunnel off and on until it works again. */
+const move: Case['happen'] = async (scene, signal) => {
+  const { home } = scene;
+  await scene.moveTo('11.2.0.9');
+  const began = performance.now();
+  for (;;) {
+    await home.phone.leave(signal);
+    await home.phone.join(signal);
+    try {
+      await home.served(3);
+      return (performance.now() - began) / 1000;
+    } catch (error) {
+      if (performance.now() - began > PATIENCE_SECONDS * 1000) throw error;
+    }
+  }
+};
+
+const CASES: readonly Case[] = [
+  { what: 'the router restarts and forgets', protocols: ALL, happen: restart },
+  { what: 'the same, PCP alone', protocols: ['pcp'], happen: restart },
+  { what: 'the same, NAT-PMP alone', protocols: ['nat-pmp'], happen: restart },
+  { what: 'the same, UPnP alone', protocols: ['upnp'], happen: restart },
+  {
+    what: 'the lease ends while the daemon is stopped; from its start',
+    protocols: ALL,
+    happen: async (scene) => {
+      await scene.cutDaemon();
+      await scene.restartRouter();
+      await scene.age(AWAY_SECONDS);
+      const began = performance.now();
+      await scene.home.owner.type('up');
+      await scene.home.served(PATIENCE_SECONDS);
+      return (performance.now() - began) / 1000;
+    },
+  },
+  {
+    what: 'the address changes, nobody tells; to the tunnel turned on again',
+    protocols: ALL,
+    prepare: (scene) => scene.name(),
+    happen: move,
+  },
+  {
+    what: 'the same, with a relay',
+    protocols: ALL,
+    prepare: async (scene) => {
+      await scene.name();
+      await scene.joinRelay();
+    },
+    happen: move,
+  },
+  {
+    what: 'the router lists the port and does not forward; with a relay',
+    protocols: ['upnp'],
+    prepare: (scene) => scene.joinRelay(),
+    happen: async (scene) => {
+      await scene.stopForwarding();
+      return scene.home.served(PATIENCE_SECONDS);
+    },
+  },
+  {
+    what: 'it restarts, forgets, and UPnP hangs for a minute; from its end',
+    protocols: ['upnp'],
+    happen: async (scene) => {
+      await scene.restartRouter();
+      await scene.hang('miniupnpd', 'STOP');
+      await new Promise((resolve) => setTimeout(resolve, HANG_MS));
+      await scene.hang('miniupnpd', 'CONT');
+      return scene.home.served(PATIENCE_SECONDS);
+    },
+  },
+  {
+    what: 'it restarts, forgets, and multicast has stopped',
+    protocols: ALL,
+    prepare: (scene) => scene.dropMulticast(),
+    happen: restart,
+  },
+  {
+    what: 'the same, UPnP alone',
+    protocols: ['upnp'],
+    prepare: (scene) => scene.dropMulticast(),
+    happen: restart,
+  },
+];
+
+/** A phone outside uses WireGuard through the router's mapping; then something happens. */
+export async function* benchMappingServed(signal: AbortSignal): AsyncGenerator<Figure> {
+  for (const { what, protocols, prepare, happen } of CASES) {
+    const scene = await startServedHome(protocols, signal);
+    try {
+      await prepare?.(scene);
+      await scene.home.enrol();
+      await scene.home.served();
+      yield { what, value: await happen(scene, signal), unit: 's', goal: 'reported' };
+    } finally {
+      await scene.home.lab.stop();
+    }
+  }
 }

@@ -68,6 +68,21 @@ describe('the public address', () => {
     await tracker.stop();
   });
 
+  it('is asked of everybody at once when a relay sees us elsewhere, for a little while', async () => {
+    const { asked, tracker, world } = scene();
+    tracker.hear(at('relay', '11.2.0.2'));
+    tracker.start();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(asked).toHaveLength(1);
+    world.stun = [at('stun', '11.2.0.9')];
+    tracker.hear(at('relay', '11.2.0.9'));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(tracker.addresses()).toEqual([at('relay', '11.2.0.9'), at('stun', '11.2.0.9')]);
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect(asked.length).toBeLessThanOrEqual(6);
+    await tracker.stop();
+  });
+
   it('is kept while nobody answers, for ten minutes', async () => {
     const { tracker, told, world } = scene();
     tracker.start();

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RelayAbout, RelayDialled, RelayJoined } from '../../src/core/relay.ts';
 import { makeInvite, runRelay, type RelayUp } from '../../src/relay/main.ts';
 import { ensureIdentity } from '../../src/relay/identity.ts';
-import { askRelay } from '../../src/system/relay-client.ts';
+import { askRelay, holdRelay } from '../../src/system/relay-client.ts';
 import { parseInvite } from '../../src/wire/invite.ts';
 
 /** A relay on loopback, and whoever knocks. */
@@ -79,6 +79,36 @@ it('dials nobody for who asks from its own machine', async () => {
   const { place, ...auth } = await joinAsHome();
   const dial = { ask: 'dialBack', ...auth, protocol: 'tcp', port: 22, payload: '', enough: 0 } as const;
   await expect(askRelay(place, dial, RelayDialled, signal)).rejects.toThrow('does not dial itself');
+});
+
+it('holds one connection for each home, until the next one comes or home ends it', async () => {
+  const { place, ...auth } = await joinAsHome();
+  const hold = (until: AbortSignal) => {
+    const held = Promise.withResolvers<string>();
+    const ended = holdRelay(
+      place,
+      { ask: 'hold', ...auth },
+      RelayAbout,
+      ({ observed }) => held.resolve(observed),
+      until,
+    );
+    return { held: held.promise, ended };
+  };
+  const first = hold(signal);
+  expect(await first.held).toBe('127.0.0.1');
+  const stopSecond = new AbortController();
+  const second = hold(stopSecond.signal);
+  await second.held;
+  await first.ended;
+  const isOpen = Symbol('open');
+  const soon = new Promise((resolve) => setTimeout(resolve, 300, isOpen));
+  expect(await Promise.race([second.ended, soon])).toBe(isOpen);
+  stopSecond.abort();
+  await second.ended;
+  const wrong = { ask: 'hold', home: auth.home, secret: randomBytes(32).toString('base64url') } as const;
+  await expect(holdRelay(place, wrong, RelayAbout, () => undefined, signal)).rejects.toMatchObject({
+    code: 'RelayRefused',
+  });
 });
 
 it('cuts whoever sends too much, too little, or no TLS, and goes on', async () => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, vi } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../../src/lab/index.ts';
 import type { RelayUp } from '../../src/relay/main.ts';
 import type { Owner } from './owner.ts';
@@ -19,16 +19,14 @@ export async function joinProbeRelay(
   await vps.run(['mkdir', '-p', join(vps.directory, 'relay')], { signal });
   const up = ['/opt/gateway/bin/gateway', '--json', 'relay', 'up', '--probe-only'] as const;
   await vps.detach([...up, ...listen, ...state], { logFile });
-  const said = async (): Promise<string> => {
-    const text = await readFile(logFile, 'utf8');
-    expect(text).toMatch(/"invite":"gateway-relay:/);
-    return text;
-  };
-  const line =
-    (await vi.waitFor(said, { timeout: 15_000 }))
-      .split('\n')
-      .find((each) => each.startsWith('{"listening"')) ?? '';
+  const until = AbortSignal.any([signal, AbortSignal.timeout(30_000)]);
+  let line: string | undefined;
+  while (line === undefined) {
+    await sleep(50, undefined, { signal: until });
+    const lines = (await readFile(logFile, 'utf8')).split('\n');
+    line = lines.find((each) => /^\{"listening".*"invite":"gateway-relay:.*\}$/.test(each));
+  }
   const { invite } = JSON.parse(line) as RelayUp;
   const joined = await owner.type('relay', 'join', invite ?? '', '--name', 'vps');
-  expect(joined.exitCode, joined.stderr).toBe(0);
+  if (joined.exitCode !== 0) throw new Error(joined.stderr);
 }
