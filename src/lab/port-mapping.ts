@@ -63,13 +63,13 @@ function configOf(node: LabNode, topology: Topology, service: PortMapping): stri
   }
   const isOn = (is: boolean): string => (is ? 'yes' : 'no');
   return `ext_ifname=${outside}
-listening_ip=${service.inside}
+${service.tells === undefined ? '' : `ext_ip=${service.tells}\n`}listening_ip=${service.inside}
 http_port=${HTTP_PORT}
 enable_upnp=${isOn(service.protocols.includes('upnp'))}
 enable_natpmp=${isOn(speaksNatPmp(service))}
 secure_mode=yes
-min_lifetime=120
-max_lifetime=86400
+min_lifetime=${Math.min(service.longestLease, 120)}
+max_lifetime=${service.longestLease}
 system_uptime=no
 notify_interval=30
 uuid=${uuidOf(node.name)}

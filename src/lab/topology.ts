@@ -74,6 +74,10 @@ const Service = z.discriminatedUnion('type', [
       .array(z.enum(MAPPING_PROTOCOLS))
       .min(1)
       .default([...MAPPING_PROTOCOLS]),
+    /** What it tells as its address outside, as one that asked a STUN server; with a private one it opens nothing. */
+    tells: z.ipv4().exactOptional(),
+    /** Seconds that it grants at most. */
+    longestLease: z.int().min(10).max(86_400).default(86_400),
   }),
   /** A certificate authority: Pebble, at port 14000. */
   z.strictObject({
