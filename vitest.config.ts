@@ -7,8 +7,8 @@ import { temporaryFolder } from './test/support/temporary.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // In a virtual machine: npm run test:kernel
-    exclude: ['test/kernel/**'],
+    // In a virtual machine: npm run test:kernel; with a browser: npm run test:browser
+    exclude: ['test/kernel/**', 'test/browser/**'],
     pool: 'forks',
     // One for each core of the smallest machine: labs with Tor in them starve each other, and then time out.
     maxWorkers: 2,
