@@ -1,4 +1,4 @@
-import type { Compiled, CompileInput, Exposure, Problem, Want } from '../../src/core/contract.ts';
+import type { Compiled, CompileInput, Exposure, PortWant, Problem, Want } from '../../src/core/contract.ts';
 import {
   HTTP_OUTSIDE,
   HTTPS_OUTSIDE,
@@ -56,6 +56,10 @@ function readExposure(
 
 function wantsFor({ service, domain, mode }: Site, { https, http, mapping }: Settings): Want[] {
   const port = { part: 'ports', transport: 'tcp', service } as const;
+  const ports: PortWant[] = [
+    { ...port, port: https, externalPort: HTTPS_OUTSIDE },
+    { ...port, port: http, externalPort: HTTP_OUTSIDE },
+  ];
   return [
     {
       part: 'edge',
@@ -74,11 +78,6 @@ function wantsFor({ service, domain, mode }: Site, { https, http, mapping }: Set
       challenges: ['dns-01', 'http-01', 'tls-alpn-01'],
     },
     { part: 'dns', name: domain, service },
-    ...(mapping === 'off'
-      ? []
-      : [
-          { ...port, port: https, externalPort: HTTPS_OUTSIDE },
-          { ...port, port: http, externalPort: HTTP_OUTSIDE },
-        ]),
+    ...(mapping === 'off' ? [] : ports),
   ];
 }

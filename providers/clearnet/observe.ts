@@ -1,10 +1,10 @@
 import type { Context, Fact, Observed } from '../../src/core/contract.ts';
-import { believedAddresses } from '../../src/core/home.ts';
+import { agreedAddresses } from '../../src/core/home.ts';
 import { portKey } from '../../src/core/mapper.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import type { Ports } from '../../src/core/ports.ts';
 import { judgeName, type NameState } from './name.ts';
-import { siteKey, type Spec } from './spec.ts';
+import { HTTPS_OUTSIDE, siteKey, type Spec } from './spec.ts';
 
 type Seen = OperationResult<'edge.observe'>;
 type Site = NonNullable<Seen['edge']>['sites'][number];
@@ -36,6 +36,8 @@ async function observeSite(
     nameMessage: name.message,
     ...(shown === undefined ? {} : { fingerprint: shown.fingerprint }),
     ...(name.advice === undefined ? {} : { notice: `${service}: ${name.advice}` }),
+    ...(seen.listen === undefined ? {} : { https: seen.listen.https }),
+    ...(await certificateFacts(domain, ports)),
     ...(await routerFacts(seen.listen?.https, ports)),
   };
   return { key: siteKey(service), spec: { service, domain, mode }, facts };
@@ -48,10 +50,22 @@ async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promis
   return judgeName({
     domain,
     addresses,
-    home: believedAddresses(known).ipv4,
+    home: agreedAddresses(known).ipv4,
     home6: known.filter(({ family }) => family === 6).map(({ address }) => address),
     isKept: kept.some(({ name }) => name.name === domain),
   });
+}
+
+async function certificateFacts(domain: string, { certifier }: Ports): Promise<Record<string, Fact>> {
+  const report = (await certifier.kept()).find(({ spec }) => spec.name === domain)?.report;
+  if (report === undefined) return {};
+  const { state, notAfter, problem } = report;
+  const why = problem === null ? undefined : [problem.message, problem.hint].filter(Boolean).join('; ');
+  return {
+    certificate: state,
+    ...(notAfter === null ? {} : { notAfter }),
+    ...(why === undefined ? {} : { certificateProblem: why }),
+  };
 }
 
 /** What the router says of the port that visitors come by; nothing while nobody asks it. */
@@ -60,10 +74,10 @@ async function routerFacts(https: number | undefined, { mapper }: Ports): Promis
   const key = portKey({ transport: 'tcp', port: https });
   const report = (await mapper.kept()).find(({ spec }) => portKey(spec) === key)?.report;
   if (report === undefined) return {};
-  const { state, externalPort, problem, hint } = report;
+  const { router, externalPort, problem, hint } = report;
+  if (problem !== null) return { portProblem: hint === null ? problem : `${problem}; ${hint}` };
+  if (externalPort === null || externalPort === HTTPS_OUTSIDE) return {};
   return {
-    port: state,
-    ...(externalPort === null ? {} : { externalPort }),
-    ...(problem === null ? {} : { portProblem: hint === null ? problem : `${problem}; ${hint}` }),
+    portProblem: `the router ${router ?? ''} leads port 443 to another machine already, and opened ${externalPort} instead, where no visitor comes: take that mapping away in the router (gateway ports shows it)`,
   };
 }

@@ -19,15 +19,37 @@ export function published({ service }: Exposure<Options>, observed: readonly Obs
   }
   const trouble = certificateTrouble(facts);
   if (trouble !== undefined) return trouble;
-  const message = `${text(facts, 'nameMessage')}, and its certificate is in place`;
+  const until = text(facts, 'notAfter').slice(0, 10);
+  const message = `${text(facts, 'nameMessage')}, and its certificate is good until ${until}`;
   return { status: 'yes', reason: 'NameAndCertificate', message };
 }
 
-/** Why a browser would not trust the page; `undefined` when it would. */
+/**
+ * Why a browser would not trust the page; `undefined` when it would.
+ *
+ *   HAProxy shows one | what is held    | said
+ *   ------------------+-----------------+--------------------------
+ *   yes               | valid           | nothing
+ *   either            | over            | why it was not renewed
+ *   no                | none, not tried | it is being ordered
+ *   no                | none, tried     | why there is none
+ *   no                | valid           | it is being handed over
+ */
 export function certificateTrouble(facts: Facts): Published | undefined {
-  if (facts['fingerprint'] !== undefined) return undefined;
-  const message = `there is no certificate for ${text(facts, 'domain')} yet`;
-  return { status: 'no', reason: 'CertificatePending', message };
+  const state = facts['certificate'];
+  const isShown = facts['fingerprint'] !== undefined;
+  const domain = text(facts, 'domain');
+  if (isShown && state !== 'failing') return undefined;
+  const why = text(facts, 'certificateProblem');
+  if (state !== 'failing') {
+    const next = state === 'valid' ? 'is being handed to HAProxy' : 'is being ordered';
+    const message = `the certificate for ${domain} ${next}${why === '' ? '' : `: ${why}`}`;
+    return { status: 'no', reason: 'CertificatePending', message };
+  }
+  const what = isShown
+    ? `the certificate for ${domain} is over`
+    : `there is no certificate for ${domain} yet`;
+  return { status: 'no', reason: 'CertificateFailing', message: `${what}: ${why}` };
 }
 
 export function text(facts: Facts, name: string): string {

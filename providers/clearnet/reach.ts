@@ -3,7 +3,7 @@ import { isPublicUnicast } from '../../src/core/inet.ts';
 import { prove } from './prove.ts';
 import { proveByExits } from './prove-by-exits.ts';
 import { certificateTrouble, text, type Facts } from './published.ts';
-import { siteKey, type Options, type Spec } from './spec.ts';
+import { HTTPS_OUTSIDE, siteKey, type Options, type Spec } from './spec.ts';
 
 /**
  * As a visitor elsewhere would: through a vantage outside, which carries a TLS handshake and cannot forge its answer.
@@ -29,11 +29,26 @@ export async function reach(
   const { domain } = found.spec;
   const addresses = await publicAddresses(domain, context);
   const page = { domain, addresses, fingerprint: text(facts, 'fingerprint') };
+  const beganAt = context.ports.now();
   const carried = await prove(page, context);
-  if (carried !== undefined && carried.reachable !== 'unknown') return carried;
-  const tried = await proveByExits(page, context);
-  if (tried.reachable !== 'unknown') return tried;
-  return carried ?? unknown(withoutVantage(facts, tried.detail));
+  const isDecided = carried !== undefined && carried.reachable !== 'unknown';
+  const tried = isDecided ? carried : await proveByExits(page, context);
+  if (tried.reachable === 'unknown') return carried ?? unknown(withoutVantage(facts, tried.detail));
+  await tellMapper(facts, tried, beganAt, context);
+  return tried;
+}
+
+/** A port that is open in the router, and lets nobody in, is asked for again. */
+async function tellMapper(
+  facts: Facts,
+  { reachable, detail }: Reach,
+  beganAt: number,
+  { ports: { mapper }, signal }: Context,
+): Promise<void> {
+  const port = { transport: 'tcp', port: Number(facts['https'] ?? HTTPS_OUTSIDE) } as const;
+  // Visitors of a page come to this port and no other.
+  const visit = { reachable, externalPort: HTTPS_OUTSIDE, beganAt, detail, mayMove: false };
+  await mapper.visited({ ...visit, port }, signal);
 }
 
 async function publicAddresses(domain: string, { ports, signal }: Context): Promise<readonly string[]> {
@@ -45,7 +60,7 @@ async function publicAddresses(domain: string, { ports, signal }: Context): Prom
 function withoutVantage(facts: Facts, why: string): string {
   const doubts = [
     ...(facts['name'] === 'right' ? [] : [text(facts, 'nameMessage')]),
-    ...(facts['port'] === 'held' || facts['port'] === undefined ? [] : [text(facts, 'portProblem')]),
+    text(facts, 'portProblem'),
   ].filter((doubt) => doubt !== '');
   const [doubt] = doubts;
   return doubt ?? `nobody outside could look yet: ${why}; a relay of yours can: gateway relay join`;

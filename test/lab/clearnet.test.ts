@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { PortsReport } from '../../src/core/mapper.ts';
+import { DOMAIN, PageLab } from '../support/page-lab.ts';
+
+/** From one command to a page that a visitor elsewhere trusts, with no other step; and everything that may happen to it. */
+const signal = AbortSignal.timeout(170_000);
+let scene: PageLab;
+
+beforeAll(async () => {
+  scene = await PageLab.start(signal);
+}, 90_000);
+afterAll(() => scene?.lab.stop());
+
+it('one command puts the shop on a page that a visitor elsewhere trusts', async () => {
+  expect(await scene.lookup()).toBe('');
+  const { exitCode, stdout, stderr } = await scene.expose();
+  expect([exitCode, stdout, stderr]).toEqual([0, expect.anything(), expect.anything()]);
+  expect(stdout).toContain(
+    `https://${DOMAIN} is open: a TLS handshake with our certificate through 11.2.0.2:443`,
+  );
+  // At once: whoever is told that it is open may send the address to somebody.
+  expect(await scene.open()).toContain('The corner shop');
+  expect(await scene.lookup()).toBe('11.2.0.2');
+  expect(await scene.way()).toMatchObject({ reachable: 'yes', vantage: 'relay', phase: 'up' });
+}, 120_000);
+
+it('sends whoever comes without TLS to the page, and trusts no other authority', async () => {
+  const { stdout } = await scene.on(
+    'visitor',
+    'curl',
+    '-sSI',
+    '--max-time',
+    '5',
+    `http://${DOMAIN}/cart?a=%2F`,
+  );
+  expect(stdout).toMatch(/^HTTP\/1\.1 308 /);
+  expect(stdout).toContain(`location: https://${DOMAIN}/cart?a=%2F`);
+  const { stdout: code } = await scene.on(
+    'visitor',
+    'dash',
+    '-c',
+    `curl -s --max-time 5 https://${DOMAIN}/; echo $?`,
+  );
+  expect(code.trim()).toBe('60');
+}, 30_000);
+
+it('keeps the page while daemon and helper are dead, and changes nothing when they are back', async () => {
+  const { owner } = scene;
+  for (const pattern of ['main.js .*daemon$', 'main.js .*helper$']) {
+    for (const pid of await owner.pidsOf(pattern)) await owner.home('kill', '-9', pid);
+  }
+  expect(await scene.open()).toContain('The corner shop');
+  const { changes } = await owner.json<{ changes: string[] }>('up');
+  expect(changes).toEqual([]);
+  expect(await scene.open()).toContain('The corner shop');
+}, 60_000);
+
+it('leaves nothing behind when the page is taken down', async () => {
+  await scene.demand('unexpose', 'shop', '--via', 'clearnet', '--now');
+  expect(await scene.open()).not.toContain('The corner shop');
+  expect(await scene.lookup()).toBe('');
+  const { mappings, table } = await scene.owner.json<PortsReport>('ports');
+  expect(mappings).toEqual([]);
+  expect(table?.filter(({ isOurs }) => isOurs)).toEqual([]);
+  expect(await scene.owner.pidsOf('haproxy')).toEqual([]);
+  const { stdout } = await scene.on('visitor', 'kdig', '+short', `_acme-challenge.${DOMAIN}`, 'TXT');
+  expect(stdout.trim()).toBe('');
+}, 60_000);
