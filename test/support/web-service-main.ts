@@ -4,8 +4,8 @@ import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 
 /**
- * A web service that tells what reached it: the answer's body is the request's head, byte for byte, and `+ N bytes` of its
- * body. `/slow` answers after a second, `/upgrade` echoes as a WebSocket does, after its 101.
+ * A web service that tells what reached it: the answer's body is `NAME + N bytes` of a body, and the request's head, byte
+ * for byte. `/stream` begins an answer and never ends it; a WebSocket is echoed after its 101.
  *
  *   web-service-main.ts NAME PORT [PEM]
  */
@@ -13,38 +13,62 @@ const [name = '', port = '', pem] = process.argv.slice(2);
 
 const server =
   pem === undefined
-    ? createServer(take)
-    : createTlsServer({ key: readFileSync(pem), cert: readFileSync(pem) }, take);
+    ? createServer(serve)
+    : createTlsServer({ key: readFileSync(pem), cert: readFileSync(pem) }, serve);
 server.listen({ port: Number(port), host: '::' }, () => console.log('ready'));
 
-function take(socket: Socket): void {
-  socket.on('error', () => socket.destroy());
-  let received = Buffer.alloc(0);
+function serve(socket: Socket): void {
+  let head = '';
+  let received: Buffer = Buffer.alloc(0);
+  /** Bytes of the body that are still to come. */
+  let missing = 0;
   const read = (chunk: Buffer): void => {
-    received = Buffer.concat([received, chunk]);
-    const end = received.indexOf('\r\n\r\n');
-    if (end < 0) return;
-    const head = received.subarray(0, end + 2).toString('latin1');
-    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
-    if (received.length < end + 4 + length) return;
-    received = received.subarray(end + 4 + length);
-    if (/^upgrade: websocket/im.test(head)) {
-      socket.off('data', read);
-      const key = /^sec-websocket-key: (.*)/im.exec(head)?.[1]?.trim() ?? '';
-      // RFC 6455 4.2.2
-      const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-      const lines = ['Connection: Upgrade', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${accept}`];
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
-      socket.pipe(socket);
-      return;
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    while (received.length > 0) {
+      if (head === '') {
+        const end = received.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        head = received.subarray(0, end + 2).toString('latin1');
+        received = received.subarray(end + 4);
+        missing = lengthOf(head);
+      }
+      const body = Math.min(missing, received.length);
+      received = received.subarray(body);
+      missing -= body;
+      if (missing > 0) return;
+      if (/^upgrade: websocket/im.test(head)) {
+        socket.off('data', read);
+        return echo(socket, head);
+      }
+      answer(socket, head);
+      head = '';
     }
-    setTimeout(answer, head.includes(' /slow') ? 1000 : 0, socket, head, length);
   };
   socket.on('data', read);
+  socket.on('error', () => socket.destroy());
 }
 
-function answer(socket: Socket, head: string, length: number): void {
-  const body = `${name} + ${length} bytes\r\n${head}`;
-  socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n`);
-  socket.write(body, 'latin1');
+function lengthOf(head: string): number {
+  return Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+}
+
+function echo(socket: Socket, head: string): void {
+  const key = /^sec-websocket-key: (.*)/im.exec(head)?.[1]?.trim() ?? '';
+  // RFC 6455 4.2.2
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  const lines = ['Connection: Upgrade', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${accept}`];
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
+  socket.pipe(socket);
+}
+
+function answer(socket: Socket, head: string): void {
+  if (head.startsWith('GET /stream ')) {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+    return;
+  }
+  const body = `${name} + ${lengthOf(head)} bytes\r\n${head}`;
+  socket.write(
+    `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`,
+    'latin1',
+  );
 }

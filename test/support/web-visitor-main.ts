@@ -6,11 +6,17 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 export interface Visit {
   readonly host: string;
   readonly port: number;
+  /** Source address; absent: of the kernel's choice. */
+  readonly from?: string;
   /** Absent: no TLS at all. Empty: TLS without a name. */
   readonly sni?: string;
   readonly alpn?: readonly string[];
   /** Sent as it is, piece by piece, each `pauseMs` after the one before. */
   readonly send?: readonly string[];
+  /** The last piece so many times. */
+  readonly times?: number;
+  /** So many bytes follow. */
+  readonly upload?: number;
   readonly pauseMs?: number;
   /** Sent by HTTP/2 instead. */
   readonly http2?: Readonly<Record<string, string>>;
@@ -25,12 +31,24 @@ export interface Visited {
   readonly answer: string;
   /** Why there was no connection: `alert` when the far end refused the name. */
   readonly error?: string;
+  /** The far end hung up before the visitor did. */
+  readonly isClosed?: boolean;
   readonly headers?: IncomingHttpHeaders;
 }
 
-function secure({ host, port, sni, alpn = ['http/1.1'] }: Visit): TLSSocket {
+function addressOf({ host, port, from }: Visit) {
+  return { host, port, ...(from === undefined ? {} : { localAddress: from }) };
+}
+
+function secure(visit: Visit): TLSSocket {
+  const { sni, alpn = ['http/1.1'] } = visit;
   const servername = sni === '' ? {} : { servername: sni };
-  return connectTls({ host, port, ALPNProtocols: [...alpn], rejectUnauthorized: false, ...servername });
+  return connectTls({
+    ...addressOf(visit),
+    ALPNProtocols: [...alpn],
+    rejectUnauthorized: false,
+    ...servername,
+  });
 }
 
 function errorOf({ code = 'unknown' }: NodeJS.ErrnoException): string {
@@ -38,7 +56,7 @@ function errorOf({ code = 'unknown' }: NodeJS.ErrnoException): string {
 }
 
 function speak(visit: Visit): Promise<Visited> {
-  const socket: Socket = visit.sni === undefined ? connectTcp(visit.port, visit.host) : secure(visit);
+  const socket: Socket = visit.sni === undefined ? connectTcp(addressOf(visit)) : secure(visit);
   let seen: Omit<Visited, 'answer'> = {};
   let answer = '';
   socket.setEncoding('latin1');
@@ -47,40 +65,48 @@ function speak(visit: Visit): Promise<Visited> {
     const fingerprint = tls.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? '';
     seen = { fingerprint, ...(tls.alpnProtocol === false ? {} : { alpn: tls.alpnProtocol ?? '' }) };
   });
-  (visit.send ?? []).forEach((piece, index) =>
+  const pieces = visit.send ?? [];
+  pieces.forEach((piece, index) =>
     setTimeout(
       () => {
-        if (!socket.destroyed) socket.write(piece, 'latin1');
+        if (socket.destroyed) return;
+        const isLast = index === pieces.length - 1;
+        socket.write(isLast ? piece.repeat(visit.times ?? 1) : piece, 'latin1');
+        if (isLast && visit.upload !== undefined) socket.write(Buffer.alloc(visit.upload));
       },
       index * (visit.pauseMs ?? 0),
     ),
   );
   return new Promise((resolve) => {
-    const over = (): void => {
+    const over = (isClosed = false): void => {
       clearTimeout(quiet);
-      resolve({ ...seen, answer });
+      resolve({ ...seen, answer, ...(isClosed ? { isClosed } : {}) });
       socket.destroy();
     };
     const lengthMs = (visit.quietMs ?? 1500) + (visit.send?.length ?? 0) * (visit.pauseMs ?? 0);
-    const quiet = setTimeout(over, lengthMs);
+    const quiet = setTimeout(() => over(), lengthMs);
     socket.on('data', (chunk: string) => {
       answer += chunk;
       quiet.refresh();
     });
-    socket.on('close', over);
-    socket.on('error', (error) => resolve({ ...seen, answer, error: errorOf(error) }));
+    socket.on('close', () => over(true));
+    socket.on('error', (error) => resolve({ ...seen, answer, error: errorOf(error), isClosed: true }));
   });
 }
 
-function speakHttp2(visit: Visit, headers: Readonly<Record<string, string>>): Promise<Visited> {
+async function speakHttp2(visit: Visit, headers: Readonly<Record<string, string>>): Promise<Visited> {
   const session = connectHttp2(`https://${visit.sni}`, { createConnection: () => secure(visit) });
-  const stream = session.request(headers);
+  // An extended CONNECT (RFC 8441) waits for the server's yes.
+  await new Promise((resolve) => session.on('remoteSettings', resolve).on('error', resolve));
+  const stream = session.request(headers, { endStream: visit.send === undefined });
   let answer = '';
   let heard: IncomingHttpHeaders = {};
   stream.setEncoding('latin1');
-  stream.on('response', (found) => (heard = found));
+  stream.on('response', (found) => {
+    heard = found;
+    for (const piece of visit.send ?? []) stream.write(piece);
+  });
   stream.on('data', (chunk: string) => (answer += chunk));
-  stream.end();
   return new Promise((resolve) => {
     const end = (error?: Error): void => {
       resolve({ answer, headers: heard, ...(error === undefined ? {} : { error: errorOf(error) }) });
@@ -89,6 +115,7 @@ function speakHttp2(visit: Visit, headers: Readonly<Record<string, string>>): Pr
     session.on('error', end);
     stream.on('error', end);
     stream.on('end', () => end());
+    if (visit.send !== undefined) setTimeout(() => end(), visit.quietMs ?? 1500);
   });
 }
 
@@ -97,5 +124,4 @@ const visits = JSON.parse(process.argv[2] ?? '[]') as readonly Visit[];
 const visited = await Promise.all(
   visits.map((visit) => (visit.http2 === undefined ? speak(visit) : speakHttp2(visit, visit.http2))),
 );
-console.log(JSON.stringify(visited));
-process.exit();
+process.stdout.write(`${JSON.stringify(visited)}\n`, () => process.exit());
