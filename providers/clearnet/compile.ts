@@ -20,11 +20,14 @@ interface Site {
 export function compile({ exposures, settings }: CompileInput<Options, Settings>): Compiled<Spec> {
   const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   const owners = new Map(sorted.toReversed().map(({ service, options }) => [options.domain, service.name]));
+  const told = new Set(
+    sorted.filter(({ options }) => options.onionLocation === true).map(({ service }) => service.name),
+  );
   const read = sorted.map((exposure) => readExposure(exposure, owners));
   const sites = read.flatMap((one) => ('code' in one ? [] : [one]));
   return {
     resources: sites.map((site) => ({ key: siteKey(site.service), spec: site, neededBy: [site.service] })),
-    wants: sites.flatMap((site) => wantsFor(site, settings)),
+    wants: sites.flatMap((site) => wantsFor(site, settings, told.has(site.service))),
     problems: read.flatMap((one) => ('code' in one ? [one] : [])),
     ledger: {},
   };
@@ -54,7 +57,11 @@ function readExposure(
   };
 }
 
-function wantsFor({ service, domain, mode }: Site, { https, http, mapping }: Settings): Want[] {
+function wantsFor(
+  { service, domain, mode }: Site,
+  { https, http, mapping }: Settings,
+  isOnionTold: boolean,
+): Want[] {
   const port = { part: 'ports', transport: 'tcp', service } as const;
   const ports: PortWant[] = [
     { ...port, port: https, externalPort: HTTPS_OUTSIDE },
@@ -69,6 +76,7 @@ function wantsFor({ service, domain, mode }: Site, { https, http, mapping }: Set
       via: 'clearnet',
       access: 'anyone',
       mode,
+      ...(isOnionTold ? { onionLocation: true as const } : {}),
       listen: { https, http },
     },
     {

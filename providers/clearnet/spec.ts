@@ -13,7 +13,15 @@ const Domain = z
   })
   .describe('The name at which visitors find it (https://NAME), of a domain of yours.');
 
-export const Options = z.strictObject({ domain: Domain });
+export const Options = z.strictObject({
+  domain: Domain,
+  onionLocation: z
+    .boolean()
+    .optional()
+    .describe(
+      'Tell visitors the onion address of the service, to which Tor Browser then offers to go. Only while it has one that lets everybody in. It ties the two addresses together for everybody.',
+    ),
+});
 export type Options = z.infer<typeof Options>;
 
 const Port = z.int().min(1).max(65535);

@@ -50,6 +50,8 @@ export const EdgeSite = z.strictObject({
   speaksTls: z.literal(true).optional(),
   /** What no visitor may ask of it: of a Lightning node's wallet, to be opened or made. */
   guard: z.literal('wallet').optional(),
+  /** Answers name the service's onion address, while it has one that lets everybody in. */
+  onionLocation: z.literal(true).optional(),
   to: z.strictObject({ host: IpAddress, port: PortNumber }),
 });
 export type EdgeSite = z.infer<typeof EdgeSite>;

@@ -37,6 +37,8 @@ export interface SiteWant {
   readonly access: 'anyone' | 'devices';
   /** `http`: requests are seen and headers set; `tcp`: TLS ends at the edge, bytes pass as they are (Electrum). */
   readonly mode: 'http' | 'tcp';
+  /** Tor Browser is told the onion address of the service, while it has one that lets everybody in. */
+  readonly onionLocation?: true;
   /** Ports of this machine at which they arrive; absent: they come by another way (relay). */
   readonly listen?: { readonly https: number; readonly http: number };
 }

@@ -16,6 +16,8 @@ export interface EdgeHere {
   readonly taken: readonly string[];
   /** An address of IPv6 can be bound. */
   readonly hasIpv6: boolean;
+  /** Onion addresses that visitors may be told, by service. */
+  readonly onions: Readonly<Record<string, string>>;
   /** There is a certificate for a site that is an address. */
   readonly hasAddress: boolean;
 }
@@ -33,6 +35,7 @@ const Here: z.ZodType<EdgeHere> = z.object({
   taken: z.array(z.string()),
   hasIpv6: z.boolean(),
   hasAddress: z.boolean(),
+  onions: z.record(z.string(), z.string()),
 });
 
 const ASKED = '# asked: ';

@@ -22,6 +22,7 @@ export const ADDRESS_LIST = 'addresses.list';
 const ADDRESS_MAP = 'addresses.map';
 const SITE_MAP = 'sites.map';
 const STREAM_MAP = 'streams.map';
+const ONION_MAP = 'onions.map';
 const DEVICES_MAP = 'devices.map';
 const DEVICES_ONLY = 'Only devices that were added to this gateway may come in here.';
 
@@ -31,14 +32,19 @@ export function hostOf(domain: string): string {
 }
 
 /** Files that the configuration reads, by name: which backend belongs to which name. */
-export function edgeMaps({ sites }: EdgeSpec): ReadonlyMap<string, string> {
+export function edgeMaps({ sites }: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<string, string> {
   const linesOf = (mode: EdgeSite['mode'], isMine: (domain: string) => boolean = () => true): string =>
     sites
       .filter((site) => site.mode === mode && isMine(site.domain))
       .map(({ domain, service }) => `${hostOf(domain)} ${mode}.${service}\n`)
       .join('');
   const devices = sites.filter(({ access }) => access === 'devices');
+  const onionLines = sites.flatMap(({ service, domain, onionLocation }) => {
+    const onion = onionLocation === true ? onions[service] : undefined;
+    return onion === undefined ? [] : [`${hostOf(domain)} ${onion}\n`];
+  });
   return new Map([
+    [ONION_MAP, onionLines.join('')],
     [SITE_MAP, linesOf('http')],
     [ADDRESS_MAP, linesOf('http', (domain) => isIP(domain) !== 0)],
     [STREAM_MAP, linesOf('tcp')],
@@ -192,6 +198,10 @@ function requestLines(map: string): string[] {
     '    http-request set-header X-Real-IP %[src]',
     '    http-request set-header X-Forwarded-Proto https',
     '    http-request set-header X-Forwarded-Host %[var(txn.address)]',
+    `    http-request set-var(txn.onion) var(txn.host),map_str(${ONION_MAP})`,
+    '    http-request set-var(txn.target) pathq',
+    // One alone: Tor Browser merges several into one that leads nowhere.
+    '    http-response set-header Onion-Location "http://%[var(txn.onion)]%[var(txn.target)]" if { var(txn.onion) -m found }',
     `    use_backend %[var(txn.host),map_str(${map})]`,
   ];
 }

@@ -2,11 +2,13 @@ import { rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
+import { canonical } from '../core/plan.ts';
 import type { EdgeSpec } from '../core/operations.ts';
 import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
 import { run } from '../system/run.ts';
 import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } from './edge-config.ts';
 import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
+import { publicOnions } from './edge-onions.ts';
 import { bindable, hasIpv6 } from './edge-ports.ts';
 import { complaintOf, endEdge, findEdge, findOneOfEdge, reloadEdge, startEdge } from './edge-process.ts';
 import {
@@ -35,7 +37,7 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
     const text = await readText(directory);
     const config = text === undefined ? undefined : parseEdgeConfig(text);
     const { loadedHash, ...seen } = await observeProcess(environment, signal);
-    const renew = config === undefined ? undefined : await freedPort(config, environment, signal);
+    const renew = config === undefined ? undefined : await renewalOf(config, environment, signal);
     return {
       ...(renew === undefined ? {} : { renew }),
       ...seen,
@@ -48,6 +50,18 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       certificates: await listCertificates(directory),
     };
   });
+
+/** What this machine allows now, and did not when the configuration was written. */
+async function renewalOf(
+  config: EdgeConfig,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { asked, here } = config;
+  const onions = await publicOnions(asked, environment);
+  if (canonical(onions) !== canonical(here.onions)) return 'visitors are told another onion address';
+  return freedPort(config, environment, signal);
+}
 
 /** Looked for only while a port is taken: it costs more than the rest of a look. */
 async function freedPort(
@@ -158,7 +172,7 @@ async function prepare(
 ): Promise<EdgeConfig> {
   const here = await lookAround(asked, directory, environment, signal);
   const text = renderEdgeConfig(asked, here, environment.paths);
-  const isReady = await writeReadFiles(asked, directory, environment);
+  const isReady = await writeReadFiles(asked, here, directory, environment);
   if (!isReady || (await readText(directory)) !== text) {
     await replaceVerified(text, directory, environment, signal);
   }
@@ -179,6 +193,7 @@ async function lookAround(
   return {
     ...(await bindable(asked, own, signal)),
     hasIpv6: await hasIpv6(),
+    onions: await publicOnions(asked, environment),
     hasAddress: certificates.some(({ name }) => addresses.has(name)),
   };
 }
@@ -186,12 +201,13 @@ async function lookAround(
 /** Everything that the configuration reads; `false` when something of it was not there, or another. */
 async function writeReadFiles(
   asked: EdgeSpec,
+  here: EdgeHere,
   directory: EdgeDirectory,
   environment: HelperEnvironment,
 ): Promise<boolean> {
   const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
   const lists = await renderCertificateLists(directory, environment);
-  const files = new Map([...edgeMaps(asked), ...lists]);
+  const files = new Map([...edgeMaps(asked, here), ...lists]);
   await ensureChallengeFiles((await findOneOfEdge(environment)) === undefined, directory, environment);
   let isReady = true;
   for (const [name, text] of files) {

@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { EdgeSite } from '../../src/core/operations.ts';
+import type { EdgeSite, OnionFiles } from '../../src/core/operations.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+import { onionAddress } from '../../src/wire/onion.ts';
 import { until } from '../support/machine.ts';
 import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
 
@@ -302,6 +304,39 @@ describe('a Lightning node', () => {
     expect(usual?.answer).toMatch(/^lnd \+ 0 bytes\r\nGET \/v1\/getinfo/m);
     for (const { answer } of refused)
       expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened/);
+  });
+});
+
+describe('the onion address of a page', () => {
+  const secret = nodeCrypto.ed25519ExpandedSecret();
+  const publicKey = nodeCrypto.ed25519Public(secret);
+  const hostname = `${onionAddress(publicKey, nodeCrypto.sha3_256)}.onion`;
+  const SPEC = { service: 'shop', virtualPort: 80, proofOfWork: false, target: SHOP.to };
+  const write = (rest: Partial<OnionFiles>) => {
+    const [secretKey, publicText] = [secret, publicKey].map((key) => Buffer.from(key).toString('base64'));
+    const files = { ...SPEC, secretKey: secretKey ?? '', publicKey: publicText ?? '', hostname, ...rest };
+    return lab.gateway.call('tor.writeOnion', { instance: 'tor', onion: files });
+  };
+  const told = async (): Promise<string | undefined> =>
+    /^onion-location: (.*)\r$/im.exec(await ask(get('/a%2Fb?c=%20')))?.[1];
+  const renewal = async () => (await call('edge.observe', {}, signal())).renew;
+
+  it('is told where its owner wants that, and while everybody may open it', async () => {
+    const sites = [{ ...SHOP, onionLocation: true as const }, WIKI];
+    await lab.up(sites);
+    expect(await told()).toBeUndefined();
+    await write({});
+    expect(await renewal()).toBe('visitors are told another onion address');
+    await lab.up(sites);
+    expect(await renewal()).toBeUndefined();
+    expect(await told()).toBe(`http://${hostname}/a%2Fb?c=%20`);
+    const clients = [{ name: 'phone', key: 'A'.repeat(52) }];
+    await write({ authorization: { clients, round: 1 }, visitor: 'A'.repeat(52) });
+    await lab.up(sites);
+    expect(await told()).toBeUndefined();
+    await write({});
+    await lab.up(SITES);
+    expect(await told()).toBeUndefined();
   });
 });
 

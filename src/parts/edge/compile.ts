@@ -71,7 +71,10 @@ function sitesOf(
     if (service === undefined || first === undefined) return [];
     const access = asked.some((want) => want.access === 'devices') ? 'devices' : 'anyone';
     const nature = first.mode === 'http' ? natureOf(service.kind) : {};
-    return [{ service: owner, domain, mode: first.mode, access, ...nature, to: { ...service.dial } }];
+    const onion = asked.some((want) => want.onionLocation === true) ? { onionLocation: true as const } : {};
+    return [
+      { service: owner, domain, mode: first.mode, access, ...nature, ...onion, to: { ...service.dial } },
+    ];
   });
   return { sites, problems: decided.flatMap(takenNames) };
 }
