@@ -1,5 +1,6 @@
 import { canarySentence } from '../core/canary.ts';
 import type { MappingReport, PortsReport, RouterLine } from '../core/mapper.ts';
+import { formatEndpoint } from '../core/inet.ts';
 import { PROTOCOL_NAMES } from '../core/mapping.ts';
 import { table } from './table.ts';
 import { plain } from './terminal.ts';
@@ -20,7 +21,11 @@ export function renderPorts({ mappings, router, table: lines, canary }: PortsRep
       ? [none]
       : table(
           ['PORT', 'STATE', 'OUTSIDE', 'ROUTER', 'BY', 'LEASE LEFT', 'PROVED'],
-          mappings.flatMap((mapping) => [rowOf(mapping, now), ...throughRows(mapping, now)]),
+          mappings.flatMap((mapping) => [
+            rowOf(mapping, now),
+            ...(mapping.through ?? []).map((farther) => routerRow('  through', farther, now)),
+            ...(mapping.pinhole === undefined ? [] : [routerRow('  IPv6', mapping.pinhole, now)]),
+          ]),
         );
   const notes = mappings.flatMap(({ problem, hint }) => [
     ...(problem === null ? [] : [`! ${plain(problem)}`]),
@@ -43,17 +48,18 @@ function rowOf(mapping: Mapping, now: number): string[] {
   ];
 }
 
-/** What the routers farther out gave for it. */
-function throughRows({ through = [] }: Mapping, now: number): string[][] {
-  return through.map(({ state, router, protocol, expiresAt, externalAddress, externalPort }) => [
-    '  through',
+/** What a router farther out gave for it, or the IPv6 firewall of ours. */
+function routerRow(name: string, report: Omit<MappingReport, 'through' | 'pinhole'>, now: number): string[] {
+  const { state, router, protocol, expiresAt, externalAddress: host, externalPort: port } = report;
+  return [
+    name,
     state,
-    externalPort === null ? '–' : `${externalAddress ?? '?'}:${externalPort}`,
+    port === null ? '–' : host === null ? `?:${port}` : formatEndpoint({ host, port }),
     router ?? '–',
     protocol === null ? '–' : PROTOCOL_NAMES[protocol],
     state === 'held' ? leftOf(expiresAt, now) : '–',
     '',
-  ]);
+  ];
 }
 
 function nameOf({ transport, port }: MappingReport): string {

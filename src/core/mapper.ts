@@ -39,6 +39,8 @@ const RouterReport = z.object({
 export const MappingReport = RouterReport.extend({
   /** What routers farther out gave for it, nearest first; the outside of the mapping is that of the last. */
   through: z.array(RouterReport).exactOptional(),
+  /** The same port in the IPv6 firewall of the router; absent where this machine has no public IPv6 address. */
+  pinhole: RouterReport.exactOptional(),
 });
 export type MappingReport = z.infer<typeof MappingReport>;
 

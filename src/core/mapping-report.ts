@@ -1,4 +1,4 @@
-import { isPublicUnicast } from './inet.ts';
+import { formatEndpoint, isPublicUnicast } from './inet.ts';
 import type { MappingReport } from './mapper.ts';
 import { PROTOCOL_NAMES } from './mapping.ts';
 import type { MappingRefusal } from './mapping.ts';
@@ -90,6 +90,8 @@ function innerProblem(
   externalAddress: string | undefined,
 ): Omit<Trouble, 'refusal'> | undefined {
   if (externalAddress === undefined || isPublicUnicast(externalAddress)) return undefined;
+  // A pinhole: nothing is translated, and the address is our own.
+  if (externalAddress.includes(':')) return undefined;
   return {
     message: `the router ${router} opened the port, but its own address ${externalAddress} is not on the internet`,
     hint: HINTS['no-address'],
@@ -144,6 +146,7 @@ export function summaryOf(state: PortState): string {
 export function sentenceOf(state: PortState): string {
   const lease = state.held?.lease;
   if (lease === undefined) return `${nameOf(state.spec)} is not mapped`;
-  const outside = `${lease.externalAddress ?? 'port'}${lease.externalAddress === undefined ? ' ' : ':'}${lease.externalPort}`;
+  const { externalAddress: host, externalPort: port } = lease;
+  const outside = host === undefined ? `port ${port}` : formatEndpoint({ host, port });
   return `${nameOf(state.spec)} is ${outside} outside, by ${PROTOCOL_NAMES[lease.protocol]} of ${lease.router}`;
 }

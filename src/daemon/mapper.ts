@@ -1,15 +1,21 @@
 import type { LeaseCheck, MappingDriver } from '../core/mapping.ts';
 import type { Log } from '../core/ports.ts';
-import { PCP_ANNOUNCEMENTS, SSDP_ANNOUNCEMENTS } from '../system/mapping/announcement-kinds.ts';
+import {
+  PCP_ANNOUNCEMENTS,
+  PCP_ANNOUNCEMENTS_V6,
+  SSDP_ANNOUNCEMENTS,
+} from '../system/mapping/announcement-kinds.ts';
 import { Announcements } from '../system/mapping/announcements.ts';
 import { UNKNOWN_ASKER } from '../system/mapping/chain.ts';
 import { HomeMapper } from '../system/mapping/home-mapper.ts';
 import { findHomeNetwork, type HomeNetwork } from '../system/mapping/home-network.ts';
+import { findHomeNetwork6 } from '../system/mapping/home-network6.ts';
 import { MemoryFile } from '../system/mapping/memory.ts';
 import { NatPmpDriver } from '../system/mapping/nat-pmp.ts';
 import { PcpDriver } from '../system/mapping/pcp.ts';
 import { PortMapper } from '../system/mapping/port-mapper.ts';
 import { UpnpDriver } from '../system/mapping/upnp.ts';
+import { UpnpPinholeDriver } from '../system/mapping/upnp-pinhole.ts';
 import type { Recorder } from './journal.ts';
 
 export interface MapperOptions {
@@ -21,12 +27,28 @@ export interface MapperOptions {
 
 /** The mapper with everything that it needs of this machine. */
 export function createMapper({ file, log, record, changed }: MapperOptions): HomeMapper {
-  const heard = (router: string, said: LeaseCheck): void => mapper.near.announced(router, said);
+  const heard = (router: string, said: LeaseCheck): void => mapper.announced(router, said);
+  const announcements6 = new Announcements(PCP_ANNOUNCEMENTS_V6, heard, log);
   const announcements = [PCP_ANNOUNCEMENTS, SSDP_ANNOUNCEMENTS].map(
     (kind) => new Announcements(kind, heard, log),
   );
   const common = { now: Date.now, random: Math.random, network: findHomeNetwork, record, log };
+  const stem = file.replace(/\.json$/, '');
   const mapper = new HomeMapper({
+    pinholes: new PortMapper({
+      ...common,
+      network: findHomeNetwork6,
+      drivers: ({ router }) => [new PcpDriver(router), new UpnpPinholeDriver(router)],
+      file: new MemoryFile(`${stem}-ipv6.json`),
+      record: (type, message, data) => record(type, `IPv6: ${message}`, data),
+      changed,
+      isExtra: true,
+      moved: (network) => {
+        const zone = /%.*$/.exec(network?.router ?? '')?.[0];
+        if (zone === undefined) announcements6.close();
+        else announcements6.listen(`::${zone}`);
+      },
+    }),
     near: (followed) =>
       new PortMapper({
         ...common,
@@ -40,7 +62,7 @@ export function createMapper({ file, log, record, changed }: MapperOptions): Hom
           }
         },
       }),
-    chain: { ...common, stem: file.replace(/\.json$/, ''), drivers: fartherDrivers },
+    chain: { ...common, stem, drivers: fartherDrivers },
     log,
     changed,
   });

@@ -1,12 +1,14 @@
 import { formatIpv4, parseIpv4 } from '../core/inet.ts';
+import { formatIpv6, parseIpv6 } from '../core/inet6.ts';
 import type { Transport } from '../core/mapping.ts';
 
-/** Port Control Protocol (RFC 6887): packets of 24 to 1100 bytes, a multiple of 4, to UDP port 5351. IPv4 only here. */
+/** Port Control Protocol (RFC 6887): packets of 24 to 1100 bytes, a multiple of 4, to UDP port 5351. */
 export const PCP_PORT = 5351;
 
 /** Where routers announce that they lost their state (14.1.3), and NAT-PMP ones their address (RFC 6886 3.2.1). */
 export const ANNOUNCE_PORT = 5350;
 export const ANNOUNCE_GROUP = '224.0.0.1';
+export const ANNOUNCE_GROUP_V6 = 'ff02::1';
 
 export interface PcpMapRequest {
   readonly transport: Transport;
@@ -40,8 +42,7 @@ export type PcpAnswer =
       readonly transport: Transport;
       readonly internalPort: number;
       readonly externalPort: number;
-      /** `undefined` unless it is IPv4. */
-      readonly externalAddress: string | undefined;
+      readonly externalAddress: string;
     });
 
 /** Result codes of 7.4, by number. */
@@ -79,7 +80,7 @@ export function encodeMap(request: PcpMapRequest): Uint8Array {
   view.setUint8(36, PROTOCOL[request.transport]);
   view.setUint16(40, request.internalPort);
   view.setUint16(42, request.externalPort);
-  writeMapped(view, 44, request.externalAddress ?? '0.0.0.0');
+  writeAddress(view, 44, request.externalAddress ?? anyOf(request.internalAddress));
   return bytes;
 }
 
@@ -107,7 +108,7 @@ export function parsePcpAnswer(bytes: Uint8Array): PcpAnswer | undefined {
     transport,
     internalPort: view.getUint16(40),
     externalPort: view.getUint16(42),
-    externalAddress: readMapped(view, 44),
+    externalAddress: readAddress(view, 44),
   };
 }
 
@@ -115,19 +116,30 @@ function writeHead(view: DataView, opcode: number, client: string, lifetimeSecon
   view.setUint8(0, VERSION);
   view.setUint8(1, opcode);
   view.setUint32(4, lifetimeSeconds);
-  writeMapped(view, 8, client);
+  writeAddress(view, 8, client);
 }
 
-/** IPv4-mapped IPv6, `::ffff:a.b.c.d` (section 5). */
-function writeMapped(view: DataView, offset: number, address: string): void {
+/** No suggestion (11.1), in the family that is asked for. */
+function anyOf(internalAddress: string): string {
+  return internalAddress.includes(':') ? '::' : '0.0.0.0';
+}
+
+/** IPv6 as it is, IPv4 as `::ffff:a.b.c.d` (section 5). */
+function writeAddress(view: DataView, offset: number, address: string): void {
+  if (address.includes(':')) {
+    const value = parseIpv6(address) ?? 0n;
+    view.setBigUint64(offset, value >> 64n);
+    view.setBigUint64(offset + 8, value & 0xffff_ffff_ffff_ffffn);
+    return;
+  }
   view.setUint16(offset + 10, 0xffff);
   view.setUint32(offset + 12, parseIpv4(address) ?? 0);
 }
 
-function readMapped(view: DataView, offset: number): string | undefined {
-  const isMapped =
-    view.getUint32(offset) === 0 && view.getUint32(offset + 4) === 0 && view.getUint32(offset + 8) === 0xffff;
-  return isMapped ? formatIpv4(view.getUint32(offset + 12)) : undefined;
+function readAddress(view: DataView, offset: number): string {
+  const [high, low] = [view.getBigUint64(offset), view.getBigUint64(offset + 8)];
+  const isMapped = high === 0n && low >> 32n === 0xffffn;
+  return isMapped ? formatIpv4(Number(low & 0xffff_ffffn)) : formatIpv6((high << 64n) | low);
 }
 
 function transportOf(protocol: number): Transport | undefined {

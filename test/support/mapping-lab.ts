@@ -8,7 +8,10 @@ import { parseTopology, startLab, type Lab, type Topology } from '../../src/lab/
 import { Owner } from './owner.ts';
 
 /** A home behind a router that opens ports when it is asked, a phone behind a carrier's NAT; nothing is forwarded by hand. */
-export function mappingTopology(protocols: readonly MappingProtocol[]): Topology {
+export function mappingTopology(
+  protocols: readonly MappingProtocol[],
+  router: { readonly longestLease?: number } = {},
+): Topology {
   return parseTopology(
     {
       nodes: {
@@ -17,7 +20,7 @@ export function mappingTopology(protocols: readonly MappingProtocol[]): Topology
           kind: 'router',
           defaultRoute: '11.2.0.1',
           nat: { outside: 'uplink' },
-          services: [{ type: 'port-mapping', inside: 'lan', protocols: [...protocols] }],
+          services: [{ type: 'port-mapping', inside: 'lan', protocols: [...protocols], ...router }],
         },
         home: { defaultRoute: '192.168.50.1' },
         carrier: { kind: 'router', defaultRoute: '11.3.0.1', nat: { outside: 'trunk' } },

@@ -1,6 +1,6 @@
 import { isRouterAddress, type LeaseCheck } from '../../core/mapping.ts';
 import { parseNatPmpAnswer } from '../../wire/nat-pmp.ts';
-import { ANNOUNCE_GROUP, ANNOUNCE_PORT, parsePcpAnswer } from '../../wire/pcp.ts';
+import { ANNOUNCE_GROUP, ANNOUNCE_GROUP_V6, ANNOUNCE_PORT, parsePcpAnswer } from '../../wire/pcp.ts';
 import { isGatewayDevice, parseSsdp, SSDP_GROUP, SSDP_PORT } from '../../wire/ssdp.ts';
 import type { AnnouncementKind } from './announcements.ts';
 
@@ -11,6 +11,9 @@ export const PCP_ANNOUNCEMENTS: AnnouncementKind = {
   port: ANNOUNCE_PORT,
   read: readPcp,
 };
+
+/** The same over IPv6. */
+export const PCP_ANNOUNCEMENTS_V6: AnnouncementKind = { ...PCP_ANNOUNCEMENTS, group: ANNOUNCE_GROUP_V6 };
 
 /** UPnP: that it is there, and with which BOOTID, which is another after each restart (UDA 1.1, 1.2.2). */
 export const SSDP_ANNOUNCEMENTS: AnnouncementKind = {

@@ -31,11 +31,12 @@ export class Announcements {
     this.#log = log;
   }
 
-  /** Listens on the network of `address`; the network before is left. */
+  /** Listens on the network of `address`, or of an interface (`::%eth0`, IPv6); the network before is left. */
   listen(address: string): void {
     this.close();
     const { name, group, port, bindTo, read } = this.#kind;
-    const socket = createSocket({ type: 'udp4', reuseAddr: true });
+    const isSix = group.includes(':');
+    const socket = createSocket({ type: isSix ? 'udp6' : 'udp4', reuseAddr: true, ipv6Only: isSix });
     this.#socket = socket;
     socket.unref();
     const giveUp = (error: unknown): void => {

@@ -4,6 +4,8 @@ import { MappingError } from '../../core/mapping.ts';
 
 export interface RouterQuestion<Answer> {
   readonly router: string;
+  /** Our address that it comes from; left out: what the kernel chooses. */
+  readonly from?: string;
   readonly port: number;
   readonly bytes: Uint8Array;
   /** `undefined` for what answers something else: the wait goes on. */
@@ -24,7 +26,7 @@ const MOST_ANSWERS = 64;
  * the address and the port that were asked, and tells when nothing listens there.
  */
 export function askRouter<Answer>(question: RouterQuestion<Answer>, signal: AbortSignal): Promise<Answer> {
-  const { router, port, bytes, accept, protocol } = question;
+  const { router, port, bytes, accept, protocol, from } = question;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(aborted(router, signal));
     const socket = createSocket(router.includes(':') ? 'udp6' : 'udp4');
@@ -56,7 +58,8 @@ export function askRouter<Answer>(question: RouterQuestion<Answer>, signal: Abor
       if (answer !== undefined) return end(() => resolve(answer));
       if (heard === MOST_ANSWERS) fail(new Error(`it sent ${heard} answers to something else (${protocol})`));
     });
-    socket.connect(port, router);
+    if (from === undefined) socket.connect(port, router);
+    else socket.bind({ address: from }, () => socket.connect(port, router));
   });
 }
 

@@ -6,6 +6,7 @@ import {
   type PortSpec,
   type RouterLook,
 } from '../../core/mapper.ts';
+import type { LeaseCheck } from '../../core/mapping.ts';
 import type { Visit } from '../../core/mapping-doubt.ts';
 import type { Through } from '../../core/through.ts';
 import type { Log } from '../../core/ports.ts';
@@ -15,6 +16,8 @@ import type { PortMapper } from './port-mapper.ts';
 export interface HomeMapperOptions {
   /** Of the router that this machine is behind; `changed` is called when something that is shown is another. */
   readonly near: (changed: () => void) => PortMapper;
+  /** Of the router's IPv6 firewall. */
+  readonly pinholes: PortMapper;
   readonly chain: Omit<ChainOptions, 'near' | 'changed'>;
   readonly log: Log;
   readonly changed: () => void;
@@ -23,11 +26,13 @@ export interface HomeMapperOptions {
 /** Every router of this home: the one that it is behind, and those farther out that the owner allowed to be asked. */
 export class HomeMapper implements Mapper {
   readonly #near: PortMapper;
+  readonly #pinholes: PortMapper;
   readonly #chain: Chain;
   readonly #abort = new AbortController();
   readonly #log: Log;
 
-  constructor({ near, chain, log, changed }: HomeMapperOptions) {
+  constructor({ near, pinholes, chain, log, changed }: HomeMapperOptions) {
+    this.#pinholes = pinholes;
     this.#log = log;
     const followed = (): void => {
       changed();
@@ -38,21 +43,30 @@ export class HomeMapper implements Mapper {
   }
 
   async kept(): ReturnType<Mapper['kept']> {
-    const kept = await this.#near.kept();
+    const [kept, pinholes] = await Promise.all([this.#near.kept(), this.#pinholes.kept()]);
     return await Promise.all(
-      kept.map(async ({ spec, report }) => ({
-        spec,
-        report: throughAll(report, await this.#chain.reports(report)),
-      })),
+      kept.map(async ({ spec, report }) => {
+        const found = pinholes.find((each) => portKey(each.spec) === portKey(spec));
+        const pinhole = this.#pinholes.hasRouter ? found : undefined;
+        return {
+          spec,
+          report: {
+            ...throughAll(report, await this.#chain.reports(report)),
+            ...(pinhole === undefined ? {} : { pinhole: pinhole.report }),
+          },
+        };
+      }),
     );
   }
 
   async keep(spec: PortSpec, signal: AbortSignal): Promise<void> {
+    await this.#keepPinhole(spec, signal);
     await this.#near.keep(spec, signal);
     await this.#chain.sync(signal);
   }
 
   async release(spec: PortSpec, signal: AbortSignal): Promise<void> {
+    await this.#pinholes.release(spec, signal);
     await this.#near.release(spec, signal);
     await this.#chain.sync(signal);
   }
@@ -88,24 +102,34 @@ export class HomeMapper implements Mapper {
     return [...this.#near.remarks(), ...this.#chain.remarks()];
   }
 
-  /** For announcements of the router. */
-  get near(): PortMapper {
-    return this.#near;
+  /** The router said something by itself. */
+  announced(router: string, said: LeaseCheck): void {
+    this.#near.announced(router, said);
+    this.#pinholes.announced(router, said);
   }
 
   async close(): Promise<void> {
     this.#abort.abort(new GatewayError('the gateway is stopping', { code: 'Aborted', retry: 'never' }));
     await this.#near.close();
+    await this.#pinholes.close();
     await this.#chain.stop();
+  }
+
+  /** Nobody waits for it: few routers have it, and the rest are asked in vain for seconds. */
+  async #keepPinhole(spec: PortSpec, signal: AbortSignal): Promise<void> {
+    // Nothing is translated: where another port is dialled, nobody would come in by this one.
+    if (spec.port !== spec.externalPort) return this.#pinholes.release(spec, signal);
+    this.#pinholes.keep(spec, this.#abort.signal).catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    this.#log('error', 'other routers were not asked', { error: messageOf(error) });
   }
 
   /** What one router gives is what the next is asked for. */
   #follow(): void {
-    this.#chain.sync(this.#abort.signal).catch((error: unknown) => {
-      if (!this.#abort.signal.aborted) {
-        this.#log('error', 'the routers farther out were not asked', { error: messageOf(error) });
-      }
-    });
+    this.#chain.sync(this.#abort.signal).catch((error: unknown) => this.#failed(error));
   }
 }
 

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.ts';
 import { formatIpv4 } from '../../core/inet.ts';
+import { PolicyRoute } from './policy-route.ts';
 
 /** Where this machine is: its router, and the address that its packets to the router carry. */
 export interface HomeNetwork {
@@ -9,9 +10,14 @@ export interface HomeNetwork {
   readonly address: string;
 }
 
-/** Sends nothing and starts no process, so that it can be asked every few seconds. `undefined` without a router. */
+const policyRoute = new PolicyRoute();
+
+/**
+ * Sends nothing, and starts no process where the main table has a default route, so that it can be asked every few seconds.
+ * `undefined` without a router.
+ */
 export async function findHomeNetwork(): Promise<HomeNetwork | undefined> {
-  const router = defaultGateway(await readRoutes());
+  const router = defaultGateway(await readRoutes()) ?? (await policyRoute.gateway(Date.now()));
   const address = router === undefined ? undefined : await addressTowards(router);
   return router === undefined || address === undefined ? undefined : { router, address };
 }

@@ -1,4 +1,5 @@
 import { isRouterAddress, type Lease, type MappingDriver, type MappingRequest } from '../../core/mapping.ts';
+import { isPinholeClient } from '../../wire/igd-mapping.ts';
 
 /** What a router answered to a request that it granted. */
 export type Granted = Pick<Lease, 'externalPort' | 'lifetimeSeconds' | 'mark'> & {
@@ -26,6 +27,8 @@ export function leaseFrom(
   };
 }
 
+/** Behind a pinhole the address outside is our own. */
 export function outsideOf(address: string | undefined): { readonly externalAddress?: string } {
-  return address !== undefined && isRouterAddress(address) ? { externalAddress: address } : {};
+  const isOutside = address !== undefined && (isRouterAddress(address) || isPinholeClient(address));
+  return isOutside ? { externalAddress: address } : {};
 }

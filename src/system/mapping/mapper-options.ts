@@ -13,6 +13,8 @@ export interface PortMapperOptions {
   readonly file: Pick<MemoryFile, 'read' | 'write'>;
   readonly record: (type: EventType, message: string, data?: Readonly<Record<string, unknown>>) => void;
   readonly log: Log;
+  /** Nobody misses what it cannot open: that it could not is shown, and no event. */
+  readonly isExtra?: boolean;
   /** Something that is shown is another now. */
   readonly changed: () => void;
   /** This machine is in another network: announcements are to be heard there. */

@@ -103,7 +103,9 @@ export class PcpDriver implements MappingDriver {
       const found = parsePcpAnswer(received);
       return found !== undefined && (found.type === 'version' || isWanted(found)) ? found : undefined;
     };
-    const question = { router: this.router, port: PCP_PORT, bytes, accept, protocol: 'PCP' };
+    // A pinhole leads to whoever asks: of several addresses it must be this one that does.
+    const from = request.internalAddress.includes(':') ? { from: request.internalAddress } : {};
+    const question = { router: this.router, port: PCP_PORT, bytes, accept, protocol: 'PCP', ...from };
     const answer = await askRouter({ ...question, sends: this.#sends }, signal);
     if (answer.type === 'version') {
       throw new MappingError(`${this.router} does not speak PCP: it answered in version ${answer.version}`, {

@@ -101,6 +101,11 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
     };
   }
 
+  /** Is there a router to ask? Known once something is kept. */
+  get hasRouter(): boolean {
+    return this.#network !== undefined;
+  }
+
   /** The router said something by itself; `router` is where it came from. */
   announced(router: string, said: LeaseCheck): void {
     const { now } = this.#options;
@@ -155,6 +160,10 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
   #load(): Promise<void> {
     this.#loaded ??= this.#turn.take(async () => {
       await this.#ports.load();
+      for (const state of this.#ports.states()) {
+        if (state.closedAt !== undefined)
+          this.#tellLost(state, 'its lease ended while the gateway did not run');
+      }
       await this.#follow();
       this.#schedule();
     });
@@ -213,7 +222,8 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
     if (asked.lease === undefined) {
       const trouble = troubleOf(asked.refusals);
       this.#ports.change(key, refused(state, trouble, now()));
-      return tellRefused(record, state, trouble);
+      if (this.#options.isExtra !== true) tellRefused(record, state, trouble);
+      return;
     }
     const { protocol, router, lifetimeSeconds } = asked.lease;
     this.#ports.learn(router, { protocol, permanentOnly: lifetimeSeconds === 0 });
@@ -252,10 +262,14 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
   }
 
   #lose(key: string, state: PortState, why: string): void {
-    this.#options.record('mapping.lost', `${nameOf(state.spec)} is not mapped any more: ${why}`, {
-      port: key,
-    });
+    this.#tellLost(state, why);
     this.#ports.change(key, lost(state, this.#options.now()));
+  }
+
+  #tellLost({ spec }: PortState, why: string): void {
+    this.#options.record('mapping.lost', `${nameOf(spec)} is not mapped any more: ${why}`, {
+      port: portKey(spec),
+    });
   }
 
   /** Another router, or another address of ours: what the old one mapped leads nowhere now. */

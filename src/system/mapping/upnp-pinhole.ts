@@ -13,6 +13,7 @@ import {
 } from '../../wire/igd-mapping.ts';
 import { callIgd, isFault, type Called } from './igd-call.ts';
 import { descriptionsOf } from './igd-descriptions.ts';
+import { SearchManner, type Manner } from './search-manner.ts';
 
 /** A pinhole always ends; a day at most (WANIPv6FirewallControl:1, 2.4.2). */
 const LONGEST_SECONDS = 86_400;
@@ -27,6 +28,7 @@ export class UpnpPinholeDriver implements MappingDriver {
   /** IPv6; a link-local address with its interface: `fe80::1%eth0`. */
   readonly router: string;
   #location: string | undefined;
+  readonly #manner = new SearchManner();
   /** By `transport address port`. */
   readonly #ids = new Map<string, number>();
 
@@ -128,7 +130,20 @@ export class UpnpPinholeDriver implements MappingDriver {
   }
 
   async #find(from: string, signal: AbortSignal): Promise<Called> {
-    for await (const found of descriptionsOf({ router: this.router, known: this.#location, from }, signal)) {
+    const manner = this.#manner.next(Date.now());
+    try {
+      const called = await this.#firewall(from, manner, signal);
+      this.#manner.found();
+      return called;
+    } catch (error) {
+      this.#manner.failed(manner, this.#location !== undefined, Date.now());
+      throw error;
+    }
+  }
+
+  async #firewall(from: string, manner: Manner, signal: AbortSignal): Promise<Called> {
+    const asked = { router: this.router, known: this.#location, from, ...manner };
+    for await (const found of descriptionsOf(asked, signal)) {
       const service = found.description.services.find(({ name }) => name === 'WANIPv6FirewallControl');
       if (service === undefined) continue;
       this.#location = found.location;

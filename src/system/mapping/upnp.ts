@@ -14,10 +14,9 @@ import { explainNoAddress, findIgd, readState, type Igd } from './igd-find.ts';
 import { openPort } from './igd-open.ts';
 import { readEntry, readTable, removeEntry } from './igd-table.ts';
 import { leaseFrom } from './lease.ts';
+import { SearchManner } from './search-manner.ts';
 import { Uptime } from './uptime.ts';
 
-/** A router without UPnP is not knocked at in vain each time. */
-const GUESS_EVERY_MS = 3_600_000;
 /** Of how many checks one asks for the state of the connection as well. */
 const STATE_EVERY = 3;
 
@@ -34,15 +33,12 @@ export class UpnpDriver implements MappingDriver {
   #knowsOnlyPermanent = false;
   readonly #uptime = new Uptime();
   #checks = 0;
-  /** Milliseconds since the epoch. */
-  #guessAgainAt = 0;
+  readonly #manner = new SearchManner();
   /** It writes descriptions of its own. */
   #rewrites = false;
   /** Seconds granted last time, for each `transport:port`. */
   readonly #granted = new Map<string, number>();
 
-  /** Nothing of it was ever found: it is looked for with less. */
-  #isSilent = false;
   readonly #isFar: boolean;
 
   /** `isFar`: behind another router, where only what is sent to itself arrives. */
@@ -147,15 +143,14 @@ export class UpnpDriver implements MappingDriver {
   }
 
   async #find(signal: AbortSignal): Promise<Igd> {
-    const mayGuess = Date.now() >= this.#guessAgainAt;
-    const search = { router: this.router, isFar: this.#isFar, isBrief: this.#isSilent && !mayGuess };
+    const manner = this.#manner.next(Date.now());
+    const search = { router: this.router, isFar: this.#isFar, known: this.#location };
     try {
-      const found = await findIgd({ ...search, known: this.#location, mayGuess }, signal);
-      this.#isSilent = false;
+      const found = await findIgd({ ...search, ...manner }, signal);
+      this.#manner.found();
       return found;
     } catch (error) {
-      if (mayGuess) this.#guessAgainAt = Date.now() + GUESS_EVERY_MS;
-      this.#isSilent = this.#location === undefined;
+      this.#manner.failed(manner, this.#location !== undefined, Date.now());
       throw error;
     }
   }
