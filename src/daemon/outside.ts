@@ -44,7 +44,7 @@ export function createOutside({ desired, keys, mappings, log, record, changed }:
   /** It may have another address as well, and says so when it is asked for the port again. */
   const askRouter = async (externalAddress: string): Promise<void> => {
     const network = await findHomeNetwork();
-    if (network !== undefined) mapper.near.announced(network.router, { mark: {}, externalAddress });
+    if (network !== undefined) mapper.announced(network.router, { mark: {}, externalAddress });
   };
   const stun = stunAsker(() => desired()?.stun ?? []);
   const home = new HomeTracker({
