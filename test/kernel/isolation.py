@@ -1,5 +1,7 @@
 """What a service reaches that it should not: `isolation.py scan TARGET...` prints those that answered or accepted.
-TARGET: tcp:HOST:PORT, udp:HOST:PORT, unix:PATH; `tcp:HOST:PORT:SOURCE` comes from an address that was taken."""
+TARGET: tcp:HOST:PORT, udp:HOST:PORT, unix:PATH; `tcp:HOST:PORT:SOURCE` comes from an address that was taken.
+`isolation.py names WHO` asks for names that begin with WHO; `isolation.py raw TEXT SOURCE,HOST:PORT...` sends datagrams
+that it made itself, from addresses that are not its own."""
 import concurrent.futures
 import json
 import socket
@@ -56,7 +58,23 @@ def ask(who):
         pass
 
 
-if sys.argv[1] == "scan":
+def send_raw(text, path):
+    """RFC 791 and 768; the kernel fills in length and checksum of IP, and UDP needs none."""
+    source, target = path.split(",")
+    host, port = target.split(":")
+    data = text.encode()
+    udp = struct.pack("!HHHH", 4000, int(port), 8 + len(data), 0) + data
+    addresses = socket.inet_aton(source) + socket.inet_aton(host)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0) + addresses
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as link:
+        link.sendto(ip + udp, (host, 0))
+
+
+if sys.argv[1] == "raw":
+    for path in sys.argv[3:]:
+        send_raw(sys.argv[2], path)
+    print(len(sys.argv[3:]))
+elif sys.argv[1] == "scan":
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         print(*sorted(filter(None, pool.map(attempt, sys.argv[2:]))))
 else:

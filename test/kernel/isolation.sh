@@ -67,13 +67,26 @@ export LD_LIBRARY_PATH="$unpacked/usr/lib/x86_64-linux-gnu/systemd:$unpacked/lib
 "$unpacked/usr/sbin/nscd" -F -f /root/nscd.conf >/root/nscd.log 2>&1 &
 unset LD_LIBRARY_PATH
 ip netns exec phone tcpdump -i eth0 -Z root -U -s 0 -w /root/outside.pcap >/root/tcpdump.log 2>&1 &
+ip netns exec gw-shop tcpdump -i eth0 -Z root -U -s 0 -w /root/neighbour.pcap >/dev/null 2>&1 &
 sleep 10
+# Datagrams that nobody's own stack would send, under the names of others, by the one without a wall.
+forged=
+for address in $mute $hidden $open 10.64.0.1 10.64.0.2 10.64.0.3 11.0.0.1 11.0.0.9; do
+  forged="$forged $address,11.0.0.2:53 $address,$shop:80 $address,$shop:8081"
+done
+# shellcheck disable=SC2086
+fact forged "$(probe mute raw forged-by-mute $forged)"
+probe host raw asked-by-host "11.0.0.1,11.0.0.2:53"
+curl -sS -o /dev/null --max-time 10 --interface 10.64.0.3 "http://$shop/asked-by-host" || true
 fact resolvers-host "$(probe host names host)"
 fact resolvers-hidden "$(gateway service run hidden -- python3 "$root/test/kernel/isolation.py" names hidden)"
 probe hidden scan tcp:11.0.0.2:80 udp:11.0.0.2:53 >/dev/null || true
 sleep 2
 pkill -INT tcpdump || true
 sleep 2
+for place in outside neighbour; do
+  fact "forged-seen-$place" "$(for who in asked-by-host forged-by-mute; do grep -q -a $who /root/$place.pcap && echo $who; done | tr '\n' ' ')"
+done
 [ -s /root/outside.pcap ] || fact tcpdump-said "$(tr '\n' ' ' </root/tcpdump.log)"
 seen() { grep -c -a "$1" /root/outside.pcap || true; }
 fact seen-host "$([ "$(seen host-resolved)" -gt 0 ] && [ "$(seen host-nscd)" -gt 0 ] && echo yes)"

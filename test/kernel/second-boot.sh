@@ -29,6 +29,13 @@ fact upgraded "$([ "$before" != "$after" ] && systemctl is-active gateway)"
 echo 'process.exit(1);' >/root/next/dist/src/daemon/main.js
 fact refused "$(gateway upgrade /root/next 2>&1 | grep -c 'did not get healthy' || true)"
 fact went-back "$([ "$after" = "$(readlink /opt/gateway/current)" ] && systemctl is-active gateway)"
+# Ctrl-C in the middle of one.
+gateway upgrade /root/next >/root/interrupted.log 2>&1 &
+upgrade=$!
+while [ "$after" = "$(readlink /opt/gateway/current)" ] && kill -0 $upgrade 2>/dev/null; do sleep 0.2; done
+kill -TERM $upgrade
+wait $upgrade || fact interrupted $?
+fact back-after-it "$([ "$after" = "$(readlink /opt/gateway/current)" ] && systemctl is-active gateway)"
 fact same-tor "$([ "$tor" = "$(tor_pids)" ] && echo yes)"
 fact opened-after "$(ip netns exec phone curl -sS --max-time 30 "http://$(cat /root/shop.address)/")"
 

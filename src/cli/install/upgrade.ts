@@ -55,13 +55,27 @@ async function switchTo(layout: Layout, after: string, before: string, context: 
     context.progress(
       `${basename(after)} does not work: ${messageOf(cause)}; going back to ${basename(before)}`,
     );
-    await activate(layout, before, context);
+    // Also after Ctrl-C, which must not leave the machine between two versions.
+    await activate(layout, before, { ...context, signal: AbortSignal.timeout(2 * HEALTH_TIMEOUT_MS) });
     await rm(join(layout.prefix, after), { recursive: true, force: true });
-    throw new GatewayError(
-      `${basename(after)} did not get healthy, so ${basename(before)} runs again: ${messageOf(cause)}`,
-      { code: 'CommandFailed', retry: 'never', hint: 'see: journalctl -u gateway -u gateway-helper', cause },
-    );
+    throw wentBack(basename(after), basename(before), context.signal.aborted, cause);
   }
+}
+
+function wentBack(after: string, before: string, isInterrupted: boolean, cause: unknown): GatewayError {
+  if (isInterrupted) {
+    return new GatewayError(`interrupted while ${after} took over, so ${before} runs again`, {
+      code: 'Aborted',
+      retry: 'never',
+      cause,
+    });
+  }
+  return new GatewayError(`${after} did not get healthy, so ${before} runs again: ${messageOf(cause)}`, {
+    code: 'CommandFailed',
+    retry: 'never',
+    hint: 'see: journalctl -u gateway -u gateway-helper',
+    cause,
+  });
 }
 
 /** Each version writes the units, the completion and the manual that it needs. */
