@@ -32,11 +32,12 @@ const ISOLATED = {
   'scan-open': '',
   'open-out': 'tcp:11.0.0.2:80',
   'mute-out': '',
-  sockets: '',
+  // Its own page, so it looked.
+  sockets: 'tcp:127.0.0.1:80',
   taken: '',
   'neighbour-still': 'The corner shop',
-  'resolvers-host': '/run/systemd/resolve/io.systemd.Resolve /run/nscd/socket',
-  'resolvers-hidden': '',
+  'resolvers-host': '/run/systemd/resolve/io.systemd.Resolve /run/nscd/socket asked',
+  'resolvers-hidden': 'asked',
   forged: '24',
   // The host is seen, so both look; the service is not.
   'forged-seen-outside': 'asked-by-host ',

@@ -78,4 +78,4 @@ elif sys.argv[1] == "scan":
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         print(*sorted(filter(None, pool.map(attempt, sys.argv[2:]))))
 else:
-    print(*ask(sys.argv[2]))
+    print(*ask(sys.argv[2]), "asked")

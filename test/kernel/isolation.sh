@@ -2,13 +2,16 @@
 # first-boot.sh; the namespace `phone` is the internet here, `lan` the machine of the LAN. No Tor network: with egress
 # `tor` nothing is reached at all, and nothing may be seen.
 fact bridge-nf-call "$(cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null || echo absent)"
+# Services run as users, who may not read what root has in its home: Debian's own Python, and a copy.
+python=/usr/bin/python3
+install -m 644 "$root/test/kernel/isolation.py" /srv/shop/isolation.py
 probe() { # $1 a service or "host", then what isolation.py is told
   where=$1
   shift
   if [ "$where" = host ]; then
-    python3 "$root/test/kernel/isolation.py" "$@"
+    $python /srv/shop/isolation.py "$@"
   else
-    nsenter --net="/run/netns/gw-$where" python3 "$root/test/kernel/isolation.py" "$@"
+    nsenter --net="/run/netns/gw-$where" $python /srv/shop/isolation.py "$@"
   fi
 }
 listen() { # $1 how to get there: a port that nobody declared, and the declared one
@@ -41,7 +44,7 @@ fact scan-host "$(probe host scan tcp:11.0.0.1:8081 tcp:192.168.7.2:80 tcp:169.2
 for name in mute hidden open; do fact "scan-$name" "$(probe $name scan $targets $(others $name))"; done
 fact open-out "$(probe open scan tcp:11.0.0.2:80)"
 fact mute-out "$(probe mute scan tcp:11.0.0.2:80)"
-fact sockets "$(gateway service run mute -- python3 "$root/test/kernel/isolation.py" scan unix:/run/gateway/api.sock unix:/run/gateway/helper.sock unix:/run/gateway/tor/control.sock unix:/run/dbus/system_bus_socket)"
+fact sockets "$(gateway service run mute -- $python /srv/shop/isolation.py scan tcp:127.0.0.1:80 unix:/run/gateway/api.sock unix:/run/gateway/helper.sock unix:/run/gateway/tor/control.sock unix:/run/dbus/system_bus_socket)"
 
 # Root in its namespace tears down its own wall and takes the addresses of others.
 inside() { nsenter --net=/run/netns/gw-mute "$@"; }
@@ -79,7 +82,7 @@ fact forged "$(probe mute raw forged-by-mute $forged)"
 probe host raw asked-by-host "11.0.0.1,11.0.0.2:53"
 curl -sS -o /dev/null --max-time 10 --interface 10.64.0.3 "http://$shop/asked-by-host" || true
 fact resolvers-host "$(probe host names host)"
-fact resolvers-hidden "$(gateway service run hidden -- python3 "$root/test/kernel/isolation.py" names hidden)"
+fact resolvers-hidden "$(gateway service run hidden -- $python /srv/shop/isolation.py names hidden)"
 probe hidden scan tcp:11.0.0.2:80 udp:11.0.0.2:53 >/dev/null || true
 sleep 2
 pkill -INT tcpdump || true
