@@ -15,6 +15,8 @@ import { examineProgram } from './program.ts';
 import { exists, readLink, switchLink } from './steps.ts';
 
 const HEALTH_TIMEOUT_MS = 320_000;
+/** The first start of a program reads it from a disk that may be an SD card. */
+const FIRST_START_TIMEOUT_MS = 120_000;
 /** Long enough to see one that starts and falls over. */
 const STEADY_MS = 3000;
 
@@ -34,6 +36,7 @@ export async function upgrade(input: Input, context: Context): Promise<number> {
       return EXIT.ok;
     }
     await takeSteps([programStep(layout, program)], context);
+    await demandStarts(layout, after, context.signal);
     await switchTo(layout, after, before, context);
     await removeOthers(layout, [after, before]);
     show(
@@ -44,6 +47,17 @@ export async function upgrade(input: Input, context: Context): Promise<number> {
     return EXIT.ok;
   } finally {
     await release();
+  }
+}
+
+/** Before anything is switched. */
+async function demandStarts(layout: Layout, version: string, signal: AbortSignal): Promise<void> {
+  const argv = [join(layout.prefix, version, 'bin/gateway'), 'version'] as const;
+  try {
+    await run(argv, { signal, timeoutMs: FIRST_START_TIMEOUT_MS });
+  } catch (cause) {
+    await rm(join(layout.prefix, version), { recursive: true, force: true });
+    throw cause;
   }
 }
 
@@ -81,10 +95,9 @@ function wentBack(after: string, before: string, isInterrupted: boolean, cause: 
 /** Each version writes the units, the completion and the manual that it needs. */
 async function activate(layout: Layout, version: string, { progress, signal }: Context): Promise<void> {
   const program = join(layout.prefix, version, 'bin/gateway');
-  await run([program, 'version'], { signal });
   progress(`switching to ${basename(version)}`);
   await switchLink(layout.current, version);
-  await run([program, 'install', '--no-start'], { signal, timeoutMs: 120_000 });
+  await run([program, 'install', '--no-start'], { signal, timeoutMs: HEALTH_TIMEOUT_MS });
   await run(['systemctl', 'daemon-reload'], { signal, timeoutMs: 60_000 });
   progress('restarting helper and daemon; ways in stay open');
   await run(['systemctl', 'restart', ...UNITS], { signal, timeoutMs: HEALTH_TIMEOUT_MS });
@@ -95,7 +108,7 @@ async function demandHealthy(signal: AbortSignal): Promise<void> {
   const client = createClient(pathsOf(directoriesIn(undefined)).apiSocket);
   await client.get<Status>('/v1/status', signal);
   await sleep(STEADY_MS, undefined, { signal });
-  await run(['systemctl', 'is-active', '--quiet', ...UNITS], { signal });
+  await run(['systemctl', 'is-active', '--quiet', ...UNITS], { signal, timeoutMs: 60_000 });
   await client.get<Status>('/v1/status', signal);
 }
 
