@@ -1,8 +1,11 @@
-import { request, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ERROR_CODES, errnoOf, type ErrorCode, GatewayError, messageOf } from '../core/errors.ts';
 import type { ErrorBody, JobLine } from '../api/schema.ts';
 import type { Progress } from '../core/control.ts';
 import { DaemonBug } from './failure.ts';
+
+/** An import of this module would load all that it can hand out: Node's WebSocket, which takes longer than a command. */
+const { request } = process.getBuiltinModule('node:http');
 
 type Method = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

@@ -66,7 +66,7 @@ export async function reserveFiles(input: Input): Promise<ReservedFiles> {
 async function encode(format: Format, text: string): Promise<string | Uint8Array> {
   if (format === 'conf') return text.endsWith('\n') ? text : `${text}\n`;
   const { pngQr, svgQr } = await import('./qr.ts');
-  return format === 'png' ? await pngQr(text) : await svgQr(text);
+  return format === 'png' ? pngQr(text) : svgQr(text);
 }
 
 function refused(path: string, cause: unknown): GatewayError {

@@ -97,7 +97,7 @@ async function filesFor(name: string, text: string, isKept: boolean): Promise<Ne
   const conf = { name: `${name}.conf`, text };
   if (isKept) return [conf];
   const { pngQr } = await import('../qr.ts');
-  return [conf, { name: `${name}.png`, text: await pngQr(text) }];
+  return [conf, { name: `${name}.png`, text: pngQr(text) }];
 }
 
 function confOf({ handouts, device }: Enrolled): string {

@@ -1,6 +1,5 @@
 import type { PortsReport } from '../../core/mapper.ts';
 import { EXIT, type Command } from '../command.ts';
-import { isWell, renderPorts } from '../render-ports.ts';
 import { show } from '../report.ts';
 
 export const ports: Command = {
@@ -13,6 +12,7 @@ export const ports: Command = {
   arguments: [],
   options: [],
   run: async (_input, context) => {
+    const { isWell, renderPorts } = await import('../render-ports.ts');
     const client = await context.client();
     const report = await client.get<PortsReport>('/v1/ports', context.signal);
     show(context, report, () => renderPorts(report, Date.now()));
