@@ -2,7 +2,7 @@ import { defineProvider, type Address, type Exposure, type Observed } from '../.
 import { apply, applyAll, describe } from './apply.ts';
 import { compile } from './compile.ts';
 import { enrol } from './enrol.ts';
-import { observe } from './observe.ts';
+import { observe, observeChanged } from './observe.ts';
 import { reach } from './reach.ts';
 import { visitorsOf } from './visitors.ts';
 import { Options, presharedKeyName, Settings, type Options as OptionsType, type Spec } from './spec.ts';
@@ -33,6 +33,7 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
   observe,
   apply,
   applyAll,
+  observeChanged,
   describe,
   close: () => Promise.resolve(),
   addresses,

@@ -1,4 +1,4 @@
-import type { Context, Fact, Observed } from '../../src/core/contract.ts';
+import type { Change, Context, Fact, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.ts';
 import type { KeyType } from '../../src/core/ports.ts';
@@ -87,6 +87,35 @@ async function observePeer(
     facts,
     ...(renew === undefined ? {} : { renew }),
   };
+}
+
+/**
+ * A peer that was let in just now, or cut off: WireGuard took it and said so, and nobody came yet. What it may reach is
+ * seen by the next look.
+ */
+export function observeChanged(
+  changes: readonly Change<Spec>[],
+  { network }: Context,
+): readonly Observed<Spec>[] | undefined {
+  const observed: Observed<Spec>[] = [];
+  for (const change of changes) {
+    const { spec } = change.op === 'delete' ? change.have : change.want;
+    if (spec.type !== 'peer' || change.op === 'update') return undefined;
+    if (change.op === 'delete') continue;
+    const { publicKey, address } = spec;
+    const address6 = twinOf(network, address);
+    const facts = {
+      publicKey,
+      address,
+      latestHandshake: 0,
+      received: 0,
+      sent: 0,
+      ...(address6 === undefined ? {} : { address6 }),
+      grants: '',
+    };
+    observed.push({ key: change.want.key, spec, facts });
+  }
+  return observed;
 }
 
 /** `address:port` of every service that the hub lets each device reach, by the device's address. */

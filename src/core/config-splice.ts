@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, visit, type Document, type Node } from 'yaml';
+import { isMap, isScalar, visit, type Document, type Node } from 'yaml';
 import {
   append,
   columnOf,
@@ -33,15 +33,17 @@ export type KeyPath = readonly [string, ...string[]];
 
 export function put(text: string, path: KeyPath, value: unknown): string {
   const document = parse(text);
-  const expected = edited(document, (copy) => copy.setIn(path, copy.createNode(value)));
-  return proven(putText(text, document, path, value), expected);
+  const printed = (): string => edited(document, (copy) => copy.setIn(path, copy.createNode(value)));
+  const expected = withValue(document.toJS(), path, value);
+  return proven(putText(text, document, path, value), expected, printed);
 }
 
 export function drop(text: string, path: KeyPath): string {
   const document = parse(text);
   if (!document.hasIn(path)) return text;
-  const expected = edited(document, (copy) => copy.deleteIn(path));
-  return proven(dropText(text, document, path), expected);
+  const printed = (): string => edited(document, (copy) => copy.deleteIn(path));
+  const expected = withValue(document.toJS(), path, undefined);
+  return proven(dropText(text, document, path), expected, printed);
 }
 
 /** Plain value at `path`; `undefined` when there is none. */
@@ -55,7 +57,7 @@ export function valueAt(text: string, path: readonly string[]): unknown {
 }
 
 function parse(text: string): Document.Parsed {
-  const document = parseConfigDocument(text, new LineCounter());
+  const { document } = parseConfigDocument(text);
   const [mistake] = document.errors;
   if (mistake === undefined && (document.contents === null || isMap(document.contents))) return document;
   throw new GatewayError(`gateway.yaml cannot be read: ${mistake?.message ?? 'it is not made of sections'}`, {
@@ -67,12 +69,23 @@ function parse(text: string): Document.Parsed {
 }
 
 /** An edit through the library: right in every layout, but it prints the whole file in its own way. */
-function edited(document: Document.Parsed, edit: (copy: Document) => void): Document {
+function edited(document: Document.Parsed, edit: (copy: Document) => void): string {
   const copy: Document = document.clone();
   if (copy.contents === null) copy.contents = copy.createNode({});
   fillEmptyMaps(copy);
   edit(copy);
-  return copy;
+  return copy.toString({ lineWidth: 0, flowCollectionPadding: true });
+}
+
+/** The sections with `value` at `path`, or without it; `undefined` where no section can hold it. */
+function withValue(sections: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  const inner = sections ?? {};
+  if (key === undefined || typeof inner !== 'object' || Array.isArray(inner)) return undefined;
+  const { [key]: before, ...others } = inner as Record<string, unknown>;
+  const [next] = rest;
+  const after = next === undefined ? value : withValue(before, rest, value);
+  if (next !== undefined && after === undefined) return undefined;
+  return after === undefined ? others : { ...others, [key]: after };
 }
 
 /** `services:` with nothing behind it would refuse a key inside. */
@@ -84,18 +97,16 @@ function fillEmptyMaps(document: Document): void {
   });
 }
 
-function proven(result: string | undefined, expected: Document): string {
-  if (result !== undefined) {
-    const document = parseConfigDocument(result, new LineCounter());
-    const isSame = document.errors.length === 0 && plain(document) === plain(expected);
-    if (isSame) return result;
-  }
-  return expected.toString({ lineWidth: 0, flowCollectionPadding: true });
+/** `expected`: the plain value of what `printed` prints, which is asked only where the text could not be cut. */
+function proven(result: string | undefined, expected: unknown, printed: () => string): string {
+  if (result === undefined || expected === undefined) return printed();
+  const { document } = parseConfigDocument(result);
+  const isSame = document.errors.length === 0 && plain(document.toJS()) === plain(expected);
+  return isSame ? result : printed();
 }
 
 /** Nothing behind a key and an empty section mean the same. */
-function plain(document: Document): string {
-  const value: unknown = document.toJS();
+function plain(value: unknown): string {
   return canonical(value).replaceAll('null', '{}');
 }
 

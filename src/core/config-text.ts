@@ -39,9 +39,8 @@ const MAX_REPORTED = 10;
 export function readConfigText(text: string): ConfigText | { readonly problems: readonly ConfigProblem[] } {
   const refused = refuseBytes(text);
   if (refused !== undefined) return { problems: [refused] };
-  const lines = new LineCounter();
   try {
-    const document = parseConfigDocument(text, lines);
+    const { document, lines } = parseConfigDocument(text);
     const problems = [
       ...document.errors.map((error) => yamlProblem(error, lines)),
       ...notPlain(document, lines),
@@ -57,15 +56,29 @@ export function readConfigText(text: string): ConfigText | { readonly problems: 
   }
 }
 
-export function parseConfigDocument(text: string, lineCounter: LineCounter): Document.Parsed {
-  return parseDocument(text, {
-    lineCounter,
+interface Parsed {
+  readonly text: string;
+  /** Never changed: whoever edits takes a clone. */
+  readonly document: Document.Parsed;
+  readonly lines: LineCounter;
+}
+
+/** An edit reads its text and its result several times, and with a thousand services each reading takes long. */
+let latest: Parsed | undefined;
+
+export function parseConfigDocument(text: string): Omit<Parsed, 'text'> {
+  if (latest?.text === text) return latest;
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
     version: '1.2',
     schema: 'core',
     prettyErrors: false,
     stringKeys: true,
     uniqueKeys: true,
   });
+  latest = { text, document, lines };
+  return latest;
 }
 
 /** Control characters, and the ones that turn the reading direction: what is shown would not be what is read. */

@@ -116,6 +116,11 @@ export interface Part<Spec = unknown, Options = unknown, Settings = unknown> {
     changes: readonly Change<Spec>[],
     context: Context,
   ): Promise<ReadonlyMap<ResourceKey, GatewayError>>;
+  /**
+   * After a change that touched little: what stands now of these changes, which were just applied. May believe what the
+   * world acknowledged; the next pass looks at everything again. `undefined`, and without it: `observe` is asked.
+   */
+  observeChanged?(changes: readonly Change<Spec>[], context: Context): readonly Observed<Spec>[] | undefined;
   /** One sentence for `gateway plan`: "publish an onion service for shop". Pure. */
   describe(change: Change<Spec>): string;
   /** Works even if nothing was ever opened; twice is fine. */

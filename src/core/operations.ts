@@ -110,6 +110,9 @@ const Left = z.array(z.object({ service: z.string(), reason: z.string() }));
 /** Why something of ours that exists must be applied again: half made, or damaged by somebody. */
 const Renew = z.object({ renew: z.string().optional() });
 
+/** More are set by `flows.replace`: each is named to the kernel twice, in a transaction of bounded size. */
+export const MOST_FLOWS_CHANGED = 100;
+
 const Done = z.object({});
 /** Which of our tor processes. */
 const Instance = z.enum(TOR_INSTANCES);
@@ -137,6 +140,15 @@ export const OPERATIONS = {
   ...ENTERED_OPERATIONS,
   /** Replaces the permitted flows in one nftables transaction. */
   'flows.replace': { input: z.strictObject({ network: NetworkSpec, flows: z.array(Flow) }), result: Done },
+  /** Opens and closes some of them, in one transaction as well; fine when they are so already. */
+  'flows.change': {
+    input: z.strictObject({
+      network: NetworkSpec,
+      add: z.array(Flow).max(MOST_FLOWS_CHANGED),
+      remove: z.array(Flow).max(MOST_FLOWS_CHANGED),
+    }),
+    result: Done,
+  },
   /** Ends connections that are open on a flow (conntrack entries deleted): `unexpose --now`, revoke. */
   'flows.cut': {
     input: z.strictObject({ network: NetworkSpec, source: Ipv4.optional(), address: Ipv4.optional() }),

@@ -32,13 +32,15 @@ export function appliedOf(desired: Desired): Applied {
   const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
   const clients = onionClientsOf(specs);
   const edge = specs.map((spec) => SpecOfEdge.safeParse(spec).data).find((found) => found !== undefined);
+  const reached = upstreamsByService(desired);
+  const names = new Set(desired.services.map(({ name }) => name));
   const singleHop = new Set(specs.flatMap((spec) => SpecOfSingleHop.safeParse(spec).data?.service ?? []));
   return {
     network: desired.network,
     services: Object.fromEntries(
       desired.services.map((service) => {
         const onionClients = clients.get(service.name);
-        const sites = sitesOf(service.name, desired);
+        const sites = (reached.get(service.name) ?? []).filter((upstream) => !names.has(upstream.service));
         const domains = (edge?.sites ?? []).filter((site) => site.service === service.name);
         return [
           service.name,
@@ -80,11 +82,14 @@ function devicesOf({ resources, exposures }: Desired): Applied['devices'] {
   });
 }
 
-/** Devices that it may connect to: what it is let through to and is no service. */
-function sitesOf(name: string, { resources, services }: Desired): Upstream[] {
-  const resource = (resources.get('namespaces') ?? []).find(({ key }) => key === `namespace:${name}`);
-  const { upstreams = [] } = SpecOfNamespace.safeParse(resource?.spec).data ?? {};
-  return upstreams.filter((upstream) => services.every((service) => service.name !== upstream.service));
+/** What each service is let through to; whatever of it is no service is a device. */
+function upstreamsByService({ resources }: Desired): ReadonlyMap<string, Upstream[]> {
+  const found = (resources.get('namespaces') ?? []).flatMap(({ key, spec }) => {
+    const { upstreams } = SpecOfNamespace.safeParse(spec).data ?? {};
+    if (upstreams === undefined || !key.startsWith('namespace:')) return [];
+    return [[key.slice('namespace:'.length), upstreams] as const];
+  });
+  return new Map(found);
 }
 
 function onionClientsOf(specs: readonly unknown[]): ReadonlyMap<string, OnionClient[]> {

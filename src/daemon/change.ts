@@ -76,7 +76,9 @@ export class Changes {
 
   /** Applies the file as it is. */
   apply(progress: Progress, signal: AbortSignal): Promise<UpReport> {
-    return this.#turn.take(async () => this.#applyText(await this.#read(), [], progress, signal));
+    return this.#turn.take(async () =>
+      this.#applyText(await this.#read(), { notices: [] }, progress, signal),
+    );
   }
 
   /** Rewrites the file, when the new text is valid, and applies it. */
@@ -140,7 +142,7 @@ export class Changes {
       this.demandUp();
       const config = this.current();
       await change();
-      return (await this.#drive(config, progress, signal)).report;
+      return (await this.#drive(config, { isEdit: true }, progress, signal)).report;
     });
   }
 
@@ -205,19 +207,20 @@ export class Changes {
     const { file, compiler } = this.#options;
     await compiler.compile(file.parseEdited(text), signal);
     await file.write(text);
-    return this.#applyText(text, notices, progress, signal);
+    return this.#applyText(text, { notices, isEdit: true }, progress, signal);
   }
 
   async #applyText(
     text: string,
-    notices: readonly string[],
+    { notices, isEdit = false }: { readonly notices: readonly string[]; readonly isEdit?: boolean },
     progress: Progress,
     signal: AbortSignal,
   ): Promise<UpReport> {
     const { file, store, record, now } = this.#options;
     const isNew = text !== store.generationConfig();
     const generation = isNew ? { config: text, appliedAt: new Date(now()).toISOString() } : undefined;
-    const { desired, report } = await this.#drive(file.parse(text), progress, signal, generation);
+    const how = { isEdit, addGeneration: generation };
+    const { desired, report } = await this.#drive(file.parse(text), how, progress, signal);
     const number = store.generations().find(({ current }) => current)?.number ?? 0;
     if (isNew) record('config.applied', `generation ${number} was applied`, { generation: number });
     return {
@@ -237,9 +240,12 @@ export class Changes {
   /** Choices are durable and the helper knows what is justified before anything is applied. */
   async #drive(
     config: Config,
+    {
+      isEdit,
+      addGeneration,
+    }: { readonly isEdit: boolean; readonly addGeneration?: StateChange['addGeneration'] },
     progress: Progress,
     signal: AbortSignal,
-    addGeneration?: StateChange['addGeneration'],
   ) {
     const { compiler, engine, store, permit } = this.#options;
     const desired = await compiler.compile(config, signal);
@@ -252,7 +258,7 @@ export class Changes {
     await permit(appliedOf(desired));
     this.#aim = desired;
     this.#trouble = undefined;
-    return { desired, report: await engine.reach(desired, progress, signal) };
+    return { desired, report: await engine.reach(desired, progress, signal, isEdit) };
   }
 
   /** Another `instance:` finds nothing of what the one before made, so that is removed while its name is known. */

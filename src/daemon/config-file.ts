@@ -6,6 +6,8 @@ import { readFileIfExists, writeFileAtomic } from '../system/files.ts';
 export class ConfigFile {
   readonly path: string;
   readonly #providers: readonly ProviderSchema[];
+  /** The last texts that were read, each asked for several times in one change; with a thousand services reading takes long. */
+  readonly #read = new Map<string, ReturnType<typeof parseConfig>>();
 
   constructor(path: string, providers: readonly ProviderSchema[]) {
     this.path = path;
@@ -20,7 +22,7 @@ export class ConfigFile {
 
   /** Throws `ConfigInvalid` with every mistake, its line, its column and what was probably meant. */
   parse(text: string): Config {
-    const parsed = parseConfig(text, this.#providers);
+    const parsed = this.#parse(text);
     if (parsed.config !== undefined) return parsed.config;
     throw new GatewayError(formatProblems('gateway.yaml', parsed.problems), {
       code: 'ConfigInvalid',
@@ -31,7 +33,7 @@ export class ConfigFile {
 
   /** The same for a text that a command made: the file is as it was, so the mistake is not the file's. */
   parseEdited(text: string): Config {
-    const parsed = parseConfig(text, this.#providers);
+    const parsed = this.#parse(text);
     if (parsed.config !== undefined) return parsed.config;
     const [first] = parsed.problems;
     throw new GatewayError(parsed.problems.map(({ message }) => message).join('\n'), {
@@ -39,6 +41,15 @@ export class ConfigFile {
       retry: 'never',
       hint: first?.hint === undefined ? 'nothing was changed' : `${first.hint}; nothing was changed`,
     });
+  }
+
+  #parse(text: string): ReturnType<typeof parseConfig> {
+    const found = this.#read.get(text) ?? parseConfig(text, this.#providers);
+    // The newest is last, and two are enough: before and after.
+    this.#read.delete(text);
+    this.#read.set(text, found);
+    for (const oldest of this.#read.keys()) if (this.#read.size > 2) this.#read.delete(oldest);
+    return found;
   }
 
   async write(text: string): Promise<void> {

@@ -4,14 +4,17 @@ import { GatewayError } from '../core/errors.ts';
 import type { EventType } from '../core/events.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Network } from '../core/service.ts';
+import { canonical } from '../core/plan.ts';
 import { Health } from './health.ts';
 import { Looks } from './looks.ts';
+import { type Narrow, narrowPass, touchedBetween } from './narrow.ts';
 import { isTroubled } from './notices.ts';
 import {
   observeAll,
   pass,
   planAll,
   sentenceOf,
+  servicesTouched,
   type FailedChange,
   type PassReport,
   type PassWatcher,
@@ -35,6 +38,8 @@ const INTERVAL_MS = 30_000;
 /** Visits that are due this soon after a pass share what it saw. */
 const GATHER_MS = INTERVAL_MS / 2;
 const SETTLE_MS = 2000;
+/** A look at much takes long; it comes that much later. */
+const SETTLE_FACTOR = 10;
 const PASS_TIMEOUT_MS = 300_000;
 const LOOK_TIMEOUT_MS = 60_000;
 
@@ -53,6 +58,9 @@ export class Engine {
   #desired: Desired | undefined;
   #failed: readonly FailedChange[] | undefined;
   #wasWell = false;
+  /** As the last pass left it; `undefined` when that is not known. */
+  #world: World | undefined;
+  #tookMs = 0;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -100,21 +108,58 @@ export class Engine {
     return planAll(this.#all, desired.resources, world).map(sentenceOf);
   }
 
-  /** Makes `desired` the aim and runs a pass for it now; later passes keep to it. */
+  /**
+   * Makes `desired` the aim and runs a pass for it now; later passes keep to it. `isEdit`: only what differs from the aim
+   * before need be looked at, where that was reached and all was well.
+   */
   async reach(
     desired: Desired,
     progress: (message: string) => void,
     signal: AbortSignal,
+    isEdit = false,
   ): Promise<PassReport> {
     const report = await this.#turn.take(async () => {
+      const ending = AbortSignal.any([signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]);
+      const narrow = isEdit ? this.#narrow(desired) : undefined;
       this.#desired = desired;
       this.#wasWell = false;
-      return this.#pass(desired, AbortSignal.any([signal, AbortSignal.timeout(PASS_TIMEOUT_MS)]), progress);
+      if (narrow !== undefined) {
+        const done = await this.#narrowPass(desired, narrow, ending, progress);
+        if (done !== undefined) return done;
+      }
+      const whole = await this.#pass(desired, ending, progress);
+      this.#visit(whole, true);
+      return whole;
     });
-    this.#visit(report, true);
     // Not at once when all is well: what is asked for next would wait for it.
-    if (report.failed.length === 0) this.#scheduler.triggerIn(SETTLE_MS);
+    if (report.failed.length === 0)
+      this.#scheduler.triggerIn(Math.max(SETTLE_MS, SETTLE_FACTOR * this.#tookMs));
     else this.#scheduler.trigger();
+    return report;
+  }
+
+  /** What differs from the aim before; `undefined` when everything must be looked at. */
+  #narrow(desired: Desired): Narrow | undefined {
+    const [before, world] = [this.#desired, this.#world];
+    if (before === undefined || world === undefined || this.#failed?.length !== 0) return undefined;
+    if (canonical(before.network) !== canonical(desired.network)) return undefined;
+    const touched = touchedBetween(before.resources, desired.resources);
+    return touched.size === 0 ? undefined : { wanted: desired.resources, world, touched };
+  }
+
+  async #narrowPass(
+    desired: Desired,
+    narrow: Narrow,
+    signal: AbortSignal,
+    progress: (message: string) => void,
+  ): Promise<PassReport | undefined> {
+    const context = this.#context(desired.network, signal);
+    const report = await narrowPass(this.#all, narrow, context, this.#watcher(progress));
+    if (report === undefined) return undefined;
+    this.#world = report.world;
+    this.#options.programmed(desired);
+    this.#looks.forget();
+    this.#setTargets(desired, servicesTouched(report.changes));
     return report;
   }
 
@@ -157,8 +202,12 @@ export class Engine {
     progress: (message: string) => void,
   ): Promise<PassReport> {
     const context = this.#context(desired.network, signal);
+    const startedAt = performance.now();
+    this.#world = undefined;
     const report = await pass(this.#all, desired.resources, context, this.#watcher(progress));
+    this.#tookMs = performance.now() - startedAt;
     this.#failed = report.failed;
+    this.#world = report.world;
     if (report.failed.length === 0) this.#options.programmed(desired);
     return report;
   }
@@ -182,13 +231,19 @@ export class Engine {
   #visit(report: PassReport, again: boolean): void {
     const desired = this.#desired;
     if (desired === undefined) return;
+    this.#looks.keep(report.world);
+    this.#setTargets(desired, again && report.changes.length > 0 ? 'all' : new Set());
+    this.health.gather(GATHER_MS);
+  }
+
+  /** Those of the services named in `again` are visited at once; new ones are in any case. */
+  #setTargets(desired: Desired, again: ReadonlySet<string> | 'all'): void {
     const accepted = desired.exposures.filter((exposure) => exposure.problem === undefined);
     const contextOfLook = (): Context =>
       this.#context(
         desired.network,
         AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]),
       );
-    this.#looks.keep(report.world);
     this.health.setTargets(
       accepted.flatMap((exposure) => {
         const provider = this.#options.providers.find((candidate) => candidate.id === exposure.provider);
@@ -197,11 +252,10 @@ export class Engine {
           const observed = await this.#looks.of(provider, contextOfLook);
           return provider.reach(exposure, observed, this.#context(desired.network, signal));
         };
-        return [{ key: `${exposure.service.name}/${provider.id}`, visit }];
+        const isAgain = again === 'all' || again.has(exposure.service.name);
+        return [{ key: `${exposure.service.name}/${provider.id}`, visit, isAgain }];
       }),
-      again && report.changes.length > 0,
     );
-    this.health.gather(GATHER_MS);
   }
 
   #context(network: Network, signal: AbortSignal): Context {

@@ -4,6 +4,8 @@ import type { Reach } from '../core/contract.ts';
 export interface ProbeTarget {
   readonly key: string;
   readonly visit: (signal: AbortSignal) => Promise<Reach>;
+  /** Something of it changed: it is visited at once. */
+  readonly isAgain?: boolean;
 }
 
 /** So soon after it is due is a visit begun; those that are due at the same time begin together. */
@@ -48,8 +50,8 @@ export class Health {
     this.#plan();
   }
 
-  /** Replaces what is visited; what stays keeps its history. `again` visits everything at once. */
-  setTargets(targets: readonly ProbeTarget[], again: boolean): void {
+  /** Replaces what is visited; what stays keeps its history. */
+  setTargets(targets: readonly ProbeTarget[]): void {
     const keys = new Set(targets.map((target) => target.key));
     for (const key of this.#probes.keys()) if (!keys.has(key)) this.#probes.delete(key);
     for (const target of targets) {
@@ -64,7 +66,7 @@ export class Health {
         });
       } else {
         probe.target = target;
-        if (again) Object.assign(probe, { dueAtMs: 0, misses: 0 });
+        if (target.isAgain === true) Object.assign(probe, { dueAtMs: 0, misses: 0 });
       }
     }
     this.#plan();

@@ -66,13 +66,23 @@ export async function pass(
 ): Promise<PassReport> {
   const before = await observeAll(parts, context);
   const changes = planAll(parts, wanted, before);
+  const failed = await applyAll(changes, context, watcher);
+  const world = changes.length === 0 ? before : await observeAll(parts, context);
+  return { changes, failed, world };
+}
+
+/** In their order; resolves with those that the world refused. */
+export async function applyAll(
+  changes: readonly PartChange[],
+  context: Context,
+  watcher: PassWatcher,
+): Promise<FailedChange[]> {
   const failed: FailedChange[] = [];
   for (const batch of batchesOf(changes)) {
     context.signal.throwIfAborted();
     failed.push(...(await applyBatch(batch, context, watcher)));
   }
-  const world = changes.length === 0 ? before : await observeAll(parts, context);
-  return { changes, failed, world };
+  return failed;
 }
 
 /** Neighbours of one part and kind go together where the part can do that; the order stays. */
@@ -139,6 +149,14 @@ export function sentenceOf({ part, change }: PartChange): string {
   const sentence = part.describe(change);
   const isTold = change.op !== 'update' || change.why === SPEC_DIFFERS || sentence.includes(change.why);
   return isTold ? sentence : `${sentence}: ${change.why}`;
+}
+
+/** What many share says nothing of each. */
+const MANY = 20;
+
+/** Services whose own resources changed. */
+export function servicesTouched(changes: readonly PartChange[]): ReadonlySet<string> {
+  return new Set(changes.map(servicesOf).flatMap((names) => (names.length > MANY ? [] : names)));
 }
 
 /** Names of the services that a change serves. */

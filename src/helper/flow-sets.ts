@@ -41,6 +41,28 @@ export const replaceFlows: Handler<'flows.replace'> = async ({ network, flows },
   return {};
 };
 
+/**
+ * Without reading what is there, which takes longer the more there is: what shall go is added first, so that it can be
+ * deleted whether it was there or not. Nobody sees what is between the two.
+ */
+export const changeFlows: Handler<'flows.change'> = async (input, _environment, signal) => {
+  const { network, add, remove } = input;
+  const commandsFor = (set: string, gone: readonly Flow[], come: readonly Flow[]): Change[] => {
+    const all = (verb: Change['verb'], flows: readonly Flow[]): Change[] =>
+      flows.map((flow) => ({ verb, set, element: elementOf(flow) }));
+    return [...all('add', gone), ...all('delete', gone), ...all('add', come)];
+  };
+  const six = network.ula === undefined ? [] : [twinsOf(remove, network), twinsOf(add, network)];
+  const changes = [
+    ...commandsFor('allowed', remove, add),
+    ...commandsFor('allowed6', six[0] ?? [], six[1] ?? []),
+  ];
+  if (changes.length === 0) return {};
+  const rules = changes.map((change) => textOfChanges([change])).join('');
+  await loadRules(hubNetns(network), rules, signal);
+  return {};
+};
+
 function flowTransactions(table: HubTable | undefined, flows: readonly Flow[], network: Network): string[] {
   const changes = [
     ...changesOf('allowed', flows, table),
@@ -57,14 +79,14 @@ function changesOf(set: string, flows: readonly Flow[], table: HubTable | undefi
   const before = new Set(
     (table?.sets.get(set) ?? []).map((listed) => textOfElement(FlowElement.parse(listed))),
   );
-  const after = new Set(
-    flows.map(({ via, source, address, protocol, port }) =>
-      textOfElement({ concat: [interfaceOf(via), source, address, protocol, port] }),
-    ),
-  );
+  const after = new Set(flows.map(elementOf));
   const only = (verb: Change['verb'], some: ReadonlySet<string>, others: ReadonlySet<string>): Change[] =>
     [...some].filter((element) => !others.has(element)).map((element) => ({ verb, set, element }));
   return [...only('delete', before, after), ...only('add', after, before)];
+}
+
+function elementOf({ via, source, address, protocol, port }: Flow): string {
+  return textOfElement({ concat: [interfaceOf(via), source, address, protocol, port] });
 }
 
 function textOfElement({ concat: [via, ...rest] }: FlowElement): string {

@@ -15,7 +15,7 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { ensureEntered, removeEntered } from './namespace-entered.ts';
 import { watchEntered } from './namespace-watch.ts';
 import { ensureHostService, removeHostService } from './host-service.ts';
-import { replaceFlows } from './flow-sets.ts';
+import { changeFlows, replaceFlows } from './flow-sets.ts';
 import { cutFlows, ensureHub, removeHub } from './hub.ts';
 import { listListeners } from './listeners.ts';
 import { ensureNamespace, removeNamespace } from './namespace.ts';
@@ -42,6 +42,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'hostService.ensure': ensureHostService,
   'hostService.remove': removeHostService,
   'flows.replace': replaceFlows,
+  'flows.change': changeFlows,
   'flows.cut': cutFlows,
   'namespace.listeners': listListeners,
   'wireguard.ensure': ensureWireguard,

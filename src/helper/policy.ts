@@ -61,6 +61,12 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
     const unjustified = flows.find((flow) => !judge(flow));
     return unjustified === undefined ? undefined : `flow ${textOf(unjustified)}`;
   },
+  // Closing is always justified.
+  'flows.change': ({ add }, applied) => {
+    const judge = flowJudge(applied);
+    const unjustified = add.find((flow) => !judge(flow));
+    return unjustified === undefined ? undefined : `flow ${textOf(unjustified)}`;
+  },
   'flows.cut': ({ network, source, address }) => {
     if (source === undefined && address === undefined) return 'cutting every connection at once';
     return outside(

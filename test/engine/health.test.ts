@@ -16,7 +16,7 @@ it('looks often while nothing is proved, and rarely once it is', async () => {
     return Promise.resolve(reach(visits.length < 4 ? 'unknown' : 'yes'));
   };
   health.start();
-  health.setTargets([{ key: 'shop/tor', visit }], false);
+  health.setTargets([{ key: 'shop/tor', visit }]);
   await vi.advanceTimersByTimeAsync(50_000);
   expect(visits.length).toBe(4);
   expect(visits.at(-1)).toBeLessThan(6000);
@@ -30,9 +30,9 @@ it('looks again at once when something changed while a visit was on its way', as
   const answers: ((found: Reach) => void)[] = [];
   const target = { key: 'shop/tor', visit: () => new Promise<Reach>((resolve) => answers.push(resolve)) };
   health.start();
-  health.setTargets([target], false);
+  health.setTargets([target]);
   await vi.advanceTimersByTimeAsync(600);
-  health.setTargets([target], true);
+  health.setTargets([{ ...target, isAgain: true }]);
   answers[0]?.(reach('yes'));
   await vi.advanceTimersByTimeAsync(600);
   expect(answers).toHaveLength(2);
@@ -45,7 +45,7 @@ it('looks again at once when something changed while a visit was on its way', as
 it('says unknown, not no, when the check itself broke', async () => {
   const health = new Health(Date.now, () => undefined);
   health.start();
-  health.setTargets([{ key: 'shop/tor', visit: () => Promise.reject(new Error('socket gone')) }], false);
+  health.setTargets([{ key: 'shop/tor', visit: () => Promise.reject(new Error('socket gone')) }]);
   await vi.advanceTimersByTimeAsync(600);
   expect(health.latest('shop/tor')).toMatchObject({ reachable: 'unknown', vantage: 'none' });
   await health.stop();
@@ -57,12 +57,12 @@ it('tells of changes only, and forgets what is no longer exposed', async () => {
   const health = new Health(Date.now, (key, { reachable }) => told.push(`${key} ${reachable}`));
   health.start();
   const target = { key: 'shop/tor', visit: () => Promise.resolve(reach(answers.shift() ?? 'no')) };
-  health.setTargets([target], false);
+  health.setTargets([target]);
   await vi.advanceTimersByTimeAsync(600);
-  health.setTargets([target], true);
+  health.setTargets([{ ...target, isAgain: true }]);
   await vi.advanceTimersByTimeAsync(5000);
   expect(told).toEqual(['shop/tor yes', 'shop/tor no']);
-  health.setTargets([], false);
+  health.setTargets([]);
   expect(health.latest('shop/tor')).toBeUndefined();
   await health.stop();
 });
@@ -78,7 +78,7 @@ it('aborts a visit that hangs when it stops', async () => {
         reject(new Error('aborted'));
       });
     });
-  health.setTargets([{ key: 'shop/tor', visit }], false);
+  health.setTargets([{ key: 'shop/tor', visit }]);
   await vi.advanceTimersByTimeAsync(600);
   await health.stop();
   expect(isAborted).toBe(true);
@@ -95,9 +95,9 @@ it('visits together what is due soon, and leaves the rest for later', async () =
     },
   });
   health.start();
-  health.setTargets([target('early')], false);
+  health.setTargets([target('early')]);
   await vi.advanceTimersByTimeAsync(20_000);
-  health.setTargets([target('early'), target('late')], false);
+  health.setTargets([target('early'), target('late')]);
   await vi.advanceTimersByTimeAsync(30_000);
   expect(visited).toEqual(['early', 'late']);
   health.gather(15_000);

@@ -133,6 +133,22 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
       'flows.1.via': ['gwwg1', 'gwwg9999'],
     },
   },
+  'flows.change': {
+    input: {
+      network,
+      add: [{ via: 'gwwg0', source: PHONE.address, address: '10.64.1.4', protocol: 'tcp', port: 9000 }],
+      remove: [{ via: 'host', source: NETWORK.tor, address: '10.64.1.2', protocol: 'tcp', port: 8080 }],
+    },
+    free: {
+      'add.0.via': ['gwwg1', 'gwwg9999'],
+      // Closing opens nothing.
+      'remove.0.via': ANY,
+      'remove.0.source': ANY,
+      'remove.0.address': ANY,
+      'remove.0.port': ANY,
+      'remove.0.protocol': ANY,
+    },
+  },
   'flows.cut': {
     input: { network, source: PHONE.address, address: '10.64.1.2' },
     // Ending connections opens nothing.

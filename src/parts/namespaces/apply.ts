@@ -1,11 +1,57 @@
-import type { Change, Context, ResourceKey } from '../../core/contract.ts';
+import type { Change, Context, Observed, ResourceKey } from '../../core/contract.ts';
 import { GatewayError, isErrorCode } from '../../core/errors.ts';
-import type { OperationArguments } from '../../core/operations.ts';
-import type { Spec } from './spec.ts';
+import { textOf } from '../../core/flows.ts';
+import { type Flow, MOST_FLOWS_CHANGED, type OperationArguments } from '../../core/operations.ts';
+import type { FlowsSpec, Spec } from './spec.ts';
 
 export async function apply(change: Change<Spec>, context: Context): Promise<void> {
   if (change.op === 'delete') await remove(change.have.key, change.have.spec, context);
+  else if (change.op === 'update') await update(change, context);
   else await ensure(change.want.key, change.want.spec, context);
+}
+
+/** Of thousands of paths few change at once: only those are told, unless one of them is refused. */
+async function update(change: Change<Spec> & { readonly op: 'update' }, context: Context): Promise<void> {
+  const { network, ports, signal } = context;
+  const { add, remove: gone } = flowsChanged(change);
+  if (!isFew(add, gone)) return ensure(change.want.key, change.want.spec, context);
+  try {
+    await ports.helper.call('flows.change', { network, add, remove: gone }, signal);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    await ensure(change.want.key, change.want.spec, context);
+  }
+}
+
+/** Empty for everything but paths. */
+function flowsChanged({ have, want }: Change<Spec> & { readonly op: 'update' }): {
+  readonly add: Flow[];
+  readonly remove: Flow[];
+} {
+  if (have.spec.type !== 'flows' || want.spec.type !== 'flows') return { add: [], remove: [] };
+  const [before, after] = [new Map(textsOf(have.spec)), new Map(textsOf(want.spec))];
+  const only = (some: typeof before, others: typeof before): Flow[] =>
+    [...some].flatMap(([text, flow]) => (others.has(text) ? [] : [flow]));
+  return { add: only(after, before), remove: only(before, after) };
+}
+
+function textsOf({ flows }: FlowsSpec): (readonly [string, Flow])[] {
+  return flows.map((flow) => [textOf(flow), flow] as const);
+}
+
+function isFew(add: readonly Flow[], gone: readonly Flow[]): boolean {
+  const most = Math.max(add.length, gone.length);
+  return most > 0 && most <= MOST_FLOWS_CHANGED;
+}
+
+/** nft took the paths in one transaction, and said so. What else there is, is looked at. */
+export function observeChanged(changes: readonly Change<Spec>[]): readonly Observed<Spec>[] | undefined {
+  const observed = changes.flatMap((change) =>
+    change.op === 'update' && change.want.spec.type === 'flows'
+      ? [{ key: change.want.key, spec: change.want.spec, facts: {} }]
+      : [],
+  );
+  return observed.length === changes.length ? observed : undefined;
 }
 
 type Wanted = OperationArguments<'namespace.ensureAll'>['namespaces'][number];

@@ -20,8 +20,8 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
   const rejected = new Set(problems.map((problem) => problem.service));
   const accepted = sorted.filter((service) => !rejected.has(service.name));
   const allowed = allowedOf(accepted, wants);
-  const flows = flowsOf(network, accepted, allowed, wants);
-  const upstreams = new Map(accepted.map((service) => [service.name, upstreamsOf(service, accepted, wants)]));
+  const upstreams = upstreamsOf(accepted, wants);
+  const flows = flowsOf(network, accepted, allowed, { upstreams, all: wants });
   const needed = new Set(allowed.map((want) => want.service));
   return {
     resources: [
@@ -51,23 +51,32 @@ function allowedOf(services: readonly Service[], wants: readonly Want[]): AllowW
   });
 }
 
-/** Where a service may connect to; one that cannot be placed is left out. A service goes before a device of its name. */
-function upstreamsOf(
-  { name: own, place, upstreams = [] }: Service,
-  services: readonly Service[],
-  wants: readonly Want[],
-): Upstream[] {
-  const others = services
-    .filter(({ name }) => upstreams.includes(name))
-    .map(({ name, address, port }) => ({ service: name, address, port }));
-  if (place.type !== 'namespace') return others;
-  const taken = new Set(services.map(({ name }) => name));
-  const sites = wants.flatMap((want) =>
-    'to' in want && want.service === own && !taken.has(want.to.name)
-      ? [{ service: want.to.name, address: want.to.address, port: want.to.port }]
-      : [],
+/**
+ * Where each service may connect to; one that cannot be placed is left out. A service goes before a device of its name.
+ * `services` are sorted by name.
+ */
+function upstreamsOf(services: readonly Service[], wants: readonly Want[]): ReadonlyMap<string, Upstream[]> {
+  const byName = new Map(services.map((service) => [service.name, service]));
+  const reaching = wants.filter((want) => 'to' in want);
+  const sitesByService = Map.groupBy(
+    reaching.filter(({ to }) => !byName.has(to.name)),
+    ({ service }) => service,
   );
-  return [...others, ...sites.sort((a, b) => (a.service < b.service ? -1 : 1) || a.port - b.port)];
+  return new Map(
+    services.map(({ name: own, place, upstreams = [] }) => {
+      const others = [...new Set(upstreams)]
+        .sort()
+        .flatMap((name) => byName.get(name) ?? [])
+        .map(({ name, address, port }) => ({ service: name, address, port }));
+      if (place.type !== 'namespace') return [own, others];
+      const sites = (sitesByService.get(own) ?? []).map(({ to }) => ({
+        service: to.name,
+        address: to.address,
+        port: to.port,
+      }));
+      return [own, [...others, ...sites.sort((a, b) => (a.service < b.service ? -1 : 1) || a.port - b.port)]];
+    }),
+  );
 }
 
 function placeOf(
@@ -101,7 +110,7 @@ function flowsOf(
   network: Network,
   services: readonly Service[],
   wants: readonly AllowWant[],
-  all: readonly Want[],
+  { upstreams, all }: { readonly upstreams: ReadonlyMap<string, Upstream[]>; readonly all: readonly Want[] },
 ): Flows {
   const byName = new Map(services.map((service) => [service.name, service]));
   const flows = wants.flatMap((want): Flow[] => {
@@ -111,7 +120,7 @@ function flowsOf(
       { ...sourceOf(want.from, network), address: service.address, protocol: 'tcp', port: service.port },
     ];
   });
-  const between = services.flatMap((service) => pairsOf(service, services, all));
+  const between = services.flatMap((service) => pairsOf(service, upstreams.get(service.name) ?? []));
   const named = new Set([
     ...wants.map((want) => want.service),
     ...services.filter(({ upstreams }) => upstreams !== undefined).map(({ name }) => name),
@@ -121,9 +130,9 @@ function flowsOf(
 }
 
 /** Only the one that asked may begin a connection. */
-function pairsOf(service: Service, services: readonly Service[], wants: readonly Want[]): Flow[] {
+function pairsOf(service: Service, upstreams: readonly Upstream[]): Flow[] {
   const via = `service/${service.name}`;
-  return upstreamsOf(service, services, wants).map(({ address, port }) => {
+  return upstreams.map(({ address, port }) => {
     return { via, source: service.address, address, protocol: 'tcp', port };
   });
 }

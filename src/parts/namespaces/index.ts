@@ -1,5 +1,5 @@
 import type { Part } from '../../core/contract.ts';
-import { apply, applyAll } from './apply.ts';
+import { apply, applyAll, observeChanged } from './apply.ts';
 import { compile } from './compile.ts';
 import { describe } from './describe.ts';
 import { observe } from './observe.ts';
@@ -13,6 +13,7 @@ export const namespacesPart: Part<Spec> = {
   observe,
   apply,
   applyAll,
+  observeChanged,
   describe,
   // Holds nothing open: the helper does.
   close: async () => {},
