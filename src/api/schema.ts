@@ -177,6 +177,7 @@ export const UpReport = z
   .object({
     ...reported,
     generation: z.number(),
+    services: z.number(),
     failed: z.array(z.object({ change: z.string(), ...Failure })).readonly(),
     notices: z.array(z.string()).readonly(),
   })

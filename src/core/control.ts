@@ -105,6 +105,8 @@ export interface PlanReport {
 
 export interface UpReport extends PlanReport {
   readonly generation: number;
+  /** How many there are now. */
+  readonly services: number;
   /** Changes that failed and will be tried again. */
   readonly failed: readonly {
     readonly change: string;

@@ -225,6 +225,7 @@ export class Changes {
     if (isNew) record('config.applied', `generation ${number} was applied`, { generation: number });
     return {
       generation: number,
+      services: desired.services.length,
       changes: report.changes.map(sentenceOf),
       problems: problemsOf(desired),
       failed: report.failed.map((failure) => ({

@@ -91,6 +91,21 @@ async function linksIn(
   return [...read(kernel, 'kernel'), ...read(tun, 'wireguard-go')];
 }
 
+/** Alias of an interface in the hub, which says whose it is; `undefined` where there is no such interface. */
+export async function aliasInHub(
+  network: Network,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly alias: WireguardAlias | undefined } | undefined> {
+  const hub = hubNetns(network);
+  if (!(await isNetns(hub))) return undefined;
+  const shown = await ipShow(hub, ['link show type wireguard', 'link show type tun'], signal);
+  const link = Link.array()
+    .parse(shown.flat())
+    .find(({ ifname }) => ifname === name);
+  return link === undefined ? undefined : { alias: parseAlias(link.ifalias, WireguardAlias) };
+}
+
 function addressesByName(shown: unknown): ReadonlyMap<string, readonly string[]> {
   const entries = Addressed.array().parse(shown);
   return new Map(

@@ -8,7 +8,7 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { cutFlows } from './hub.ts';
 import { hubNetns } from './names.ts';
 import { withSecretFile } from './secret-file.ts';
-import { demandDump, demandHub, findLink, ipv4Of } from './wireguard.ts';
+import { demandDump, demandHub, dumpInHub, ipv4Of } from './wireguard.ts';
 import { forgetEndpoint, type LastSeen, readEndpoints } from './wireguard-endpoints.ts';
 import { dumpInterface } from './wireguard-links.ts';
 
@@ -102,9 +102,7 @@ async function cutEach(
 export const removePeer: Handler<'wireguard.removePeer'> = async (input, environment, signal) => {
   const { network, name, publicKey } = input;
   await forgetEndpoint(environment, name, publicKey);
-  const link = await findLink(network, name, environment, signal);
-  if (link?.place !== 'hub') return {};
-  const dump = await dumpInterface(network, link, signal);
+  const dump = await dumpInHub(network, name, environment, signal);
   const peer = dump?.peers.find((each) => each.publicKey === publicKey);
   if (peer === undefined) return {};
   await run(inNetns(hubNetns(network), ['wg', 'set', name, 'peer', publicKey, 'remove']), { signal });

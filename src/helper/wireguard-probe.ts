@@ -7,8 +7,7 @@ import { isProbe, probePresharedKey } from '../wire/wireguard-probe.ts';
 import type { Handler } from './environment.ts';
 import { hubNetns } from './names.ts';
 import { withSecretFile } from './secret-file.ts';
-import { demandDump, demandHub, findLink } from './wireguard.ts';
-import { dumpInterface } from './wireguard-links.ts';
+import { demandDump, demandHub, dumpInHub } from './wireguard.ts';
 
 /** Without allowed addresses: its packets are dropped, and nothing is sent to it but the answer to its handshake. */
 export const ensureProbe: Handler<'wireguard.ensureProbe'> = async (input, environment, signal) => {
@@ -35,8 +34,7 @@ export const removeProbe: Handler<'wireguard.removeProbe'> = async (
   environment,
   signal,
 ) => {
-  const link = await findLink(network, name, environment, signal);
-  const dump = link?.place === 'hub' ? await dumpInterface(network, link, signal) : undefined;
+  const dump = await dumpInHub(network, name, environment, signal);
   if (dump !== undefined) await removeProbes(network, name, dump, signal);
   return {};
 };

@@ -9,13 +9,19 @@ import { run } from '../system/run.ts';
 import { decodeKey, type DumpedPeer, type WireguardDump } from '../wire/wireguard.ts';
 import { ownAddresses } from './addressing.ts';
 import { isProbe } from '../wire/wireguard-probe.ts';
-import { formatAlias } from './alias.ts';
+import { formatAlias, type WireguardAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { hubNetns, ownerOf } from './names.ts';
 import { saveEndpoints } from './wireguard-endpoints.ts';
 import { startWireguardGo, stopWireguardGo } from './wireguard-go.ts';
 import { setKeyAndPort, waitUntilBound } from './wireguard-configure.ts';
-import { dumpInterface, findWireguardLinks, isOwnName, type WireguardLink } from './wireguard-links.ts';
+import {
+  aliasInHub,
+  dumpInterface,
+  findWireguardLinks,
+  isOwnName,
+  type WireguardLink,
+} from './wireguard-links.ts';
 
 type Ensure = OperationArguments<'wireguard.ensure'>;
 
@@ -205,18 +211,29 @@ function sameBlocks(some: readonly string[], others: readonly string[]): boolean
   return [...some].sort().join() === [...others].sort().join();
 }
 
-export async function findLink(
+async function findLink(
   network: Network,
   name: string,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<WireguardLink | undefined> {
-  if (!isOwnName(network, name)) throw foreign(name, `its name does not start with ${network.prefix}wg`);
+  refuseForeignName(network, name);
   const link = (await findWireguardLinks(network, signal)).find((each) => each.name === name);
-  if (link?.alias !== undefined && link.alias.owner !== ownerOf(environment)) {
-    throw foreign(name, 'another gateway on this machine made it');
-  }
+  refuseForeign(name, link?.alias, environment);
   return link;
+}
+
+function refuseForeignName(network: Network, name: string): void {
+  if (!isOwnName(network, name)) throw foreign(name, `its name does not start with ${network.prefix}wg`);
+}
+
+function refuseForeign(
+  name: string,
+  alias: WireguardAlias | undefined,
+  environment: HelperEnvironment,
+): void {
+  if (alias === undefined || alias.owner === ownerOf(environment)) return;
+  throw foreign(name, 'another gateway on this machine made it');
 }
 
 function foreign(name: string, why: string): GatewayError {
@@ -233,14 +250,27 @@ export async function demandHub(network: Network): Promise<string> {
   throw new GatewayError(`the hub namespace ${hub} does not exist yet`, { code: 'CommandFailed' });
 }
 
+/** `undefined` when there is no such interface in the hub, or nobody answers for it. */
+export async function dumpInHub(
+  network: Network,
+  name: string,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<WireguardDump | undefined> {
+  refuseForeignName(network, name);
+  const found = await aliasInHub(network, name, signal);
+  if (found === undefined) return undefined;
+  refuseForeign(name, found.alias, environment);
+  return dumpInterface(network, { name, place: 'hub' }, signal);
+}
+
 export async function demandDump(
   network: Network,
   name: string,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<WireguardDump> {
-  const link = await findLink(network, name, environment, signal);
-  const dump = link?.place === 'hub' ? await dumpInterface(network, link, signal) : undefined;
+  const dump = await dumpInHub(network, name, environment, signal);
   if (dump !== undefined) return dump;
   throw new GatewayError(`WireGuard interface ${name} is not there or does not answer`, {
     code: 'CommandFailed',

@@ -140,7 +140,7 @@ describe('writes', () => {
         await gate.promise;
         progress('nobody hears this');
         finished.resolve(signal.aborted ? 'aborted' : 'applied');
-        return { changes: [], problems: [], generation: 1, failed: [], notices: [] };
+        return { changes: [], problems: [], generation: 1, services: 1, failed: [], notices: [] };
       },
     });
     const caller = new AbortController();

@@ -213,7 +213,7 @@ describe('answers', () => {
       { change: 'publish an onion service', code: 'TorUnavailable', message: 'tor is gone', hint: 'wait' },
     ];
     const up: Control['up'] = () =>
-      Promise.resolve({ changes: ['x'], problems: [], generation: 2, failed, notices: [] });
+      Promise.resolve({ changes: ['x'], problems: [], generation: 2, services: 1, failed, notices: [] });
     const { exitCode, stdout } = await (await gateway({ up })).run('up');
     expect(exitCode).toBe(1);
     expect(stdout).toContain('failed: publish an onion service\n  TorUnavailable: tor is gone\n  next: wait');

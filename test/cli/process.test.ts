@@ -42,7 +42,7 @@ test('Ctrl-C ends the waiting, not the work, and says so', async () => {
     begun.resolve();
     await release.promise;
     applied.resolve();
-    return { changes: [], problems: [], generation: 1, failed: [], notices: [] };
+    return { changes: [], problems: [], generation: 1, services: 1, failed: [], notices: [] };
   };
   const { child, ended } = start(['--socket', gateway.socket, 'up']);
   await begun.promise;

@@ -87,6 +87,7 @@ const REPORT: UpReport = {
   changes: ['make namespace gw-shop'],
   problems: [],
   generation: 4,
+  services: 1,
   failed: [],
   notices: [],
 };

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { UpReport } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { Status } from '../../core/status.ts';
 import { directoriesIn, pathsOf } from '../../system/directories.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT } from '../command.ts';
@@ -23,8 +22,7 @@ export const up: Command = {
     const { progress, signal, terminal, isJson } = context;
     const report = await client.send<UpReport>('POST', '/v1/up', undefined, progress, signal);
     const exitCode = showUp(context, report);
-    const { services } = await client.get<Status>('/v1/status', signal);
-    if (services.length === 0 && !isJson) terminal.print(NO_SERVICES.join('\n'));
+    if (report.services === 0 && !isJson) terminal.print(NO_SERVICES.join('\n'));
     return exitCode;
   },
 };
