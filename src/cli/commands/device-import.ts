@@ -2,7 +2,6 @@ import { open, readFile } from 'node:fs/promises';
 import type { DeviceDraft, Enrolled } from '../../core/control.ts';
 import { GatewayError, messageOf } from '../../core/errors.ts';
 import { quote } from '../../core/name.ts';
-import { readWgEasy, SQLITE_MAGIC } from '../../system/wg-easy.ts';
 import { type ImportedPeer, type ImportedPeers, parsePeers } from '../../wire/wireguard-import.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { UsageError } from '../failure.ts';
@@ -125,18 +124,20 @@ function describe({ peers, left }: ImportedPeers, services: readonly string[], i
 }
 
 async function readPeers(path: string): Promise<ImportedPeers> {
-  const text = await readSmall(path);
+  // Loaded only now: SQLite costs every command its time.
+  const { readWgEasy, SQLITE_MAGIC } = await import('../../system/wg-easy.ts');
+  const text = await readSmall(path, SQLITE_MAGIC);
   return text === undefined ? readWgEasy(path) : parsePeers(text);
 }
 
-/** `undefined`: it is a database. */
-async function readSmall(path: string): Promise<string | undefined> {
+/** `undefined`: it is a database, which begins with `magic`. */
+async function readSmall(path: string, magic: string): Promise<string | undefined> {
   try {
     const file = await open(path, 'r');
     try {
       const { size } = await file.stat();
-      const { buffer } = await file.read(Buffer.alloc(SQLITE_MAGIC.length), 0, SQLITE_MAGIC.length, 0);
-      if (buffer.toString('latin1') === SQLITE_MAGIC) return undefined;
+      const { buffer } = await file.read(Buffer.alloc(magic.length), 0, magic.length, 0);
+      if (buffer.toString('latin1') === magic) return undefined;
       if (size > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`);
       const bytes = await readFile(path);
       if (bytes.includes(0)) throw new Error('it is no text');
