@@ -1,13 +1,12 @@
 import { createRequire } from 'node:module';
-import type { QRCode } from 'qrcode';
+import type { QRCode, QRCodeOptions } from 'qrcode';
 import { GatewayError } from '../core/errors.ts';
 import { renderPng } from './png.ts';
 
 /** Without what draws: those parts of the package take as long to load as a whole code to be made. */
-const { create } = createRequire(import.meta.url)('qrcode/lib/core/qrcode.js') as Pick<
-  typeof import('qrcode'),
-  'create'
->;
+const { create } = createRequire(import.meta.url)('qrcode/lib/core/qrcode.js') as {
+  readonly create: (text: string, options: QRCodeOptions) => QRCode;
+};
 
 /** White on every side, without which phones do not find the code (ISO/IEC 18004, 4 modules). */
 const QUIET_ZONE = 4;

@@ -123,3 +123,8 @@ export function parseEndpoint(text: string): Endpoint | undefined {
 export function formatEndpoint(endpoint: Pick<Endpoint, 'host' | 'port'>): string {
   return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`;
 }
+
+/** Could this box be the owner's? One at a shared address (100.64.0.0/10, RFC 6598) or a public one is a provider's. */
+export function isOwners(router: string): boolean {
+  return isPrivate(router);
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isPrivate, isPublicUnicast } from './inet.ts';
+import { isPublicUnicast } from './inet.ts';
 
 /** A router farther out than ours. */
 export const Hop = z.strictObject({
@@ -22,8 +22,3 @@ export const Through = z.strictObject({
     .refine((hops) => hops.every(({ router }) => !isPublicUnicast(router)), 'is on the internet'),
 });
 export type Through = z.infer<typeof Through>;
-
-/** Could this box be the owner's? One at a shared address (100.64.0.0/10, RFC 6598) or a public one is a provider's. */
-export function isOwners(router: string): boolean {
-  return isPrivate(router);
-}

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../core/errors.ts';
 import type { PortsReport } from '../../core/mapper.ts';
-import { type Hop, isOwners, Through } from '../../core/through.ts';
+import { isOwners } from '../../core/inet.ts';
+import type { Hop, Through } from '../../core/through.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { isWell, renderPorts } from '../render-ports.ts';
@@ -35,7 +36,8 @@ export const portsOpen: Command = {
     const { router: first } = await client.get<PortsReport>('/v1/ports', context.signal);
     if (first === null) throw new GatewayError('this machine has no router', { code: 'NotSupported' });
     const hops = await chosen(input, context);
-    const checked = Through.safeParse({ first, hops });
+    const schemas = await import('../../core/through.ts');
+    const checked = schemas.Through.safeParse({ first, hops });
     if (!checked.success) {
       throw new UsageError('--hop is not the address of a router inside', 'for example: --hop 192.168.1.1');
     }
