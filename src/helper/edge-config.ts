@@ -81,7 +81,8 @@ export function renderEdgeConfig(
   const head = [
     '# Written by gateway; changes are overwritten.',
     `${ASKED}${JSON.stringify(asked)}`,
-    `${HERE}${JSON.stringify(here)}`,
+    // Through the schema: what is read back must be the same text, in whatever order it was gathered.
+    `${HERE}${JSON.stringify(Here.parse(here))}`,
   ].join('\n');
   const hash = createHash('sha256').update(head).update(body).digest('hex');
   return `${head}\nglobal\n${DESCRIPTION}${hash}\n${body}`;
