@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CertifierLab, HOME } from '../support/certifier-lab.ts';
 
@@ -32,3 +33,19 @@ it('a name is proved by each challenge, a wildcard by DNS, an address without a 
   expect(certifier.report(HOME)?.names).toEqual([HOME]);
   kill();
 }, 90_000);
+
+it('a certifier that is killed again and again while it orders places no order twice', async () => {
+  const before = certifier.asked('/order-plz');
+  const wanted = [certifier.spec('c.home.lab.test', ['http-01'])];
+  for (let crash = 0; crash < 8; crash++) {
+    const kill = await certifier.run(wanted);
+    await sleep(350 + crash * 60);
+    kill();
+  }
+  expect(certifier.asked('/order-plz') - before).toBeLessThanOrEqual(2);
+  // Whatever was under way becomes a certificate once it may be tried again.
+  const kill = await certifier.run(wanted, 3_600_000);
+  await expect.poll(() => certifier.report('c.home.lab.test')?.state, { timeout: 20_000 }).toBe('valid');
+  expect(certifier.asked('/order-plz') - before).toBeLessThanOrEqual(3);
+  kill();
+}, 60_000);

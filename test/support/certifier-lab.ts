@@ -58,12 +58,13 @@ export class CertifierLab {
   }
 
   /** Starts the certifier; resolves with what kills it. */
-  async run(specs: readonly CertificateSpec[]): Promise<() => void> {
+  async run(specs: readonly CertificateSpec[], aheadMs = 0): Promise<() => void> {
     const credential = join(this.folder, 'updates.key');
     const task: CertifierTask = {
       folder: this.folder,
       address: HOME,
       specs,
+      aheadMs,
       zones: {
         'lab.test': {
           host: 'rfc2136',
@@ -90,6 +91,23 @@ export class CertifierLab {
       // Not there yet, or being written.
       return { reports: [], events: [], shown: [] };
     }
+  }
+
+  /** How often Pebble was asked for this. */
+  asked(path: string): number {
+    const log = readFileSync(join(this.lab.node('acme').directory, 'acme', 'log'), 'utf8');
+    return log.split(`POST ${path}`).length - 1;
+  }
+
+  /** Tells Pebble when another certificate is to be ordered in place of this one. */
+  async advise(name: string, start: Date, end: Date, signal: AbortSignal): Promise<void> {
+    const { management, ca } = labAuthority(this.lab.node('acme'), this.lab.topology);
+    const pem = readFileSync(join(this.folder, 'certificates', `${name}.pem`), 'utf8');
+    const certificate = `${pem.split('-----END CERTIFICATE-----')[0] ?? ''}-----END CERTIFICATE-----\n`;
+    const ariResponse = JSON.stringify({ suggestedWindow: { start, end } });
+    const args = ['-sS', '--fail', '--cacert', ca, '--data-binary', '@-', `${management}/set-renewal-info/`];
+    const input = JSON.stringify({ certificate, ariResponse });
+    await this.lab.node('home').run(['curl', ...args], { signal, input });
   }
 
   report(name: string): CertificateReport | undefined {

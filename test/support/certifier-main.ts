@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CertificateSpec } from '../../src/core/certificate.ts';
@@ -22,6 +22,8 @@ export interface CertifierTask {
   readonly address: string;
   readonly specs: readonly CertificateSpec[];
   readonly zones: Readonly<Record<string, DnsAccess>>;
+  /** How far its clock is ahead. */
+  readonly aheadMs: number;
 }
 
 const task = JSON.parse(process.argv[2] ?? '') as CertifierTask;
@@ -48,7 +50,7 @@ const shown = new Map<string, string>();
 const keeper = new CertificateKeeper({
   files: new CertificateFiles(join(task.folder, 'certificates')),
   keys: createKeys({ directory: join(task.folder, 'keys'), registry: registry(), crypto: nodeCrypto }),
-  now: Date.now,
+  now: () => Date.now() + task.aheadMs,
   random: Math.random,
   around: {
     addresses: () => [{ family: 4, address: task.address, source: 'interface' }],
@@ -81,8 +83,9 @@ for (const spec of task.specs) await keeper.keep(spec, AbortSignal.timeout(10_00
 for (;;) {
   await keeper.tick();
   const reports = (await keeper.kept()).map(({ report }) => report);
-  const draft = join(task.folder, 'report.json');
+  const draft = join(task.folder, 'report.new');
   writeFileSync(draft, JSON.stringify({ reports, events, shown: [...shown.keys()] }));
+  renameSync(draft, join(task.folder, 'report.json'));
   await sleep(100);
 }
 

@@ -25,6 +25,7 @@ export interface AttemptOptions {
   /** Nothing speaks against it: the authority is asked now. */
   readonly asking: () => void;
   readonly now: () => number;
+  readonly patienceMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -51,7 +52,7 @@ export async function attempt(options: AttemptOptions): Promise<Outcome> {
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
     const isTheirs = error instanceof AuthorityError || error.code === 'Unreachable';
-    const isCounted = error instanceof AuthorityError && progress.challenge !== undefined;
+    const isCounted = error instanceof AuthorityError && error.isProofRefused;
     // What failed there cannot be used again; what failed on the way may.
     if (isCounted) await options.remember(undefined);
     return {
@@ -151,7 +152,7 @@ function placeOrder(
   profile: string | undefined,
   progress: { challenge?: Challenge },
 ): Promise<string | undefined> {
-  const { entry, choice, prove, remember, isResumed, signal } = options;
+  const { entry, choice, prove, remember, isResumed, patienceMs, signal } = options;
   const { held, spec } = entry.state;
   const replaces = held?.directory === choice.directory ? held.ariId : undefined;
   return order({
@@ -168,6 +169,7 @@ function placeOrder(
     trying: (challenge) => {
       progress.challenge = challenge;
     },
+    patienceMs,
     signal,
   });
 }

@@ -20,16 +20,25 @@ export class AuthorityError extends GatewayError {
   /** Without its prefix: `rateLimited`. */
   readonly problem: string;
   readonly retryAfterMs: number | undefined;
+  /** It looked, and did not see what it should: counts against its limits. */
+  readonly isProofRefused: boolean;
 
   constructor(
     message: string,
-    details: { problem?: string; retryAfterMs?: number | undefined; hint?: string; cause?: unknown },
+    details: {
+      problem?: string;
+      retryAfterMs?: number | undefined;
+      isProofRefused?: boolean;
+      hint?: string;
+      cause?: unknown;
+    },
   ) {
-    const { problem = '', retryAfterMs, hint, cause } = details;
+    const { problem = '', retryAfterMs, isProofRefused = false, hint, cause } = details;
     const code = FINAL.has(problem) ? 'CertificateRefused' : 'CertificateNotNow';
     super(message, { code, ...(hint === undefined ? {} : { hint }), cause });
     this.problem = problem;
     this.retryAfterMs = retryAfterMs;
+    this.isProofRefused = isProofRefused;
   }
 }
 
@@ -57,7 +66,11 @@ const HINTS: Readonly<Record<string, string>> = {
   tls: 'the authority got no proper TLS answer: port 443 leads to another program',
 };
 
-export function problemError(about: string, problem: AcmeProblem, retryAfterMs?: number): AuthorityError {
+export function problemError(
+  about: string,
+  problem: AcmeProblem,
+  more: { readonly retryAfterMs?: number | undefined; readonly isProofRefused?: boolean } = {},
+): AuthorityError {
   const word = problem.type.replace(PREFIX, '');
   const said = [problem.detail, ...problem.subproblems.map(({ detail }) => detail)].filter(
     (text) => text !== '',
@@ -65,7 +78,7 @@ export function problemError(about: string, problem: AcmeProblem, retryAfterMs?:
   const hint = HINTS[word];
   return new AuthorityError(`${about}: ${plain(said.join('; ') || word || 'no reason given')}`, {
     problem: word,
-    retryAfterMs,
+    ...more,
     ...(hint === undefined ? {} : { hint }),
   });
 }
@@ -77,7 +90,7 @@ export function translate(host: string, error: unknown, last: Answer | undefined
   if (last !== undefined && last.status >= 400) {
     const said = problem.success ? problem.data : AcmeProblem.parse({});
     const about = said.detail === '' ? `${host} answered ${last.status}` : `${host} refused`;
-    return problemError(about, said, last.retryAfterMs);
+    return problemError(about, said, { retryAfterMs: last.retryAfterMs });
   }
   return new AuthorityError(`${host} gave an answer that makes no sense: ${plain(messageOf(error))}`, {
     cause: error,

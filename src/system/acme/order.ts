@@ -44,16 +44,16 @@ export interface OrderOptions {
   readonly remember: (pending: Pending | undefined) => Promise<void>;
   /** Told by which challenge the name is being proved. */
   readonly trying: (challenge: Challenge) => void;
+  /** An order that takes longer is left as it is, and taken up again later. */
+  readonly patienceMs: number;
   readonly signal: AbortSignal;
 }
 
-/** An order that takes longer is left as it is, and taken up again later. */
-const PATIENCE_MS = 5 * 60_000;
 const POLL_MS = { first: 250, most: 5000, longest: 30_000 } as const;
 
 /** Certificates, leaf first, and the key, as one PEM text. What was given is not checked yet. */
 export async function order(options: OrderOptions): Promise<string | undefined> {
-  const until = performance.now() + PATIENCE_MS;
+  const until = performance.now() + options.patienceMs;
   const taken = await take(options);
   if (taken === undefined) return undefined;
   const { pending, placed } = taken;
@@ -181,7 +181,7 @@ function failedAuthorization(host: string, name: string, found: unknown): Author
   const parsed = Challenges.safeParse(found);
   const failed = parsed.success ? parsed.data.challenges.find(({ error }) => error !== undefined) : undefined;
   const about = `${host} could not see that ${name} is ours${failed === undefined ? '' : ` (${failed.type})`}`;
-  return problemError(about, failed?.error ?? AcmeProblem.parse({}));
+  return problemError(about, failed?.error ?? AcmeProblem.parse({}), { isProofRefused: true });
 }
 
 async function finalize(

@@ -26,9 +26,13 @@ export interface OrdersOptions {
   readonly prove: Prover;
   readonly record: (type: EventType, message: string, data?: Readonly<Record<string, unknown>>) => void;
   readonly log: Log;
+  /** How long an order may take before it is left as it is, and taken up again later; five minutes. */
+  readonly patienceMs?: number;
   /** What people see is another. */
   readonly changed: () => void;
 }
+
+const PATIENCE_MS = 5 * 60_000;
 
 type Asked = Extract<Choice, { directory: string }>;
 
@@ -76,7 +80,7 @@ export class Orders {
     choice: Asked,
     { isResumed, why, signal }: { isResumed: boolean; why: string; signal: AbortSignal },
   ): Promise<Outcome> {
-    const { keys, around, prove, now, record } = this.#options;
+    const { keys, around, prove, now, record, patienceMs = PATIENCE_MS } = this.#options;
     const { name } = entry.state.spec;
     const { host } = new URL(choice.directory);
     const what = choice.isRehearsal ? 'a certificate to try with' : 'a certificate';
@@ -92,6 +96,7 @@ export class Orders {
       asking: () =>
         record('certificate.ordered', `${host} is asked for ${what} for ${name}: ${why}`, { name }),
       now,
+      patienceMs,
       signal,
     });
   }
