@@ -1,4 +1,5 @@
 import type { Compiled, CompileInput, Exposure, PortWant, Problem, Want } from '../../src/core/contract.ts';
+import { isAddress } from './domain.ts';
 import {
   HTTP_OUTSIDE,
   HTTPS_OUTSIDE,
@@ -83,9 +84,10 @@ function wantsFor(
       part: 'certificates',
       name: domain,
       service,
-      challenges: ['dns-01', 'http-01', 'tls-alpn-01'],
+      // An address has no zone to prove it by (RFC 8738 7).
+      challenges: [...(isAddress(domain) ? [] : (['dns-01'] as const)), 'http-01', 'tls-alpn-01'],
     },
-    { part: 'dns', name: domain, service },
+    ...(isAddress(domain) ? [] : [{ part: 'dns', name: domain, service } as const]),
     ...(mapping === 'off' ? [] : ports),
   ];
 }

@@ -1,4 +1,4 @@
-import { isHostName, parseIpv4 } from '../../src/core/inet.ts';
+import { isHostName, isPublicUnicast, parseIpv4 } from '../../src/core/inet.ts';
 
 /** Names that no authority certifies, because they belong to nobody (RFC 6761, RFC 6762, RFC 7686, RFC 8375). */
 const NOBODYS = ['localhost', 'local', 'onion', 'internal', 'home.arpa', 'lan'];
@@ -13,7 +13,8 @@ export type ReadDomain = { readonly domain: string } | { readonly fault: string 
  *   ----------------------------+---------------------------
  *   Pay.Shop.example.           | pay.shop.example
  *   bücher.example              | xn--bcher-kva.example
- *   11.2.0.2                    | refused: visitors of an address say no name (RFC 6066 3), by which pages are told apart
+ *   11.2.0.2                    | 11.2.0.2: a public IPv4 address, for who has no domain yet
+ *   192.168.1.7                 | refused: nobody outside can reach it
  *   https://pay.shop.example/a  | refused: more than a name
  *   shop                        | refused: not a whole name
  *   *.shop.example              | refused: one page has one name
@@ -21,13 +22,20 @@ export type ReadDomain = { readonly domain: string } | { readonly fault: string 
 export function readDomain(written: string): ReadDomain {
   if (/[\s/:@?#*]/.test(written)) return { fault: 'must be a name alone, like pay.example.com' };
   const name = asciiOf(written.replace(/\.$/, ''));
-  if (parseIpv4(written) !== undefined) return { fault: 'is an address; write a name, like pay.example.com' };
+  if (isAddress(written)) {
+    const isOpen = isPublicUnicast(written);
+    return isOpen ? { domain: written } : { fault: 'is an address that nobody outside can reach' };
+  }
   if (!isHostName(name) || !name.includes('.') || /^[0-9]+$/.test(name.split('.').at(-1) ?? '')) {
     return { fault: 'must be a whole DNS name, like pay.example.com' };
   }
   const nobodys = NOBODYS.find((end) => name === end || name.endsWith(`.${end}`));
   if (nobodys === undefined) return { domain: name };
   return { fault: `ends in .${nobodys}, which nobody can own: write a name of a domain that is yours` };
+}
+
+export function isAddress(domain: string): boolean {
+  return parseIpv4(domain) !== undefined;
 }
 
 /** As a browser reads it (UTS 46); itself where that fails. */

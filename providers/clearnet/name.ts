@@ -1,9 +1,10 @@
 import { isPublicUnicast } from '../../src/core/inet.ts';
 import { isPublicIpv6 } from '../../src/core/inet6.ts';
+import { isAddress } from './domain.ts';
 
 export interface NameInput {
   readonly domain: string;
-  /** What this machine's resolver says; `undefined`: nothing, for whatever reason. */
+  /** What this machine's resolver says; `undefined`: it does not answer. */
   readonly addresses: readonly string[] | undefined;
   /** The public IPv4 address at which the world finds the home; `undefined`: nobody knows. */
   readonly home: string | undefined;
@@ -28,23 +29,35 @@ export interface NameState {
  *   looked up           | the home's address | state
  *   --------------------+--------------------+---------------------------------------------
  *   anything            | not known          | unknown
- *   nothing             | known              | unknown: not there yet, or the resolver is down
+ *   it is an address    | the same           | right
+ *   it is an address    | another            | wrong
+ *   no answer           | known              | unknown
+ *   nothing             | known              | wrong: not set yet
  *   private ones alone  | known              | unknown: this network has an answer of its own
  *   the home's alone    | known              | right
  *   the home's, others  | known              | wrong: some visitors are sent elsewhere
  *   others              | known              | wrong
  */
 export function judgeName(input: NameInput): NameState {
-  const { domain, addresses = [], home, home6, isKept } = input;
+  const { domain, addresses, home, home6, isKept } = input;
   if (home === undefined) {
     const message = `at which public address this home is, nobody knows yet: see gateway address`;
     return { status: 'unknown', reason: 'AddressUnknown', message };
   }
+  if (isAddress(domain)) return judgeAddress(domain, home);
+  if (addresses === undefined) {
+    const message = `${domain} could not be looked up: this machine's resolver does not answer`;
+    return { status: 'unknown', reason: 'NameUnknown', message };
+  }
   const advice = isKept ? {} : { advice: recordFor(domain, home) };
   if (addresses.length === 0) {
     const keeper = isKept ? '; the gateway is setting it' : '';
-    const message = `${domain} was not found by this machine's resolver${keeper}`;
-    return { status: 'unknown', reason: 'NameUnknown', message, ...advice };
+    return {
+      status: 'wrong',
+      reason: 'NameMissing',
+      message: `${domain} has no address yet${keeper}`,
+      ...advice,
+    };
   }
   const open = addresses.filter((address) => isPublicUnicast(address) || isPublicIpv6(address));
   if (open.length === 0) {
@@ -58,6 +71,14 @@ export function judgeName(input: NameInput): NameState {
   const also = open.includes(home) ? 'also ' : '';
   const message = `${domain} ${also}points to ${others.join(', ') || open.join(', ')}, but this home is at ${home}`;
   return { status: 'wrong', reason: 'NameElsewhere', message, ...advice };
+}
+
+function judgeAddress(domain: string, home: string): NameState {
+  if (domain === home) {
+    return { status: 'right', reason: 'AddressRight', message: `${domain} is this home's address` };
+  }
+  const message = `this home is at ${home} now, not at ${domain}: expose it at that address, or at a name`;
+  return { status: 'wrong', reason: 'AddressChanged', message };
 }
 
 /** Complete: people copy it into a form of their domain's company, where each of the three has a field of its own. */

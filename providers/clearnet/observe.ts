@@ -3,14 +3,12 @@ import { agreedAddresses } from '../../src/core/home.ts';
 import { portKey } from '../../src/core/mapper.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import type { Ports } from '../../src/core/ports.ts';
+import { addressesOf } from './addresses.ts';
 import { judgeName, type NameState } from './name.ts';
 import { HTTPS_OUTSIDE, siteKey, type Spec } from './spec.ts';
 
 type Seen = OperationResult<'edge.observe'>;
 type Site = NonNullable<Seen['edge']>['sites'][number];
-
-/** A resolver that is down must not hold up everything else. */
-const LOOKUP_MS = 2000;
 
 /** The pages that the edge answers for, with what is known of name, certificate and port. */
 export async function observe(context: Context): Promise<Observed<Spec>[]> {
@@ -44,8 +42,7 @@ async function observeSite(
 }
 
 async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promise<NameState> {
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_MS)]);
-  const [addresses, kept] = await Promise.all([ports.resolve(domain, patience), ports.names.kept()]);
+  const [addresses, kept] = await Promise.all([addressesOf(domain, ports, signal), ports.names.kept()]);
   const known = ports.home.addresses();
   return judgeName({
     domain,

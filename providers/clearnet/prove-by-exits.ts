@@ -1,4 +1,5 @@
 import type { Context, Reach } from '../../src/core/contract.ts';
+import { isAddress } from './domain.ts';
 import type { Page } from './prove.ts';
 import { HTTPS_OUTSIDE } from './spec.ts';
 
@@ -10,7 +11,9 @@ export async function proveByExits(
   { domain, fingerprint, addresses }: Page,
   { ports, signal }: Context,
 ): Promise<Reach> {
-  const probe = { host: domain, port: HTTPS_OUTSIDE, servername: domain, fingerprints: [fingerprint] };
+  // Visitors of an address say no name (RFC 6066 3).
+  const servername = isAddress(domain) ? '' : domain;
+  const probe = { host: domain, port: HTTPS_OUTSIDE, servername, fingerprints: [fingerprint] };
   const { reachable, detail } = await ports.exits.probeTls(probe, signal);
   if (reachable === 'unknown') return { reachable, vantage: 'none', detail };
   if (reachable === 'no') {

@@ -3,6 +3,7 @@ import { formatEndpoint } from '../../src/core/inet.ts';
 import type { DialledBack, Ports } from '../../src/core/ports.ts';
 import { parseTlsAnswer } from '../../src/wire/tls-answer.ts';
 import { encodeClientHello } from '../../src/wire/tls-hello.ts';
+import { isAddress } from './domain.ts';
 import { HTTPS_OUTSIDE } from './spec.ts';
 
 export interface Page {
@@ -35,7 +36,7 @@ export async function prove(page: Page, context: Context): Promise<Reach | undef
 
 async function visit(page: Page, { ports, signal }: Context): Promise<Reach | undefined> {
   const random = ports.crypto.random(RANDOM_BYTES);
-  const payload = encodeClientHello(page.domain, random);
+  const payload = encodeClientHello(isAddress(page.domain) ? undefined : page.domain, random);
   const dialled = await ports.vantages.dialBack(
     { protocol: 'tcp', family: 4, port: HTTPS_OUTSIDE, payload, enough: ENOUGH_BYTES },
     signal,

@@ -1,6 +1,7 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { isPublicUnicast } from '../../src/core/inet.ts';
 import { prove } from './prove.ts';
+import { addressesOf } from './addresses.ts';
 import { proveByExits } from './prove-by-exits.ts';
 import { certificateTrouble, text, type Facts } from './published.ts';
 import { HTTPS_OUTSIDE, siteKey, type Options, type Spec } from './spec.ts';
@@ -52,7 +53,7 @@ async function tellMapper(
 }
 
 async function publicAddresses(domain: string, { ports, signal }: Context): Promise<readonly string[]> {
-  const found = (await ports.resolve(domain, signal)) ?? [];
+  const found = (await addressesOf(domain, ports, signal)) ?? [];
   return found.filter((address) => isPublicUnicast(address));
 }
 

@@ -11,7 +11,9 @@ const Domain = z
     context.addIssue({ code: 'custom', message: read.fault });
     return z.NEVER;
   })
-  .describe('The name at which visitors find it (https://NAME), of a domain of yours.');
+  .describe(
+    'The name at which visitors find it (https://NAME), of a domain of yours; or the public IPv4 address of the home.',
+  );
 
 export const Options = z.strictObject({
   domain: Domain,

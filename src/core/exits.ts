@@ -25,7 +25,7 @@ export interface TcpProbe extends ExitTarget {
 }
 
 export interface TlsProbe extends ExitTarget {
-  /** SNI; the certificate is not checked against it. */
+  /** SNI, empty: none; the certificate is not checked against it. */
   readonly servername: string;
   /** SHA-256 of the leaf certificates that may be served here, in hex: whoever ends the TLS itself has another. */
   readonly fingerprints: readonly string[];

@@ -19,7 +19,7 @@ export interface Ports {
   readonly keys: Keys;
   readonly crypto: Crypto;
   readonly tor: Readonly<Record<TorInstance, TorPort>>;
-  /** Addresses behind a public name, asked of the machine's resolver; `undefined` when it cannot be told. */
+  /** Addresses behind a public name, asked of the machine's resolver: empty when there are none; `undefined` when it cannot be told. */
   readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[] | undefined>;
   readonly home: Home;
   readonly names: NamesPort;

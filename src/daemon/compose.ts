@@ -24,7 +24,7 @@ import { writeFileAtomic } from '../system/files.ts';
 import { createHelper } from '../system/helper-client.ts';
 import { createKeys } from '../system/keys.ts';
 import type { HomeMapper } from '../system/mapping/home-mapper.ts';
-import { resolveHost } from '../system/resolve.ts';
+import { findAddresses } from '../system/dns/lookup.ts';
 import { hasIpv6, hostRoutes } from '../system/routes.ts';
 import { createTorPort } from '../system/tor.ts';
 import { TorExits } from '../system/tor-exits/tor-exits.ts';
@@ -92,7 +92,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     keys,
     crypto: nodeCrypto,
     tor,
-    resolve: resolveHost,
+    // Not getaddrinfo: each that hangs holds one of the four threads that files need too.
+    resolve: findAddresses,
     home,
     names,
     vantages,

@@ -26,9 +26,9 @@ const EXTENSION = {
 
 /**
  * The hello, and behind it the word that we are done: the server sends its answer, reads that, and ends. `random` has 32
- * bytes and must be new each time; `name` is a DNS name.
+ * bytes and must be new each time; `name` is a DNS name, absent for a server that is known by its address (RFC 6066 3).
  */
-export function encodeClientHello(name: string, random: Uint8Array): Uint8Array {
+export function encodeClientHello(name: string | undefined, random: Uint8Array): Uint8Array {
   const body = concat([
     number(TLS_1_2, 2),
     random,
@@ -42,10 +42,14 @@ export function encodeClientHello(name: string, random: Uint8Array): Uint8Array 
   return concat([record(RECORD_HANDSHAKE, TLS_1_0, hello), goodbye()]);
 }
 
-function extensionsFor(name: string): Uint8Array[] {
+function serverName(name: string): Uint8Array {
   const host = concat([number(0, 1), sized(new TextEncoder().encode(name), 2)]);
+  return extension(EXTENSION.serverName, sized(host, 2));
+}
+
+function extensionsFor(name: string | undefined): Uint8Array[] {
   return [
-    extension(EXTENSION.serverName, sized(host, 2)),
+    ...(name === undefined ? [] : [serverName(name)]),
     extension(EXTENSION.groups, sized(numbers(GROUPS), 2)),
     extension(EXTENSION.pointFormats, sized(number(0, 1), 1)),
     extension(EXTENSION.signatures, sized(numbers(SIGNATURES), 2)),

@@ -66,3 +66,10 @@ it('leaves nothing behind when the page is taken down', async () => {
   const { stdout } = await scene.on('visitor', 'kdig', '+short', `_acme-challenge.${DOMAIN}`, 'TXT');
   expect(stdout.trim()).toBe('');
 }, 60_000);
+
+it('gives a home without a domain a page at its address, as trusted', async () => {
+  const { exitCode, stdout, stderr } = await scene.expose('shop', '11.2.0.2');
+  expect([exitCode, stdout, stderr]).toEqual([0, expect.anything(), expect.anything()]);
+  expect(stdout).toContain('https://11.2.0.2 is open: a TLS handshake with our certificate');
+  expect(await scene.open('https://11.2.0.2/')).toContain('The corner shop');
+}, 90_000);

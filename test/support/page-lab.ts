@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
-import type { TopologyInput } from '../../src/lab/topology.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import {
   labAuthority,
@@ -33,7 +32,7 @@ export interface PageLabOptions {
   /** How the home is seen from outside. Default: a relay that was joined. */
   readonly isRelayJoined?: boolean;
   /** More nodes: a Tor network. */
-  readonly world?: Pick<TopologyInput, 'nodes' | 'networks'>;
+  readonly world?: Readonly<Record<'nodes' | 'networks', Readonly<Record<string, unknown>>>>;
 }
 
 /**

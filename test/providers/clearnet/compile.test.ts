@@ -68,6 +68,15 @@ describe('compile', () => {
     ]);
   });
 
+  it('sets no name and proves nothing by one for a page at an address', () => {
+    const { wants } = compile([at(service('shop'), '11.2.0.2')]);
+    expect(wants.filter(({ part }) => part === 'dns')).toEqual([]);
+    expect(wants.find(({ part }) => part === 'certificates')).toMatchObject({
+      name: '11.2.0.2',
+      challenges: ['http-01', 'tls-alpn-01'],
+    });
+  });
+
   it('has the router open 443 and 80 for whatever ports this machine has left, or asks it nothing', () => {
     const exposure = at(service('shop'), 'pay.shop.test');
     const ports = compile([exposure], { https: 8443, http: 8080 }).wants.filter(

@@ -8,6 +8,7 @@ describe('a domain as a person writes it', () => {
     ['Pay.Shop.Example.', 'pay.shop.example'],
     ['bücher.example', 'xn--bcher-kva.example'],
     ['日本語.example', 'xn--wgv71a119e.example'],
+    ['11.2.0.2', '11.2.0.2'],
   ])('%s is %s in DNS', (written, domain) => {
     expect(readDomain(written)).toEqual({ domain });
   });
@@ -27,8 +28,8 @@ describe('a domain as a person writes it', () => {
     [`${'a'.repeat(56)}.onion`, 'ends in .onion'],
     ['router.home.arpa', 'ends in .home.arpa'],
     ['1.2', 'whole DNS name'],
-    ['192.168.1.7', 'address'],
-    ['11.2.0.2', 'address'],
+    ['192.168.1.7', 'nobody outside can reach'],
+    ['127.0.0.1', 'nobody outside can reach'],
     ['::1', 'a name alone'],
   ])('%j is refused', (written, why) => {
     expect(readDomain(written)).toEqual({ fault: expect.stringContaining(why) });
@@ -57,8 +58,7 @@ describe('where a name leads', () => {
   });
 
   it.each([
-    ['nothing is found', { addresses: undefined }, 'unknown', 'was not found'],
-    ['it has no address', { addresses: [] }, 'unknown', 'was not found'],
+    ['it has no address', { addresses: [] }, 'wrong', 'has no address yet'],
     [
       'it is elsewhere',
       { addresses: ['11.9.9.9'] },
@@ -83,6 +83,17 @@ describe('where a name leads', () => {
     expect(state.message).toContain(message);
     // Whoever has given the gateway the zone sets nothing by hand.
     expect(judge({ ...change, isKept: true }).advice).toBeUndefined();
+  });
+
+  it('is the address itself for a page without a name', () => {
+    expect(judge({ domain: '11.2.0.2' })).toMatchObject({ status: 'right', reason: 'AddressRight' });
+    expect(judge({ domain: '11.2.0.7' })).toMatchObject({ status: 'wrong', reason: 'AddressChanged' });
+  });
+
+  it('tells nobody to set what may be there, while the resolver does not answer', () => {
+    const state = judge({ addresses: undefined });
+    expect(state).toMatchObject({ status: 'unknown', reason: 'NameUnknown' });
+    expect(state.advice).toBeUndefined();
   });
 
   it('is not decided by an answer that only this network gives, nor without knowing the home', () => {
