@@ -24,7 +24,7 @@ it('is proved by two exits that were shown our certificate', async () => {
 
 it('says no when the router lets nobody in, and which port to forward', async () => {
   const drop =
-    'table inet shut { chain forward { type filter hook forward priority -5; iifname "uplink" tcp dport 443 drop; }; }';
+    'table inet shut { chain forward { type filter hook forward priority -5; iifname "uplink" tcp dport 443 reject with tcp reset; }; }';
   await scene.lab.node('router').run(['nft', '-f', '-'], { signal, input: drop });
   // Any change of the world has every way visited again at once.
   await scene.demand('service', 'add', 'other', '--port', '81', '--no-tor');
