@@ -8,6 +8,7 @@ import { benchEdgeSeamless } from './edge-seamless.ts';
 import { benchLab } from './lab.ts';
 import { benchMany } from './many.ts';
 import { benchMapping } from './mapping.ts';
+import { benchMappingIdle } from './mapping-idle.ts';
 import { benchMappingServed } from './mapping-served.ts';
 import type { Figure } from './figure.ts';
 import { benchThroughput } from './throughput.ts';
@@ -19,6 +20,7 @@ const BENCHES = {
   many: benchMany,
   mapping: benchMapping,
   'mapping-served': benchMappingServed,
+  'mapping-idle': benchMappingIdle,
   'edge-seamless': benchEdgeSeamless,
 } as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]> | AsyncGenerator<Figure>>;
 

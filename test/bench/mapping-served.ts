@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MappingProtocol } from '../../src/core/mapping.ts';
 import { startServedHome, type ServedHome } from '../support/served-lab.ts';
 import type { Figure } from './figure.ts';
@@ -29,9 +30,11 @@ const move: Case['happen'] = async (scene, signal) => {
   await scene.moveTo('11.2.0.9');
   const began = performance.now();
   for (;;) {
-    await home.phone.leave(signal);
-    await home.phone.join(signal);
     try {
+      await home.phone.leave(signal);
+      // wireguard-go has to end before another one begins.
+      await sleep(500, undefined, { signal });
+      await home.phone.join(signal);
       await home.served(3);
       return (performance.now() - began) / 1000;
     } catch (error) {
@@ -85,10 +88,10 @@ const CASES: readonly Case[] = [
   {
     what: 'it restarts, forgets, and UPnP hangs for a minute; from its end',
     protocols: ['upnp'],
-    happen: async (scene) => {
+    happen: async (scene, signal) => {
       await scene.restartRouter();
       await scene.hang('miniupnpd', 'STOP');
-      await new Promise((resolve) => setTimeout(resolve, HANG_MS));
+      await sleep(HANG_MS, undefined, { signal });
       await scene.hang('miniupnpd', 'CONT');
       return scene.home.served(PATIENCE_SECONDS);
     },

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { NODE_INSIDE, parseTopology, startLab, type LabNode } from '../../src/lab/index.ts';
+import { toolsFolder } from '../../src/lab/places.ts';
+import { run } from '../../src/system/run.ts';
 import { startMiniupnpd } from '../support/miniupnpd.ts';
 import { medianOf, secondsOf, type Figure } from './figure.ts';
 
@@ -11,6 +14,19 @@ const started = performance.now();
 const lease = await new UpnpDriver('${ROUTER}').map({ transport: 'udp', internalAddress: '${HOME}', internalPort: 40003,
   externalPort: 40003, lifetimeSeconds: 600, description: 'bench', nonce: '' }, AbortSignal.timeout(20000));
 console.log(lease.externalPort, performance.now() - started);`;
+
+/** The npm client that found most routers of those tried; of UPnP it speaks WANIPConnection:2 alone. */
+const CLIENT = '@achingbrain/nat-port-mapper';
+const CLIENT_VERSION = '4.0.5';
+/** The same for it: the time that it takes inside a program that runs already. */
+const NPM = `const { upnpNat } = await import('/opt/gateway-tools/npm-client/node_modules/${CLIENT}/dist/src/index.js');
+const started = performance.now();
+const signal = AbortSignal.timeout(20000);
+for await (const gateway of upnpNat().findGateways({ signal })) {
+  const { externalPort } = await gateway.map(40004, '${HOME}', { protocol: 'udp', signal });
+  console.log(externalPort, performance.now() - started);
+  process.exit(0);
+}`;
 
 const TOPOLOGY = parseTopology(
   {
@@ -28,8 +44,8 @@ const TOPOLOGY = parseTopology(
 );
 
 /**
- * From nothing known to a port that the router opened: the router found, asked, and with ours also read back. The rivals
- * are programs that are started for it. The npm clients are not rivals here: none is a dependency, and none maps UDP by UPnP and removes it again.
+ * From nothing known to a port that the router opened: the router found, asked, and with ours also read back. upnpc and
+ * natpmpc are programs that are started for it; the npm client is fetched into the cache, and is no dependency.
  */
 export async function benchMapping(signal: AbortSignal): Promise<Figure[]> {
   await using lab = await startLab(TOPOLOGY, { signal });
@@ -53,9 +69,11 @@ export async function benchMapping(signal: AbortSignal): Promise<Figure[]> {
     inside.push(Number(said.trim().split(' ')[1]) / 1000),
   );
   const ours = medianOf(inside);
+  const npm = await npmClient(home, signal);
   return [
     { what: 'first mapping: upnpc', value: upnpc, unit: 's', goal: 'the rival' },
     { what: 'first mapping: natpmpc', value: natpmpc, unit: 's', goal: 'reported' },
+    { what: `first mapping: ${CLIENT}`, value: npm, unit: 's', goal: 'the rival' },
     { what: 'first mapping: ours by UPnP, Node started for it', value: whole, unit: 's', goal: 'reported' },
     {
       what: 'first mapping: ours by UPnP, in the daemon',
@@ -65,7 +83,27 @@ export async function benchMapping(signal: AbortSignal): Promise<Figure[]> {
       ratio: ours / upnpc,
       goal: 'at most 0.5',
     },
+    {
+      what: 'the same, against the npm client',
+      value: ours,
+      unit: 's',
+      against: CLIENT,
+      ratio: ours / npm,
+      goal: 'at most 1',
+    },
   ];
+}
+
+async function npmClient(home: LabNode, signal: AbortSignal): Promise<number> {
+  const folder = join(toolsFolder(), 'npm-client');
+  const what = [`${CLIENT}@${CLIENT_VERSION}`, '--ignore-scripts', '--no-audit', '--no-fund', '--no-save'];
+  await run(['npm', 'install', '--prefix', folder, ...what], { signal, timeoutMs: 120_000 });
+  const inside: number[] = [];
+  const program = [NODE_INSIDE, '--input-type=module', '-e', NPM] as const;
+  await timesOf(home, program, /^40004 /, signal, (said) =>
+    inside.push(Number(said.trim().split(' ')[1]) / 1000),
+  );
+  return medianOf(inside);
 }
 
 /** Seconds (median) of a program that maps a port; throws when it did not. */

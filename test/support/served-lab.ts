@@ -66,6 +66,9 @@ export class ServedHome {
     await this.router('ip', 'address', 'del', `${from}/24`, 'dev', 'uplink');
     await this.router('ip', 'address', 'add', `${address}/24`, 'dev', 'uplink');
     await this.router('ip', 'route', 'replace', 'default', 'via', '11.2.0.1');
+    // The provider would not lead the old address there any more.
+    const forget = ['ip', 'neighbour', 'flush', 'all'] as const;
+    await this.home.lab.node('core').run([...forget], { signal: this.#signal });
   }
 
   /** Also for phones whose tunnel stands: what the router knows of their flows is forgotten. */

@@ -24,7 +24,7 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
     exits: { probeTcp: noExits, probeTls: noExits },
     vantages: { dialBack: () => Promise.resolve({ status: 'none' }) },
     resolve: () => Promise.resolve(undefined),
-    home: { addresses: () => [] },
+    home: { addresses: () => [], cameIn: () => undefined },
     names: {
       kept: () => Promise.resolve([]),
       publish: gone('a host of names'),
