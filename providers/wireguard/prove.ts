@@ -8,7 +8,7 @@ import { probePresharedKey } from '../../src/wire/wireguard-probe.ts';
 
 /** Packets get lost: one silence proves nothing. */
 const TRIES = 2;
-interface Target {
+export interface Target {
   /** Of the interface. */
   readonly name: string;
   readonly listenPort: number;
@@ -48,7 +48,8 @@ export function prove(
   return proof;
 }
 
-async function attempt(own: Target, place: Place, context: Context): Promise<Reach | undefined> {
+/** Asked for twice where nothing comes back. */
+export async function attempt(own: Target, place: Place, context: Context): Promise<Reach | undefined> {
   const beganAt = context.ports.now();
   let verdict: Reach | undefined;
   for (let tried = 0; tried < TRIES; tried += 1) {

@@ -2,6 +2,7 @@ import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core
 import { isPublicUnicast, parseEndpoint, type Endpoint } from '../../src/core/inet.ts';
 import { isPublicIpv6, isSameSite } from '../../src/core/inet6.ts';
 import { LEARNED } from './endpoint.ts';
+import { lookByIpv6 } from './ipv6.ts';
 import { prove } from './prove.ts';
 import { interfaceName, type Spec } from './spec.ts';
 import { visitorsOf, type Visitor } from './visitors.ts';
@@ -33,12 +34,13 @@ export async function reach(
       : judge(visitors, ownAddresses(addresses, context), context.ports.now() / 1000);
   // A visitor that got in is the best proof there is; whoever asks for more only disturbs.
   if (endpoint === undefined) return seen;
+  const publicKey = String(found?.facts['publicKey'] ?? '');
+  const target = { name: own.name, publicKey, listenPort, mayMove };
+  await lookByIpv6(target, endpoint.port, context);
   if (seen.reachable === 'yes') {
     await tellOfDevice(seen, { listenPort, externalPort: endpoint.port }, context);
     return seen;
   }
-  const publicKey = String(found?.facts['publicKey'] ?? '');
-  const target = { name: own.name, publicKey, listenPort, mayMove };
   return (await prove(observed, target, { endpoint, addresses }, context)) ?? seen;
 }
 

@@ -9,12 +9,14 @@ export interface HomeAddress {
   readonly family: 4 | 6;
   readonly address: string;
   readonly source: AddressSource;
+  /** Of IPv6: did a visit from outside come in by it, when that was tried last? Absent: it was not tried. */
+  readonly cameIn?: boolean;
 }
 
 /**
  * The address of each family that the world most probably finds the home at. What two of different kinds tell is believed
  * before what one tells alone, who may lie; then who sees us from farther outside: a router behind another router tells an
- * address that nobody can reach. IPv6 is always left out: nothing proves yet that a visit comes in by it.
+ * address that nobody can reach. IPv6 is left out: that it is ours says nothing of whether a visit comes in by it.
  */
 export function believedAddresses(seen: readonly HomeAddress[]): NameAddresses {
   const told = toldFarthestFirst(seen);
@@ -31,13 +33,32 @@ export function believedAddresses(seen: readonly HomeAddress[]): NameAddresses {
  *   two of different kinds        | either                 | goes there
  *   one, or several of one kind   | no                     | goes there
  *   one, or several of one kind   | yes                    | stays where it is
+ *
+ * Of IPv6, one by which a visit came in.
  */
 export function agreedAddresses(seen: readonly HomeAddress[]): NameAddresses {
   const told = toldFarthestFirst(seen);
   const [first] = told;
   const isUndisputed = told.every(({ address }) => address === first?.address);
   const agreed = confirmedIn(told) ?? (isUndisputed ? first : undefined);
-  return agreed === undefined ? {} : { ipv4: agreed.address };
+  const open = seen.find(({ family, cameIn }) => family === 6 && cameIn === true);
+  return {
+    ...(agreed === undefined ? {} : { ipv4: agreed.address }),
+    ...(open === undefined ? {} : { ipv6: open.address }),
+  };
+}
+
+/**
+ * Where a name is to be that is at `published`; empty while nothing new is known. What is known of one family alone takes
+ * nothing away of the other: a line may be down, and a daemon that has just started has not tried IPv6 yet.
+ */
+export function nextAddresses(published: NameAddresses, seen: readonly HomeAddress[]): NameAddresses {
+  const agreed = agreedAddresses(seen);
+  const isUntried = seen.some(({ address, cameIn }) => address === published.ipv6 && cameIn === undefined);
+  const ipv6 = agreed.ipv6 ?? (isUntried ? published.ipv6 : undefined);
+  if (agreed.ipv4 === undefined && ipv6 === published.ipv6) return {};
+  const ipv4 = agreed.ipv4 ?? published.ipv4;
+  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
 }
 
 function toldFarthestFirst(seen: readonly HomeAddress[]): HomeAddress[] {

@@ -82,7 +82,10 @@ export interface KeptName {
 /** Short: a phone that lost its tunnel finds the new address as soon as it asks again. */
 const HOME_TTL_SECONDS = 60;
 
-/** The record sets that put a name at these addresses; a family without an address has none. */
+/**
+ * The record sets that put a name at these addresses; a family without an address has none. Names below it are of pages, at a
+ * port that was not tried by IPv6.
+ */
 export function recordsOf({ name, wildcard }: HomeName, { ipv4, ipv6 }: NameAddresses): RecordSet[] {
   const names = wildcard ? [name, `*.${name}`] : [name];
   const setOf = (owner: string, type: 'A' | 'AAAA', value: string | undefined): RecordSet => ({
@@ -91,7 +94,10 @@ export function recordsOf({ name, wildcard }: HomeName, { ipv4, ipv6 }: NameAddr
     ttlSeconds: HOME_TTL_SECONDS,
     values: value === undefined ? [] : [value],
   });
-  return names.flatMap((owner) => [setOf(owner, 'A', ipv4), setOf(owner, 'AAAA', ipv6)]);
+  return names.flatMap((owner) => [
+    setOf(owner, 'A', ipv4),
+    setOf(owner, 'AAAA', owner === name ? ipv6 : undefined),
+  ]);
 }
 
 /**

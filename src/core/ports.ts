@@ -35,6 +35,8 @@ export interface Ports {
 /** Where the home is on the internet, as far as anybody told us. */
 export interface Home {
   addresses(): readonly HomeAddress[];
+  /** A visit from outside came in by an address of this machine, or did not although it was tried. */
+  cameIn(address: string, isIn: boolean): void;
 }
 
 /** Public names that we keep at the home's address. */

@@ -44,6 +44,8 @@ export class HomeTracker implements Home {
   readonly #options: HomeTrackerOptions;
   readonly #abort = new AbortController();
   readonly #heard = new Map<AddressSource, Heard>();
+  /** By address. */
+  readonly #cameIn = new Map<string, boolean>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #told: string | undefined;
@@ -69,10 +71,20 @@ export class HomeTracker implements Home {
   addresses(): readonly HomeAddress[] {
     const { interfaces, now } = this.#options;
     return ADDRESS_SOURCES.flatMap((source) => {
-      if (source === 'interface') return interfaces();
+      if (source === 'interface') return interfaces().map((found) => this.#withVisits(found));
       const heard = this.#heard.get(source);
       return heard === undefined || now() - heard.atMs > STALE_MS ? [] : heard.addresses;
     });
+  }
+
+  cameIn(address: string, isIn: boolean): void {
+    this.#cameIn.set(address, isIn);
+    this.#compare();
+  }
+
+  #withVisits(found: HomeAddress): HomeAddress {
+    const cameIn = found.family === 6 ? this.#cameIn.get(found.address) : undefined;
+    return cameIn === undefined ? found : { ...found, cameIn };
   }
 
   /** Somebody told us in passing: a relay sees us whenever it is asked anything. Replaces what it said of this family. */
@@ -139,7 +151,10 @@ export class HomeTracker implements Home {
   #compare(): void {
     const { record, changed } = this.#options;
     const text = this.addresses()
-      .map(({ address, source }) => `${address} (${source})`)
+      .map(({ address, source, cameIn }) => {
+        const visits = cameIn === undefined ? '' : cameIn ? ', visitors come in' : ', no visitor comes in';
+        return `${address} (${source}${visits})`;
+      })
       .join(', ');
     const before = this.#told;
     if (before === text) return;

@@ -59,7 +59,7 @@ function restart(): void {
   announcer = new Announcer({
     desired: () => desired as Desired,
     announced: new Announced(join(directory, 'announced.json'), () => undefined),
-    ports: { now: () => nowMs, home: { addresses: () => seen } },
+    ports: { now: () => nowMs, home: { addresses: () => seen, cameIn: () => undefined } },
     record: (_type, message) => void said.push(message),
   });
 }

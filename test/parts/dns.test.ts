@@ -63,7 +63,7 @@ async function up(text = config()): Promise<PassReport> {
     keys,
     crypto: nodeCrypto,
     now: () => nowMs,
-    home: { addresses: () => seen },
+    home: { addresses: () => seen, cameIn: () => undefined },
     names,
   });
   const context: Context = { network: NETWORK, ports, signal: AbortSignal.timeout(10_000) };
@@ -72,12 +72,12 @@ async function up(text = config()): Promise<PassReport> {
 }
 
 /** Addresses that the host was told, in order; empty ones are names taken away. */
-async function told(name = 'home.example.net'): Promise<string[]> {
+async function told(name = 'home.example.net', type = 'A'): Promise<string[]> {
   const text = await readFile(join(directory, 'told'), 'utf8').catch(() => '');
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.flatMap((line) => {
     const { sets } = JSON.parse(line) as { sets: { name: string; type: string; values: string[] }[] };
-    return sets.filter((set) => set.name === name && set.type === 'A').map(({ values }) => values.join());
+    return sets.filter((set) => set.name === name && set.type === type).map(({ values }) => values.join());
   });
 }
 
@@ -130,6 +130,23 @@ describe('a name that follows the home', () => {
     expect(await told('*.home.example.net')).toEqual(['11.2.0.2']);
   });
 
+  it('gets an IPv6 address when a visit came in by it, keeps it over a restart, and loses it when none does', async () => {
+    const own = { family: 6, address: '2b00:1:1::10', source: 'interface' } as const;
+    seen = [...at('11.2.0.2'), own];
+    await up(config('wildcard: true,'));
+    expect(await told('home.example.net', 'AAAA')).toEqual(['']);
+    seen = [...at('11.2.0.2'), { ...own, cameIn: true }];
+    await up(config('wildcard: true,'));
+    expect(await told('*.home.example.net', 'AAAA')).toEqual(['', '']);
+    seen = [...at('11.2.0.2'), own];
+    restart();
+    await up(config('wildcard: true,'));
+    expect(await told('home.example.net', 'AAAA')).toEqual(['', '2b00:1:1::10']);
+    seen = [...at('11.2.0.2'), { ...own, cameIn: false }];
+    await up(config('wildcard: true,'));
+    expect(await told('home.example.net', 'AAAA')).toEqual(['', '2b00:1:1::10', '']);
+  });
+
   it('is taken away when it leaves the file', async () => {
     await up();
     await up('dns: {}');
@@ -170,7 +187,7 @@ describe('names of pages', () => {
 
   it('are not what devices are told to dial', async () => {
     await up(pages(`dns: { ${ZONES()} }`, page('shop', 'pay.example.net')));
-    const home = { addresses: () => at('11.2.0.2', 'router') };
+    const home = { addresses: () => at('11.2.0.2', 'router'), cameIn: () => undefined };
     const mapper = memoryMapper();
     await mapper.keep({ transport: 'udp', port: 51820, externalPort: 51820 }, AbortSignal.timeout(1000));
     const { endpoint } = await dialOf({ endpoint: 'auto', listenPort: 51820 }, { mapper, names, home });

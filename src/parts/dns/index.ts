@@ -8,9 +8,16 @@ import type {
   Resource,
 } from '../../core/contract.ts';
 import type { DnsSettings } from '../../core/dns-config.ts';
-import { agreedAddresses, type HomeAddress } from '../../core/home.ts';
+import { agreedAddresses, nextAddresses, type HomeAddress } from '../../core/home.ts';
 import { isPublicUnicast } from '../../core/inet.ts';
-import { isInZone, whyPublish, zoneOf, type HomeName, type KeptName } from '../../core/names.ts';
+import {
+  isInZone,
+  whyPublish,
+  zoneOf,
+  type HomeName,
+  type KeptName,
+  type NameAddresses,
+} from '../../core/names.ts';
 
 /** `name:home.example.net`: stands at the home's public address. Which one that is, is learned, and so no part of it. */
 type Spec = HomeName;
@@ -58,19 +65,28 @@ function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>
 
 async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
   const seen = ports.home.addresses();
-  const addresses = agreedAddresses(seen);
+  const isDisputed = agreedAddresses(seen).ipv4 === undefined;
   const kept = await ports.names.kept();
   return kept.map((found) => {
-    const renew = whyPublish(found, addresses, ports.now());
+    const renew = whyPublish(found, wantedFor(found, seen), ports.now());
     const { name, published, publishedAt, trouble } = found;
     const facts = {
       ...published,
       ...(publishedAt === undefined ? {} : { publishedAt }),
       ...(trouble === undefined ? {} : { trouble: trouble.message }),
-      ...(addresses.ipv4 === undefined ? disputeOf(found, seen) : {}),
+      ...(isDisputed ? disputeOf(found, seen) : {}),
     };
     return { key: `name:${name.name}`, spec: name, facts, ...(renew === undefined ? {} : { renew }) };
   });
+}
+
+/** What was tried by IPv6 is the port that devices dial: a page is at another. */
+function wantedFor(
+  { name, published }: Pick<KeptName, 'name' | 'published'>,
+  seen: readonly HomeAddress[],
+): NameAddresses {
+  const isOfDevices = name.isForPage !== true;
+  return nextAddresses(published, isOfDevices ? seen : seen.filter(({ family }) => family === 4));
 }
 
 /** Only while they differ: who tells nothing does not contradict. */
@@ -89,7 +105,10 @@ function disputeOf(
 
 async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<void> {
   if (change.op === 'delete') return ports.names.withdraw(change.have.spec, signal);
-  await ports.names.publish(change.want.spec, agreedAddresses(ports.home.addresses()), signal);
+  const name = change.want.spec;
+  const before = (await ports.names.kept()).find((kept) => kept.name.name === name.name);
+  const wanted = wantedFor({ name, published: before?.published ?? {} }, ports.home.addresses());
+  await ports.names.publish(name, wanted, signal);
 }
 
 function describe(change: Change<Spec>): string {
