@@ -11,7 +11,8 @@ import { type Client, createClient } from './client.ts';
 import type { Context } from './command.ts';
 import { isAnswered } from './find-socket.ts';
 
-const START_WAIT_MS = 20_000;
+/** A small machine that is busy needs half of it; one that ended is noticed at once. */
+const START_WAIT_MS = 60_000;
 /** TimeoutStartSec of our units, and a little. */
 const UNIT_TIMEOUT_MS = 320_000;
 /** Our users; see docs/reference/cli.md, `gateway up`. */
