@@ -139,6 +139,8 @@ export const EDGE_OPERATIONS = {
   'edge.load': { input: Empty, result: z.object({ started: z.boolean(), left: Left }) },
   /** Ends HAProxy, open connections too, and removes its configuration; certificates stay until they are removed. */
   'edge.stop': { input: Empty, result: Done },
+  /** Ends what visitors of a web name have open with a service, also what was open before it lost the name. */
+  'edge.cut': { input: z.strictObject({ service: Name }), result: Done },
   /** Keeps a certificate and shows it to visitors from now on, without a reload. Replaces the one before. */
   'edge.certificate': { input: z.strictObject({ name: CertificateName, pem: Pem }), result: Done },
   'edge.certificate.remove': { input: z.strictObject({ name: CertificateName }), result: Done },

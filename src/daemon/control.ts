@@ -25,6 +25,7 @@ import { reportCertificates } from './certifier.ts';
 import type { CertificateKeeper } from '../system/acme/keeper.ts';
 import type { Changes } from './change.ts';
 import { closedFlows, cutFlows } from './closed-flows.ts';
+import { closedSites, cutSites } from './closed-sites.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { nameReports, setName } from './home-name.ts';
@@ -196,6 +197,7 @@ async function cutClosed(
   const after = engine.desired;
   if (before === undefined || after === undefined) return;
   await cutFlows(ports.helper, before, closedFlows(before, after), progress, signal);
+  await cutSites(ports.helper, closedSites(before, after), progress, signal);
 }
 
 async function rollback(

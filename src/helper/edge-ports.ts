@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { errnoOf } from '../core/errors.ts';
 import type { EdgeRoute, EdgeSpec } from '../core/operations.ts';
@@ -20,7 +21,8 @@ export async function bindable(
   signal: AbortSignal,
 ): Promise<Pick<EdgeHere, 'left' | 'listen' | 'taken'>> {
   if (routes.length === 0 && listen === undefined) return { left: [], taken: [] };
-  const [holders, addresses] = await Promise.all([listHolders(signal), hostAddresses(signal)]);
+  const ports = [...routes.map(({ port }) => port), ...Object.values(listen ?? {})];
+  const [holders, addresses] = await Promise.all([settledHolders(ports, signal), hostAddresses(signal)]);
   const isOwn = ({ pids }: Holder): boolean => pids.some((pid) => own.includes(pid));
   const rivalOf = (address: string, port: number): Holder | undefined => {
     const rivals = holders.filter((holder) => isRival(holder, { address, port }));
@@ -75,6 +77,19 @@ interface Holder {
   /** `nginx (process 42)` */
   readonly program: string;
   readonly pids: readonly number[];
+}
+
+const ENDING_POLL_MS = 100;
+const ENDING_POLLS = 10;
+
+/** A process that was just killed is gone before its sockets are: a port that nobody has is waited for, for a second. */
+async function settledHolders(ports: readonly number[], signal: AbortSignal): Promise<Holder[]> {
+  for (let poll = 0; ; poll += 1) {
+    const holders = await listHolders(signal);
+    const isEnding = holders.some(({ port, pids }) => ports.includes(port) && pids.length === 0);
+    if (!isEnding || poll >= ENDING_POLLS) return holders;
+    await sleep(ENDING_POLL_MS, undefined, { signal });
+  }
 }
 
 async function listHolders(signal: AbortSignal): Promise<Holder[]> {

@@ -29,7 +29,8 @@ const LOAD_TIMEOUT_MS = 10_000;
  * connection. `-db`: no fork into the background; the session is ours to make.
  */
 function edgeArguments(environment: HelperEnvironment): [string, ...string[]] {
-  return ['haproxy', '-W', '-db', '-p', environment.paths.edgePid, '-f', edgeConfigFile(environment)];
+  const { edgePid, edgeMaster } = environment.paths;
+  return ['haproxy', '-W', '-S', edgeMaster, '-db', '-p', edgePid, '-f', edgeConfigFile(environment)];
 }
 
 /** Master and workers; a worker's own words come before ours. */
@@ -99,6 +100,13 @@ export async function reloadEdge(
   signalProcess(await findMaster(environment), 'SIGUSR2');
   const hasFailed = async (): Promise<boolean> => /Loading failure/.test(await readFrom(logFile, from));
   await waitUntilLoaded({ what: 'reload', hash, environment, logFile, from, hasFailed, signal });
+}
+
+/** The worker that takes connections, and those that were replaced and have some left. */
+export async function findWorkers(environment: HelperEnvironment): Promise<number[]> {
+  const pids = await findEdge(environment);
+  const parents = await Promise.all(pids.map(parentOf));
+  return pids.filter((_pid, index) => pids.includes(parents[index] ?? 0));
 }
 
 async function findMaster(environment: HelperEnvironment): Promise<number> {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../core/errors.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { hashOfDescription } from './edge-config.ts';
@@ -37,6 +38,27 @@ export function tellEdge(
   return exchange(environment.paths.edgeSocket, `${command}\n`, signal, 5000);
 }
 
+const MASTER_PATIENCE_MS = 5000;
+
+/** The same of one worker, also one that was replaced; one that has ended meanwhile has nothing to say. */
+export async function tellWorker(
+  pid: number,
+  environment: HelperEnvironment,
+  command: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const deadline = Date.now() + MASTER_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await exchange(environment.paths.edgeMaster, `@!${pid} ${command}\n`, signal, 5000);
+    } catch (error) {
+      // During a reload the master runs its program anew, and nobody listens for a moment.
+      if (signal.aborted || Date.now() > deadline) throw error;
+      await sleep(50, undefined, { signal });
+    }
+  }
+}
+
 /** One command; HAProxy closes the connection after its answer. */
 function exchange(path: string, command: string, signal: AbortSignal, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -49,7 +71,8 @@ function exchange(path: string, command: string, signal: AbortSignal, timeoutMs:
     socket.on('error', (error) => {
       reject(signal.aborted ? aborted(signal) : unavailable(error, ends.aborted ? timeoutMs : undefined));
     });
-    socket.write(command);
+    // The master waits for more until it is told that there is none.
+    socket.end(command);
   });
 }
 

@@ -10,7 +10,15 @@ import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } fro
 import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { publicOnions } from './edge-onions.ts';
 import { bindable, hasIpv6 } from './edge-ports.ts';
-import { complaintOf, endEdge, findEdge, findOneOfEdge, reloadEdge, startEdge } from './edge-process.ts';
+import {
+  complaintOf,
+  endEdge,
+  findEdge,
+  findOneOfEdge,
+  findWorkers,
+  reloadEdge,
+  startEdge,
+} from './edge-process.ts';
 import {
   forgetCertificate,
   keepCertificate,
@@ -19,7 +27,7 @@ import {
 } from './edge-certificates.ts';
 import { ensureChallengeFiles } from './edge-challenges.ts';
 import { edgeMaps } from './edge-web.ts';
-import { askEdge, type EdgeAnswer } from './edge-socket.ts';
+import { askEdge, tellWorker, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 import { asUser } from './run-as.ts';
@@ -129,6 +137,18 @@ async function bringUp(
   await startEdge(hash, environment, directory, signal);
   return true;
 }
+
+/** One by one: a worker that was replaced knows its backends no more, but still what is open. */
+export const cutEdge: Handler<'edge.cut'> = async ({ service }, environment, signal) => {
+  for (const pid of await findWorkers(environment)) {
+    const sessions = await tellWorker(pid, environment, 'show sess', signal);
+    for (const [, id, backend] of sessions.matchAll(/^(0x[0-9a-f]+): .*? be=(\S+) /gm)) {
+      if (backend !== `http.${service}` && backend !== `tcp.${service}`) continue;
+      await tellWorker(pid, environment, `shutdown session ${id}`, signal);
+    }
+  }
+  return {};
+};
 
 export const writeCertificate: Handler<'edge.certificate'> = (certificate, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {

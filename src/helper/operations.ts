@@ -8,7 +8,15 @@ import {
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { answerChallenge, removeChallenge } from './edge-challenges.ts';
-import { loadEdge, observeEdge, removeCertificate, stopEdge, writeCertificate, writeEdge } from './edge.ts';
+import {
+  cutEdge,
+  loadEdge,
+  observeEdge,
+  removeCertificate,
+  stopEdge,
+  writeCertificate,
+  writeEdge,
+} from './edge.ts';
 import { ensureEgress, removeEgress } from './egress.ts';
 import { watchEgress } from './egress-watch.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
@@ -64,6 +72,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.observe': observeEdge,
   'edge.load': loadEdge,
   'edge.stop': stopEdge,
+  'edge.cut': cutEdge,
   'edge.certificate': writeCertificate,
   'edge.certificate.remove': removeCertificate,
   'edge.challenge': answerChallenge,

@@ -44,6 +44,8 @@ export function pathsOf(directories: Directories) {
     edgeRun: join(run, 'edge'),
     edgeSocket: join(run, 'edge', 'haproxy.sock'),
     edgePid: join(run, 'edge', 'pid'),
+    /** Of the process above all workers, also those that were replaced and have connections left. */
+    edgeMaster: join(run, 'edge', 'master.sock'),
     apiSocket: join(run, 'api.sock'),
     helperSocket: join(run, 'helper.sock'),
     daemonPid: join(run, 'daemon.pid'),

@@ -1,9 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { EdgeSite, OnionFiles } from '../../src/core/operations.ts';
-import { nodeCrypto } from '../../src/system/crypto.ts';
+import type { EdgeSite } from '../../src/core/operations.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
-import { onionAddress } from '../../src/wire/onion.ts';
 import { until } from '../support/machine.ts';
 import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
 
@@ -267,90 +265,6 @@ describe('a challenge', () => {
     await lab.up(SITES);
     await call('edge.challenge.remove', { type: 'tls-alpn-01', name: NAME }, signal());
     expect(await lab.visit({ sni: NAME, alpn: ['acme-tls/1'] })).toMatchObject({ error: 'alert' });
-  });
-});
-
-describe('a Lightning node', () => {
-  const NODE: EdgeSite = {
-    ...SHOP,
-    service: 'lnd',
-    domain: 'lnd.test',
-    speaksTls: true,
-    guard: 'wallet',
-    to: { host: '10.64.1.5', port: 8081 },
-  };
-
-  it('is asked by its own TLS, and its wallet is opened by no visitor', async () => {
-    const { pem } = await selfSigned(['lnd.test']);
-    await lab.addService('lnd', NODE.to.host, NODE.to.port);
-    await lab.serve('lnd', NODE.to.port, pem);
-    await lab.up([...SITES, NODE]);
-    await give('lnd.test', pem);
-    const calls = [
-      '/v1/unlockwallet',
-      '/v1/initwallet',
-      '/v1/genseed',
-      '/v1/changepassword',
-      '/v1/%75nlockwallet',
-      '//v1//unlockwallet/',
-      '/v1/getinfo/../unlockwallet',
-      '/lnrpc.WalletUnlocker/UnlockWallet',
-    ];
-    const sent = ['/v1/getinfo', ...calls].map((path) => ({
-      sni: 'lnd.test',
-      send: [get(path).replace(NAME, 'lnd.test')],
-    }));
-    const [usual, ...refused] = await lab.visitAll(sent);
-    expect(usual?.answer).toMatch(/^lnd \+ 0 bytes\r\nGET \/v1\/getinfo/m);
-    for (const { answer } of refused)
-      expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened/);
-  });
-});
-
-describe('the onion address of a page', () => {
-  const secret = nodeCrypto.ed25519ExpandedSecret();
-  const publicKey = nodeCrypto.ed25519Public(secret);
-  const hostname = `${onionAddress(publicKey, nodeCrypto.sha3_256)}.onion`;
-  const SPEC = { service: 'shop', virtualPort: 80, proofOfWork: false, target: SHOP.to };
-  const write = (rest: Partial<OnionFiles>) => {
-    const [secretKey, publicText] = [secret, publicKey].map((key) => Buffer.from(key).toString('base64'));
-    const files = { ...SPEC, secretKey: secretKey ?? '', publicKey: publicText ?? '', hostname, ...rest };
-    return lab.gateway.call('tor.writeOnion', { instance: 'tor', onion: files });
-  };
-  const told = async (): Promise<string | undefined> =>
-    /^onion-location: (.*)\r$/im.exec(await ask(get('/a%2Fb?c=%20')))?.[1];
-  const renewal = async () => (await call('edge.observe', {}, signal())).renew;
-
-  it('is told where its owner wants that, and while everybody may open it', async () => {
-    const sites = [{ ...SHOP, onionLocation: true as const }, WIKI];
-    await lab.up(sites);
-    expect(await told()).toBeUndefined();
-    await write({});
-    expect(await renewal()).toBe('visitors are told another onion address');
-    await lab.up(sites);
-    expect(await renewal()).toBeUndefined();
-    expect(await told()).toBe(`http://${hostname}/a%2Fb?c=%20`);
-    const clients = [{ name: 'phone', key: 'A'.repeat(52) }];
-    await write({ authorization: { clients, round: 1 }, visitor: 'A'.repeat(52) });
-    await lab.up(sites);
-    expect(await told()).toBeUndefined();
-    await write({});
-    await lab.up(SITES);
-    expect(await told()).toBeUndefined();
-  });
-});
-
-describe('a name for devices alone', () => {
-  it('lets nobody in who shows no certificate of a device', async () => {
-    await lab.up([{ ...ELECTRUM, access: 'devices' }, { ...SHOP, access: 'devices' }, WIKI]);
-    const [page, stream] = await lab.visitAll([
-      { sni: NAME, send: [get('/')] },
-      { sni: 'electrum.test', send: ['ping\r\n\r\n'] },
-    ]);
-    expect(page?.answer).toMatch(/^HTTP\/1\.1 403 [^]*Only devices/);
-    expect(stream?.answer).toBe('');
-    await lab.up(SITES);
-    expect(await ask(get('/'))).toMatch(/^shop/m);
   });
 });
 

@@ -229,6 +229,7 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'edge.observe': { input: {} },
   'edge.load': { input: {} },
   'edge.stop': { input: {} },
+  'edge.cut': { input: { service: 'shop' }, free: ONE_NAME },
   'edge.certificate': {
     input: { name: 'pay.shop.test', pem: PEM },
     free: { name: ['*.shop.test', 'electrum.test'], pem: ANY },

@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EdgeSite, OnionFiles } from '../../src/core/operations.ts';
+import { nodeCrypto } from '../../src/system/crypto.ts';
+import { onionAddress } from '../../src/wire/onion.ts';
+import { until } from '../support/machine.ts';
+import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
+
+/** What is done for one service and not for another, by a real HAProxy in front of real services. */
+let lab: WebLab;
+
+const SHOP: EdgeSite = {
+  service: 'shop',
+  domain: 'pay.shop.test',
+  mode: 'http',
+  access: 'anyone',
+  to: { host: '10.64.1.2', port: 8080 },
+};
+const WIKI: EdgeSite = {
+  ...SHOP,
+  service: 'wiki',
+  domain: 'wiki.test',
+  to: { host: '10.64.1.3', port: 8080 },
+};
+const ELECTRUM: EdgeSite = {
+  ...SHOP,
+  service: 'electrum',
+  domain: 'electrum.test',
+  mode: 'tcp',
+  to: { host: '10.64.1.4', port: 50001 },
+};
+const SITES = [ELECTRUM, SHOP, WIKI];
+const NAME = SHOP.domain;
+
+const signal = (): AbortSignal => AbortSignal.timeout(15_000);
+const call: WebLab['gateway']['helper']['call'] = (name, input) =>
+  lab.gateway.helper.call(name, input, signal());
+const give = (name: string, pem: string) => call('edge.certificate', { name, pem }, signal());
+
+beforeAll(async () => {
+  lab = await startWebLab();
+  for (const { service, to } of SITES) {
+    await lab.addService(service, to.host, to.port);
+    await lab.serve(service, to.port);
+  }
+  await lab.up(SITES);
+  const { pem } = await selfSigned([NAME]);
+  await give(NAME, pem);
+});
+afterAll(async () => {
+  await lab.stop();
+});
+
+const get = (path: string, ...headers: string[]): string =>
+  [`GET ${path} HTTP/1.1`, `Host: ${NAME}`, 'Connection: close', ...headers, '', ''].join('\r\n');
+
+/** What the visitor hears; what the service heard is in the body. */
+async function ask(request: string, sni = NAME): Promise<string> {
+  return (await lab.visit({ sni, send: [request] })).answer;
+}
+
+describe('a Lightning node', () => {
+  const NODE: EdgeSite = {
+    ...SHOP,
+    service: 'lnd',
+    domain: 'lnd.test',
+    speaksTls: true,
+    guard: 'wallet',
+    to: { host: '10.64.1.5', port: 8081 },
+  };
+
+  it('is asked by its own TLS, and its wallet is opened by no visitor', async () => {
+    const { pem } = await selfSigned(['lnd.test']);
+    await lab.addService('lnd', NODE.to.host, NODE.to.port);
+    await lab.serve('lnd', NODE.to.port, pem);
+    await lab.up([...SITES, NODE]);
+    await give('lnd.test', pem);
+    const calls = [
+      '/v1/unlockwallet',
+      '/v1/initwallet',
+      '/v1/genseed',
+      '/v1/changepassword',
+      '/v1/%75nlockwallet',
+      '//v1//unlockwallet/',
+      '/v1/getinfo/../unlockwallet',
+      '/lnrpc.WalletUnlocker/UnlockWallet',
+    ];
+    const sent = ['/v1/getinfo', ...calls].map((path) => ({
+      sni: 'lnd.test',
+      send: [get(path).replace(NAME, 'lnd.test')],
+    }));
+    const [usual, ...refused] = await lab.visitAll(sent);
+    expect(usual?.answer).toMatch(/^lnd \+ 0 bytes\r\nGET \/v1\/getinfo/m);
+    for (const { answer } of refused)
+      expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened/);
+  });
+});
+
+describe('the onion address of a page', () => {
+  const secret = nodeCrypto.ed25519ExpandedSecret();
+  const publicKey = nodeCrypto.ed25519Public(secret);
+  const hostname = `${onionAddress(publicKey, nodeCrypto.sha3_256)}.onion`;
+  const SPEC = { service: 'shop', virtualPort: 80, proofOfWork: false, target: SHOP.to };
+  const write = (rest: Partial<OnionFiles>) => {
+    const [secretKey, publicText] = [secret, publicKey].map((key) => Buffer.from(key).toString('base64'));
+    const files = { ...SPEC, secretKey: secretKey ?? '', publicKey: publicText ?? '', hostname, ...rest };
+    return lab.gateway.call('tor.writeOnion', { instance: 'tor', onion: files });
+  };
+  const told = async (): Promise<string | undefined> =>
+    /^onion-location: (.*)\r$/im.exec(await ask(get('/a%2Fb?c=%20')))?.[1];
+  const renewal = async () => (await call('edge.observe', {}, signal())).renew;
+
+  it('is told where its owner wants that, and while everybody may open it', async () => {
+    const sites = [{ ...SHOP, onionLocation: true as const }, WIKI];
+    await lab.up(sites);
+    expect(await told()).toBeUndefined();
+    await write({});
+    expect(await renewal()).toBe('visitors are told another onion address');
+    await lab.up(sites);
+    expect(await renewal()).toBeUndefined();
+    expect(await told()).toBe(`http://${hostname}/a%2Fb?c=%20`);
+    const clients = [{ name: 'phone', key: 'A'.repeat(52) }];
+    await write({ authorization: { clients, round: 1 }, visitor: 'A'.repeat(52) });
+    await lab.up(sites);
+    expect(await told()).toBeUndefined();
+    await write({});
+    await lab.up(SITES);
+    expect(await told()).toBeUndefined();
+  });
+});
+
+describe('a name that is taken away', () => {
+  const handshake = ['GET /live HTTP/1.1', `Host: ${NAME}`, 'Connection: Upgrade', 'Upgrade: websocket'];
+  const keys = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', '', ''];
+  const pieces = [[...handshake, ...keys].join('\r\n'), ...Array.from({ length: 6 }, () => 'echo')];
+  /** Echoes for three seconds, while `change` happens. */
+  const during = async (change: () => Promise<unknown>) => {
+    await lab.up(SITES);
+    const lasting = lab.visit({ sni: NAME, send: pieces, pauseMs: 500, quietMs: 500 });
+    const inShop = ['ip', 'netns', 'exec', 'gw-shop', 'ss', '-Htn', 'state', 'established'] as const;
+    await until(async () => (await lab.machine.sh(...inShop)).includes(':8080') || undefined);
+    await change();
+    return lasting;
+  };
+
+  it('lets what is open finish', async () => {
+    const { answer, isClosed } = await during(() => lab.up([ELECTRUM, WIKI]));
+    expect(answer).toMatch(/(echo){6}$/);
+    expect(isClosed).toBeUndefined();
+    expect(await ask(get('/'))).toMatch(/^HTTP\/1\.1 421 /);
+  });
+
+  it('ends it at once where that is asked, also what a process that was replaced still holds, and nothing else', async () => {
+    const { answer, isClosed } = await during(async () => {
+      await lab.up([ELECTRUM, SHOP]);
+      await call('edge.cut', { service: 'wiki' }, signal());
+      await lab.up([ELECTRUM, WIKI]);
+      await call('edge.cut', { service: 'shop' }, signal());
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 101 /);
+    expect(answer).not.toMatch(/(echo){6}$/);
+    expect(isClosed).toBe(true);
+    await lab.up(SITES);
+    expect(await ask(get('/'))).toMatch(/^shop/m);
+  });
+});
+
+describe('a name for devices alone', () => {
+  it('lets nobody in who shows no certificate of a device', async () => {
+    await lab.up([{ ...ELECTRUM, access: 'devices' }, { ...SHOP, access: 'devices' }, WIKI]);
+    const [page, stream] = await lab.visitAll([
+      { sni: NAME, send: [get('/')] },
+      { sni: 'electrum.test', send: ['ping\r\n\r\n'] },
+    ]);
+    expect(page?.answer).toMatch(/^HTTP\/1\.1 403 [^]*Only devices/);
+    expect(stream?.answer).toBe('');
+    await lab.up(SITES);
+    expect(await ask(get('/'))).toMatch(/^shop/m);
+  });
+});
