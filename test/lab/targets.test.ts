@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PlanReport, UpReport } from '../../src/core/control.ts';
@@ -53,6 +54,7 @@ services:
   printer: { target: '192.168.50.20:443', kind: http, expose: { wireguard: {}, tor: {} } }
   nas: { namespace: host, port: 8080, kind: http, expose: { wireguard: {}, tor: {} } }
 `;
+const BYTES = 24_000_000;
 const NODE = '/opt/gateway/node_modules/.bin/node';
 const SHOP = '/opt/gateway/dist/src/lab/shop.js';
 
@@ -184,11 +186,35 @@ it('comes back after a power cut, as it was', async () => {
   await expect.poll(open, { timeout: 60_000, interval: 500 }).toContain('the printer');
 }, 90_000);
 
-it('ends HAProxy with the last service that needs it, and everything at the end', async () => {
+it('lets a download finish when the last way in by the edge is closed, and lets nobody new in', async () => {
+  const printer = lab.node('printer');
+  await printer.run(['pkill', '-f', ' 443 '], { signal });
+  await printer.detach([NODE, SHOP, '443'], { logFile: join(printer.directory, 'shop.log') });
+  const { printer: url } = await pagesOf('wireguard');
+  const page = () => phone.open(`${url}/`, signal, 3).catch((error: unknown) => String(error));
+  await expect.poll(page, { timeout: 15_000 }).toContain('The corner shop');
+  const slow = ['curl', '-sS', '--fail', '--limit-rate', '3M', '--speed-time', '5'] as const;
+  const file = join(phone.node.directory, 'download');
+  const argv = [...slow, '-o', file, `${url}/download?bytes=${BYTES}`] as const;
+  const ended = phone.node.run([...argv], { signal, timeoutMs: 60_000, accept: [0, 18, 28, 56] });
+  const size = (): Promise<number> =>
+    stat(file).then(
+      ({ size: bytes }) => bytes,
+      () => 0,
+    );
+  await expect.poll(size, { timeout: 10_000 }).toBeGreaterThan(1_000_000);
   await gateway.command(signal, 'unexpose', 'printer', '--via', 'wireguard');
-  expect((await processesOf()).edge).toEqual([]);
-  await gateway.command(signal, 'expose', 'printer', '--via', 'wireguard');
-  expect((await processesOf()).edge).toHaveLength(2);
+  expect(await size()).toBeLessThan(BYTES);
+  expect(await page()).toMatch(/curl/);
+  await ended;
+  expect(await size()).toBe(BYTES);
+}, 60_000);
+
+it('ends HAProxy with the last service that it served, and everything at the end', async () => {
+  const edge = () => pidsOf('haproxy .*-W ');
+  expect(await edge()).not.toEqual([]);
+  await gateway.command(signal, 'service', 'remove', 'printer');
+  expect(await edge()).toEqual([]);
   await gateway.command(signal, 'down');
   expect(await processesOf()).toEqual({ edge: [], tor: [] });
   const { stdout } = await gateway.node.run(['ip', 'address'], { signal });

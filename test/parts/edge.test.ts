@@ -75,6 +75,17 @@ describe('compile', () => {
     expect(keys([{ part: 'namespaces', from: 'tor', service: 'printer' }])).toEqual(['hub:hub']);
     expect(keys(wantsOf(PRINTER))).toEqual(['hub:hub', 'hostService:printer', 'flows:hub']);
   });
+
+  it.each([
+    { part: namespacesPart, kept: 'hostService:printer' },
+    { part: edgePart, kept: 'edge:haproxy' },
+  ])('keeps $kept when no device needs it any more, until the service is removed', ({ part, kept }) => {
+    const { ledger } = part.compile(input(wantsOf(PRINTER), [PRINTER]));
+    const after = part.compile({ ...input([], [PRINTER]), ledger });
+    expect(after.resources.map(({ key }) => key)).toContain(kept);
+    expect(after.ledger).toEqual(ledger);
+    expect(part.compile({ ...input([], [NAS]), ledger }).ledger).toEqual({});
+  });
 });
 
 describe('with a real helper', () => {

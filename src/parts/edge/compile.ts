@@ -13,8 +13,12 @@ export type Spec =
 
 export const EDGE_KEY = 'edge:haproxy';
 
-/** One process for all services on other machines and all web names, as long as somebody needs one of them. */
-export function compile({ network, services, wants }: CompileInput): Compiled<Spec> {
+/**
+ * One process for all services on other machines and all web names, as long as somebody needs one of them. Once it has
+ * carried somebody on to a service it stays until that one is removed: with the process what is open would end, though
+ * its way in was closed for new connections alone. The ledger remembers them: `route/<service>`.
+ */
+export function compile({ network, services, wants, ledger }: CompileInput): Compiled<Spec> {
   const mine = wants.filter((want) => want.part === 'edge');
   const wanted = new Set(mine.filter(({ type }) => type === 'route').map(({ service }) => service));
   const routes = services
@@ -33,13 +37,17 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
     sites,
     ...(listen === undefined ? {} : { listen }),
   } as const;
-  const neededBy = [...new Set([...routes, ...sites].map(({ service }) => service))].sort();
+  const carried = services.filter(({ name, place }) => {
+    return place.type === 'target' && (wanted.has(name) || ledger[`route/${name}`] !== undefined);
+  });
+  const users = [...routes.map(({ service }) => service), ...sites.map(({ service }) => service)];
+  const neededBy = [...new Set([...users, ...carried.map(({ name }) => name)])].sort();
   const bound = routes.map(({ service }) => routeResource(service));
   return {
     resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound],
     wants: [],
     problems,
-    ledger: {},
+    ledger: Object.fromEntries(carried.map(({ name }) => [`route/${name}`, 'yes'])),
   };
 }
 

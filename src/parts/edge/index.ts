@@ -63,5 +63,6 @@ function describe(change: Change<Spec>): string {
     ...(routes.length === 0 ? [] : [`carry connections of devices on to ${routes.join(', ')}`]),
     ...(sites.length === 0 ? [] : [`answer visitors of ${sites.join(', ')}`]),
   ];
+  if (sentences.length === 0) return 'have HAProxy let nobody in, and finish what is open';
   return `have HAProxy ${sentences.join(', and ')}`;
 }

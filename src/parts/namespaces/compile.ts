@@ -10,11 +10,12 @@ import type { Spec } from './spec.ts';
  *   namespace   | namespace:<service> | yes
  *   entered     | entered:<service>   | yes
  *   host        | hostService:<service> | yes
- *   target      | hostService:<service> | from WireGuard only; neither when no device may reach it: tor dials it itself
+ *   target      | hostService:<service> | from WireGuard only; neither before a device may reach it: tor dials it itself
  *
- * The hub stands as soon as there is a service, so that a first exposure finds it.
+ * The hub stands as soon as there is a service, so that a first exposure finds it. A target that a device could reach keeps
+ * its address until it is removed, because what is open goes on (the ledger remembers them: `target/<service>`).
  */
-export function compile({ network, services, wants }: CompileInput): Compiled<Spec> {
+export function compile({ network, services, wants, ledger }: CompileInput): Compiled<Spec> {
   const sorted = [...services].sort((a, b) => (a.name < b.name ? -1 : 1));
   const problems = sharedNamespaces(sorted);
   const rejected = new Set(problems.map((problem) => problem.service));
@@ -22,7 +23,11 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
   const allowed = allowedOf(accepted, wants);
   const upstreams = upstreamsOf(accepted, wants);
   const flows = flowsOf(network, accepted, allowed, { upstreams, all: wants });
-  const needed = new Set(allowed.map((want) => want.service));
+  const asked = new Set(allowed.map((want) => want.service));
+  const targets = accepted.filter(({ name, place }) => {
+    return place.type === 'target' && (asked.has(name) || ledger[`target/${name}`] !== undefined);
+  });
+  const needed = new Set(targets.map(({ name }) => name));
   return {
     resources: [
       ...hubFor(network, accepted),
@@ -31,7 +36,7 @@ export function compile({ network, services, wants }: CompileInput): Compiled<Sp
     ],
     wants: [],
     problems,
-    ledger: {},
+    ledger: Object.fromEntries([...needed].map((name) => [`target/${name}`, 'yes'])),
   };
 }
 
