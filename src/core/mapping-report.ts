@@ -126,6 +126,13 @@ export function movedSentenceOf({ spec, held, told }: PortState): string {
   return `${nameOf(spec)} is at port ${held?.lease.externalPort} outside now, no longer at ${told}: devices that were given ${told} do not get in`;
 }
 
+/** What the owner must know of it without asking for its ports; none or one sentence. */
+export function remarkOf(state: PortState): string[] {
+  const { problem, hint } = reportOf(state);
+  if (problem === null || (state.doubt === undefined && !isMoved(state))) return [];
+  return [hint === null ? problem : `${problem}; ${hint}`];
+}
+
 const REMEDY_WORDS: Readonly<Record<Remedy, string>> = {
   again: 'it is deleted and asked for again',
   elsewhere: 'it is deleted and asked for at another port outside',

@@ -84,10 +84,11 @@ export class Chain {
     await this.#turn.take(async () => {
       if ((await this.#options.network())?.router !== this.#through?.first) return;
       let inner = await this.#options.near.kept();
+      let isLasting = true;
       for (const { mapper } of this.#levels) {
         const wanted = inner.flatMap(wantedFarther);
-        // What the router before it lost for a moment stays open here.
-        const isLasting = inner.every(({ report }) => report.state === 'held');
+        // What a router before it lost for a moment stays open here.
+        isLasting &&= inner.every(({ report }) => report.state === 'held');
         if (isLasting) await releaseOthers(mapper, wanted, signal);
         await keepAll(mapper, wanted, signal);
         inner = await farther(inner, mapper);
@@ -98,6 +99,8 @@ export class Chain {
   /** What each router farther out says of a port that ours opened, nearest first. */
   async reports(near: MappingReport): Promise<MappingReport[]> {
     await this.#load();
+    // Behind another router those that were allowed are somewhere else.
+    if (near.router !== this.#through?.first) return [];
     const reports: MappingReport[] = [];
     let inner = near;
     for (const { mapper } of this.#levels) {

@@ -15,7 +15,7 @@ import {
   unseen,
   type PortState,
 } from '../../core/mapping-lease.ts';
-import { deadSentenceOf, isMoved, reportOf, troubleOf } from '../../core/mapping-report.ts';
+import { deadSentenceOf, remarkOf, reportOf, troubleOf } from '../../core/mapping-report.ts';
 import { Turn } from '../../engine/turn.ts';
 import { askDrivers } from './ask-drivers.ts';
 import { closePort } from './close-port.ts';
@@ -141,13 +141,8 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
     });
   }
 
-  /** Sentences that the owner must know. */
   remarks(): readonly string[] {
-    return this.#ports.states().flatMap((state) => {
-      const { problem, hint } = reportOf(state);
-      const isOurs = state.doubt !== undefined || isMoved(state);
-      return isOurs && problem !== null ? [[problem, hint].join('; ')] : [];
-    });
+    return this.#ports.states().flatMap(remarkOf);
   }
 
   async close(): Promise<void> {
@@ -287,6 +282,9 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
       const lease = state.held?.lease;
       if (lease === undefined) this.#ports.change(key, lost(state, this.#options.now()));
       else if (lease.router !== router || lease.internalAddress !== address) {
+        // By PCP and NAT-PMP nobody can close what leads to another address: that ends with its lease.
+        if (lease.router === router && lease.protocol === 'upnp')
+          await this.#close(state, this.#abort.signal);
         this.#lose(key, state, `this machine is at ${address} behind ${router} now`);
       }
     }

@@ -148,6 +148,25 @@ describe('the mapper', () => {
     expect(events.filter((event) => event.startsWith('mapping.lost'))).toHaveLength(1);
   });
 
+  it('says so when the router that forgot gives another port: devices have the old one', async () => {
+    const one = mapper();
+    await one.keep(SPEC, signal);
+    router.takenPorts = [51_820];
+    router.bootedAt = Date.now();
+    await minutes(1.1);
+    const port = (await reportOf(one))?.externalPort;
+    expect(port).not.toBe(51_820);
+    expect(events.at(-1)).toBe(
+      `mapping.moved: UDP 51820 is at port ${port} outside now, no longer at 51820: devices that were given 51820 do not get in`,
+    );
+    expect(one.remarks()).toEqual([expect.stringContaining('gateway device renew NAME')]);
+    router.takenPorts = [port ?? 0];
+    router.bootedAt = Date.now();
+    await one.release(SPEC, signal);
+    await one.keep(SPEC, signal);
+    expect(one.remarks()).toEqual([]);
+  });
+
   it('hears an announcement of the router, once in a while, and of nobody else', async () => {
     const one = mapper();
     await one.keep(SPEC, signal);
@@ -173,6 +192,15 @@ describe('the mapper', () => {
     network = { router: '10.1.1.1', address: '10.1.1.2' };
     await vi.advanceTimersByTimeAsync(6000);
     expect(await reportOf(one)).toMatchObject({ state: 'held', router: '10.1.1.1' });
+  });
+
+  it('removes what leads to the address that it had before, where the router lets it', async () => {
+    router.refusals = { pcp: 'unsupported', 'nat-pmp': 'unsupported' };
+    await mapper().keep(SPEC, signal);
+    network = { ...HOME, address: '192.168.1.99' };
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(router.unmapped.map(({ internalAddress }) => internalAddress)).toEqual([HOME.address]);
+    expect(router.asked.at(-1)?.request.internalAddress).toBe('192.168.1.99');
   });
 
   it('says why it has nothing, asks on, and is there soon after the router is', async () => {
