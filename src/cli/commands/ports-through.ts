@@ -92,7 +92,16 @@ async function chosen(input: Input, context: Context): Promise<readonly Hop[]> {
 async function found({ progress, signal }: Context): Promise<readonly Hop[]> {
   progress('looking for the routers on the way out');
   const { findHops } = await import('../../system/hops.ts');
-  return await findHops(signal);
+  try {
+    return await findHops(signal);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'CommandMissing') throw error;
+    throw new GatewayError('the routers on the way are found with ping, which is not on this machine', {
+      code: 'CommandMissing',
+      hint: 'install iputils-ping, or name them: gateway ports open --through --hop ADDRESS',
+      cause: error,
+    });
+  }
 }
 
 async function askOwner({ first, hops }: Through, input: Input, context: Context): Promise<void> {
