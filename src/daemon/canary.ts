@@ -159,7 +159,9 @@ function keyOf({ router, externalAddress }: Candidate): string {
   return `${router} ${externalAddress}`;
 }
 
-function candidateOf({ state, protocol, router, externalAddress }: MappingReport): Candidate[] {
+function candidateOf({ state, protocol, router, externalAddress, through = [] }: MappingReport): Candidate[] {
+  // A test port would be open in the nearest of several routers alone.
+  if (through.length > 0) return [];
   if (state !== 'held' || protocol === null || router === null || externalAddress === null) return [];
   return isPublicUnicast(externalAddress) ? [{ protocol, router, externalAddress }] : [];
 }
