@@ -58,7 +58,12 @@ it('follows the edge to another port, and back', async () => {
   await lab.up([SITE]);
   const [seen] = await edgePart.observe(context);
   expect(seen).toMatchObject({
-    facts: { https: 7443, http: 80, taken: expect.stringMatching(/^port 443 is taken .*\(process \d+\)/) },
+    facts: {
+      https: 7443,
+      http: 80,
+      taken: expect.stringMatching(/^port 443 is taken .*\(process \d+\)/),
+      notice: expect.stringMatching(/taken at 7443 \(https\) and 80 \(http\) instead/),
+    },
   });
   expect(seen?.renew).toBeUndefined();
   expect(await pass()).toEqual(['its visitors arrive at port 7443 of this machine']);

@@ -19,11 +19,19 @@ export async function observe({ ports, signal }: Context): Promise<Observed<Spec
       ...(seen.trouble === undefined ? {} : { trouble: seen.trouble }),
       ...(seen.connections === undefined ? {} : { connections: seen.connections }),
       ...seen.listen,
-      ...(seen.taken.length === 0 ? {} : { taken: seen.taken.join('; ') }),
+      ...takenFacts(seen),
     },
     ...(renew === undefined ? {} : { renew }),
   };
   return [edge, ...(seen.edge?.routes ?? []).map(({ service }) => routeSeen(service, seen.left))];
+}
+
+/** Told in the status: who forwards by hand must forward to another port. */
+function takenFacts({ taken, listen }: Seen): Record<string, string> {
+  if (taken.length === 0 || listen === undefined) return {};
+  const instead = `visitors of web names are taken at ${listen.https} (https) and ${listen.http} (http) instead`;
+  const words = `${taken.join('; ')}; ${instead}, where the router must lead 443 and 80`;
+  return { taken: taken.join('; '), notice: words };
 }
 
 function routeSeen(service: string, left: Seen['left']): Observed<Spec> {
