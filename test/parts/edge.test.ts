@@ -68,6 +68,35 @@ describe('compile', () => {
     expect(compile([{ part: 'edge', type: 'route', service: 'ghost' }]).resources).toEqual([]);
   });
 
+  it('is one site for each name, of the first service that asks for it, and stays when the last name goes', () => {
+    const site = (of: Service, access: 'anyone' | 'devices' = 'anyone'): Want => {
+      const common = {
+        part: 'edge',
+        type: 'site',
+        service: of.name,
+        domain: 'pay.test',
+        via: 'clearnet',
+      } as const;
+      return { ...common, access, mode: 'http', listen: { https: 443, http: 80 } };
+    };
+    const { resources, problems, ledger } = compile([site(PRINTER), site(NAS), site(NAS, 'devices')]);
+    expect(resources).toMatchObject([
+      {
+        key: 'edge:haproxy',
+        spec: {
+          listen: { https: 443, http: 80 },
+          routes: [],
+          sites: [{ service: 'nas', domain: 'pay.test', access: 'devices', to: NAS.dial }],
+        },
+        neededBy: ['nas'],
+      },
+    ]);
+    expect(problems).toMatchObject([{ code: 'DomainTaken', service: 'printer' }]);
+    const after = edgePart.compile({ ...input([]), ledger });
+    expect(after.resources).toMatchObject([{ key: 'edge:haproxy', spec: { sites: [] } }]);
+    expect(edgePart.compile({ ...input([], [PRINTER]), ledger }).resources).toEqual([]);
+  });
+
   it('gives a service of another machine its address on the host only while a device needs it', () => {
     const keys = (wants: readonly Want[]) =>
       namespacesPart.compile(input(wants, [PRINTER])).resources.map(({ key }) => key);

@@ -16,7 +16,7 @@ export const EDGE_KEY = 'edge:haproxy';
 /**
  * One process for all services on other machines and all web names, as long as somebody needs one of them. Once it has
  * carried somebody on to a service it stays until that one is removed: with the process what is open would end, though
- * its way in was closed for new connections alone. The ledger remembers them: `route/<service>`.
+ * its way in was closed for new connections alone. The ledger remembers them: `route/<service>`, `site/<service>`.
  */
 export function compile({ network, services, wants, ledger }: CompileInput): Compiled<Spec> {
   const mine = wants.filter((want) => want.part === 'edge');
@@ -37,17 +37,24 @@ export function compile({ network, services, wants, ledger }: CompileInput): Com
     sites,
     ...(listen === undefined ? {} : { listen }),
   } as const;
-  const carried = services.filter(({ name, place }) => {
-    return place.type === 'target' && (wanted.has(name) || ledger[`route/${name}`] !== undefined);
-  });
-  const users = [...routes.map(({ service }) => service), ...sites.map(({ service }) => service)];
-  const neededBy = [...new Set([...users, ...carried.map(({ name }) => name)])].sort();
+  const keep = new Map([
+    ...services
+      .filter(({ place }) => place.type === 'target')
+      .map(({ name }) => [`route/${name}`, name] as const),
+    ...services.map(({ name }) => [`site/${name}`, name] as const),
+  ]);
+  const users = [
+    ...routes.map(({ service }) => `route/${service}`),
+    ...sites.map(({ service }) => `site/${service}`),
+  ];
+  const held = [...keep].filter(([key]) => users.includes(key) || ledger[key] !== undefined);
+  const neededBy = [...new Set(held.map(([, name]) => name))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
   return {
     resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound],
     wants: [],
     problems,
-    ledger: Object.fromEntries(carried.map(({ name }) => [`route/${name}`, 'yes'])),
+    ledger: Object.fromEntries(held.map(([key]) => [key, 'yes'])),
   };
 }
 
