@@ -77,6 +77,14 @@ describe('compile', () => {
     });
   });
 
+  it('tells visitors of the onion only where that was asked for', () => {
+    const options = clearnet.options.parse({ domain: 'pay.shop.test', onionLocation: true });
+    const told = compile([{ service: service('shop'), options }, at(service('wiki'), 'wiki.shop.test')]);
+    const sites = told.wants.filter(({ part }) => part === 'edge');
+    expect(sites).toMatchObject([{ service: 'shop', onionLocation: true }, { service: 'wiki' }]);
+    expect(sites[1]).not.toHaveProperty('onionLocation');
+  });
+
   it('has the router open 443 and 80 for whatever ports this machine has left, or asks it nothing', () => {
     const exposure = at(service('shop'), 'pay.shop.test');
     const ports = compile([exposure], { https: 8443, http: 8080 }).wants.filter(
