@@ -6,8 +6,10 @@ export interface NameInput {
   readonly domain: string;
   /** What this machine's resolver says; `undefined`: it does not answer. */
   readonly addresses: readonly string[] | undefined;
-  /** The public IPv4 address at which the world finds the home; `undefined`: nobody knows. */
+  /** The public IPv4 address at which the world finds the home; `undefined`: nobody knows, or they tell different ones. */
   readonly home: string | undefined;
+  /** All that are told. */
+  readonly told: readonly string[];
   /** Public IPv6 addresses of this machine. */
   readonly home6: readonly string[];
   /** The gateway keeps it at the home's address by itself: `dns.zones` holds it. */
@@ -39,9 +41,12 @@ export interface NameState {
  *   others              | known              | wrong
  */
 export function judgeName(input: NameInput): NameState {
-  const { domain, addresses, home, home6, isKept } = input;
+  const { domain, addresses, home, told, home6, isKept } = input;
   if (home === undefined) {
-    const message = `at which public address this home is, nobody knows yet: see gateway address`;
+    const message =
+      told.length > 1
+        ? `who sees this home tells different addresses (${told.join(', ')}): see gateway address`
+        : 'at which public address this home is, nobody knows yet: see gateway address';
     return { status: 'unknown', reason: 'AddressUnknown', message };
   }
   if (isAddress(domain)) return judgeAddress(domain, home);

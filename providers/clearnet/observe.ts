@@ -1,6 +1,7 @@
 import type { Context, Fact, Observed } from '../../src/core/contract.ts';
 import { agreedAddresses } from '../../src/core/home.ts';
 import { portKey } from '../../src/core/mapper.ts';
+import { isPublicUnicast } from '../../src/core/inet.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import type { Ports } from '../../src/core/ports.ts';
 import { addressesOf } from './addresses.ts';
@@ -44,10 +45,12 @@ async function observeSite(
 async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promise<NameState> {
   const [addresses, kept] = await Promise.all([addressesOf(domain, ports, signal), ports.names.kept()]);
   const known = ports.home.addresses();
+  const told = known.map(({ address }) => address).filter((address) => isPublicUnicast(address));
   return judgeName({
     domain,
     addresses,
     home: agreedAddresses(known).ipv4,
+    told: [...new Set(told)],
     home6: known.filter(({ family }) => family === 6).map(({ address }) => address),
     isKept: kept.some(({ name }) => name.name === domain),
   });

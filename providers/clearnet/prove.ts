@@ -67,10 +67,7 @@ export function judgeDialled(
   const where = formatEndpoint({ host: to, port: HTTPS_OUTSIDE });
   if (!addresses.includes(to)) {
     const told = addresses.length === 0 ? 'was not found' : `points to ${addresses.join(', ')}`;
-    return unknown(
-      'relay',
-      `the relay ${relay} sees this home at ${to}, but ${domain} ${told}: set its A record to ${to}`,
-    );
+    return unknown('relay', `the relay ${relay} sees this home at ${to}, but ${domain} ${told}`);
   }
   if (outcome !== 'answered') {
     const what = outcome === 'refused' ? 'is closed' : 'does not answer';

@@ -42,6 +42,7 @@ describe('where a name leads', () => {
       domain: 'pay.shop.test',
       addresses: ['11.2.0.2'],
       home: '11.2.0.2',
+      told: ['11.2.0.2'],
       home6: [],
       isKept: false,
       ...change,
@@ -101,7 +102,12 @@ describe('where a name leads', () => {
       status: 'unknown',
       reason: 'NameInside',
     });
-    expect(judge({ home: undefined })).toMatchObject({ status: 'unknown', reason: 'AddressUnknown' });
+    expect(judge({ home: undefined, told: [] })).toMatchObject({
+      status: 'unknown',
+      reason: 'AddressUnknown',
+    });
+    const disputed = judge({ home: undefined, told: ['11.2.0.9', '11.2.0.2'] });
+    expect(disputed.message).toContain('tells different addresses (11.2.0.9, 11.2.0.2)');
     expect(judge({ addresses: ['11.2.0.2', '2b00:1::7'], home6: ['2b00:1::7'] }).status).toBe('right');
   });
 });
