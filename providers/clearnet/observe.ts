@@ -27,6 +27,8 @@ async function observeSite(
 ): Promise<Observed<Spec>> {
   const name = await nameOf(domain, ports, signal);
   const shown = seen.certificates.find((one) => one.name === domain);
+  const port = await routerFacts(seen, ports);
+  const advice = [name.advice, port['portAdvice']].filter((each) => each !== undefined);
   const facts: Record<string, Fact> = {
     domain,
     running: seen.running,
@@ -34,10 +36,10 @@ async function observeSite(
     nameReason: name.reason,
     nameMessage: name.message,
     ...(shown === undefined ? {} : { fingerprint: shown.fingerprint }),
-    ...(name.advice === undefined ? {} : { notice: `${service}: ${name.advice}` }),
+    ...(advice.length === 0 ? {} : { notice: `${service}: ${advice.join('; ')}` }),
     ...(seen.listen === undefined ? {} : { https: seen.listen.https }),
     ...(await certificateFacts(domain, ports)),
-    ...(await routerFacts(seen.listen?.https, ports)),
+    ...port,
   };
   return { key: siteKey(service), spec: { service, domain, mode }, facts };
 }
@@ -69,11 +71,17 @@ async function certificateFacts(domain: string, { certifier }: Ports): Promise<R
 }
 
 /** What the router says of the port that visitors come by; nothing while nobody asks it. */
-async function routerFacts(https: number | undefined, { mapper }: Ports): Promise<Record<string, Fact>> {
-  if (https === undefined) return {};
+async function routerFacts({ edge, listen, taken }: Seen, { mapper }: Ports): Promise<Record<string, Fact>> {
+  if (listen === undefined) return {};
+  const { https } = listen;
   const key = portKey({ transport: 'tcp', port: https });
   const report = (await mapper.kept()).find(({ spec }) => portKey(spec) === key)?.report;
-  if (report === undefined) return {};
+  if (report === undefined) {
+    if (https === edge?.listen?.https) return {};
+    // Whoever forwards by hand must know; the router that is asked is led there by itself.
+    const portAdvice = `${taken.join('; ')}, so forward port 443 in the router to port ${https} of this machine`;
+    return { portAdvice, portProblem: portAdvice };
+  }
   const { router, externalPort, problem, hint } = report;
   if (problem !== null) return { portProblem: hint === null ? problem : `${problem}; ${hint}` };
   if (externalPort === null || externalPort === HTTPS_OUTSIDE) return {};

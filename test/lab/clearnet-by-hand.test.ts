@@ -1,7 +1,13 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { PortsReport } from '../../src/core/mapper.ts';
+import { NODE_INSIDE } from '../../src/lab/index.ts';
 import { DOMAIN, PageLab } from '../support/page-lab.ts';
 
-/** The owner keeps the domain at a company that the gateway may ask nothing: one record is set by hand, once. */
+/**
+ * The owner keeps the domain at a company that the gateway may ask nothing: one record is set by hand, once. And another
+ * program has port 443 of the machine.
+ */
 const signal = AbortSignal.timeout(170_000);
 const RECORD = `set this DNS record at whoever keeps the domain: name ${DOMAIN}, type A, value 11.2.0.2`;
 let scene: PageLab;
@@ -11,6 +17,8 @@ beforeAll(async () => {
     isZoneGiven: false,
     more: '  wiki: { port: 80, kind: http }\n  node: { port: 8332, kind: bitcoind }\n',
   });
+  const other = [NODE_INSIDE, '/opt/gateway/dist/src/lab/page-main.js', '443', 'another program'] as const;
+  await scene.lab.node('home').detach([...other], { logFile: join(scene.lab.directory, 'other.log') });
 }, 90_000);
 afterAll(() => scene?.lab.stop());
 
@@ -24,6 +32,10 @@ it('says the record to set, until it is seen; then the rest follows by itself', 
   expect([exitCode, stdout, stderr]).toEqual([0, expect.anything(), expect.anything()]);
   expect(await scene.open()).toContain('The corner shop');
   expect(await notices()).not.toContain(RECORD);
+  // The router's 443 leads to another port of this machine, and the other program goes on.
+  const { mappings } = await scene.owner.json<PortsReport>('ports');
+  expect(mappings).toMatchObject([{ port: 80 }, { port: 7443, externalPort: 443 }]);
+  expect(await scene.owner.home('curl', '-sS', 'http://127.0.0.1:443/')).toContain('another program');
 }, 150_000);
 
 it('tells an old address from the right one', async () => {
