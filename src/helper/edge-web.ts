@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { isInCidr } from '../core/inet.ts';
 import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
 import type { EdgeHere } from './edge-config.ts';
+import { page, servicePages } from './edge-pages.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
@@ -24,7 +25,6 @@ const SITE_MAP = 'sites.map';
 const STREAM_MAP = 'streams.map';
 const ONION_MAP = 'onions.map';
 const DEVICES_MAP = 'devices.map';
-const DEVICES_ONLY = 'Only devices that were added to this gateway may come in here.';
 
 /** As a `Host` header says it. */
 export function hostOf(domain: string): string {
@@ -180,12 +180,12 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: (name: string) => str
 function requestLines(map: string): string[] {
   return [
     `    http-request track-sc0 ${SOURCE}`,
-    `    http-request return status 429 if { sc0_http_req_rate gt ${REQUESTS_IN_TEN_SECONDS} }`,
+    `    http-request return ${page('often')} if { sc0_http_req_rate gt ${REQUESTS_IN_TEN_SECONDS} }`,
     SET_HOST,
     '    acl same_name var(txn.host),strcmp(txn.sni) eq 0',
-    '    http-request return status 421 unless same_name',
-    `    http-request return status 403 content-type text/plain string "${DEVICES_ONLY}" if { var(txn.host),map(${DEVICES_MAP}) -m found }`,
-    `    http-request return status 421 unless { var(txn.host),map(${map}) -m found }`,
+    `    http-request return ${page('elsewhere')} unless same_name`,
+    `    http-request return ${page('devices')} if { var(txn.host),map(${DEVICES_MAP}) -m found }`,
+    `    http-request return ${page('elsewhere')} unless { var(txn.host),map(${map}) -m found }`,
     // One spelling of the name for every service behind.
     '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
     '    http-request set-header Host %[var(txn.address)]',
@@ -211,13 +211,10 @@ function requestLines(map: string): string[] {
  * passwords from anywhere. Go reads the path decoded, so it is judged decoded.
  */
 const WALLET_CALLS = '(unlockwallet|initwallet|genseed|changepassword|walletunlocker)';
-const WALLET_REFUSAL = 'The wallet cannot be opened from here. Open it on its own machine.';
 
 function guardLines({ guard }: EdgeSite): string[] {
   if (guard === undefined) return [];
-  return [
-    `    http-request return status 403 content-type text/plain string "${WALLET_REFUSAL}" if { path,url_dec -i -m reg ${WALLET_CALLS} }`,
-  ];
+  return [`    http-request return ${page('wallet')} if { path,url_dec -i -m reg ${WALLET_CALLS} }`];
 }
 
 function backendLines(site: EdgeSite, { pool, source }: EdgeSpec): string[] {
@@ -227,7 +224,9 @@ function backendLines(site: EdgeSite, { pool, source }: EdgeSpec): string[] {
   return [
     '',
     `backend ${mode}.${service}`,
-    ...(mode === 'http' ? ['    mode http', '    timeout server 1h', '    timeout tunnel 24h'] : []),
+    ...(mode === 'http'
+      ? ['    mode http', '    timeout server 1h', '    timeout tunnel 24h', ...servicePages()]
+      : []),
     ...guardLines(site),
     // Its certificate is of its own making; the way there leaves this machine only for a target in the LAN.
     `    server target ${host}:${to.port}${isBehindHub ? ` source ${source}` : ''}${speaksTls ? ' ssl verify none' : ''}`,

@@ -58,6 +58,20 @@ async function ask(request: string, sni = NAME): Promise<string> {
   return (await lab.visit({ sni, send: [request] })).answer;
 }
 
+describe('a service that does not run', () => {
+  it('has a page that says so in plain words', async () => {
+    const to = { host: '10.64.1.6', port: 8082 };
+    await lab.addService('empty', to.host, to.port);
+    await lab.up([{ ...SHOP, service: 'empty', to }]);
+    // It is tried again three times, once a second.
+    const { answer } = await lab.visit({ sni: NAME, send: [get('/')], quietMs: 10_000 });
+    expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*content-type: text\/html\r\n/);
+    expect(answer).toMatch(/What is behind this page does not answer at the moment/);
+    expect(answer).not.toMatch(/<script/);
+    await lab.up(SITES);
+  });
+});
+
 describe('a Lightning node', () => {
   const NODE: EdgeSite = {
     ...SHOP,
