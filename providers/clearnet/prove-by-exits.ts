@@ -4,8 +4,9 @@ import type { Page } from './prove.ts';
 import { HTTPS_OUTSIDE } from './spec.ts';
 
 /**
- * Strangers who look the name up by themselves, as visitors do, and must be shown our certificate. It stands in public
- * lists, and so does the name: they learn nothing that a service at a public name still hides.
+ * Strangers who go where the name leads, and must be shown our certificate. It stands in public lists, and so does the
+ * name: they learn nothing that a service at a public name still hides. Exits keep what they looked up for minutes, also
+ * that there was nothing, so they are given the address where there is one alone.
  */
 export async function proveByExits(
   { domain, fingerprint, addresses }: Page,
@@ -13,7 +14,9 @@ export async function proveByExits(
 ): Promise<Reach> {
   // Visitors of an address say no name (RFC 6066 3).
   const servername = isAddress(domain) ? '' : domain;
-  const probe = { host: domain, port: HTTPS_OUTSIDE, servername, fingerprints: [fingerprint] };
+  const [address, ...others] = addresses;
+  const host = address !== undefined && others.length === 0 ? address : domain;
+  const probe = { host, port: HTTPS_OUTSIDE, servername, fingerprints: [fingerprint] };
   const { reachable, detail } = await ports.exits.probeTls(probe, signal);
   if (reachable === 'unknown') return { reachable, vantage: 'none', detail };
   if (reachable === 'no') {

@@ -33,9 +33,14 @@ export async function reach(
   const beganAt = context.ports.now();
   const carried = await prove(page, context);
   const isDecided = carried !== undefined && carried.reachable !== 'unknown';
+  // Nobody can go where the name leads; exits would remember for minutes that it leads nowhere.
+  if (!isDecided && addresses.length === 0 && facts['name'] === 'wrong') {
+    return carried ?? unknown(text(facts, 'nameMessage'));
+  }
   const tried = isDecided ? carried : await proveByExits(page, context);
   if (tried.reachable === 'unknown') return carried ?? unknown(withoutVantage(facts, tried.detail));
-  await tellMapper(facts, tried, beganAt, context);
+  // Where the name leads elsewhere, a visit says nothing of our port.
+  if (facts['name'] === 'right') await tellMapper(facts, tried, beganAt, context);
   return tried;
 }
 

@@ -34,7 +34,10 @@ it('says the record to set, until it is seen; then the rest follows by itself', 
   expect(await notices()).not.toContain(RECORD);
   // The router's 443 leads to another port of this machine, and the other program goes on.
   const { mappings } = await scene.owner.json<PortsReport>('ports');
-  expect(mappings).toMatchObject([{ port: 80 }, { port: 7443, externalPort: 443 }]);
+  expect(mappings).toMatchObject([
+    { port: 7443, externalPort: 443 },
+    { port: 80, externalPort: 80 },
+  ]);
   expect(await scene.owner.home('curl', '-sS', 'http://127.0.0.1:443/')).toContain('another program');
 }, 150_000);
 
