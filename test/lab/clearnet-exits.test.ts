@@ -3,7 +3,7 @@ import { EXITS_NETWORK } from '../support/exits-lab.ts';
 import { PageLab } from '../support/page-lab.ts';
 
 /** Nobody rents a machine for it: exits of the Tor network look whether the page is open to strangers. */
-const signal = AbortSignal.timeout(230_000);
+const signal = AbortSignal.timeout(400_000);
 let scene: PageLab;
 
 beforeAll(async () => {
@@ -29,6 +29,6 @@ it('says no when the router lets nobody in, and which port to forward', async ()
   // Any change of the world has every way visited again at once.
   await scene.demand('service', 'add', 'other', '--port', '81', '--no-tor');
   await expect
-    .poll(() => scene.condition('Reachable'), { timeout: 90_000, interval: 1000 })
+    .poll(() => scene.condition('Reachable'), { timeout: 150_000, interval: 1000 })
     .toMatch(/^no: at pay\.shop\.test .* Tor exits .*: forward TCP 443 in the router to this machine/);
-}, 110_000);
+}, 170_000);
