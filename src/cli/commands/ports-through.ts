@@ -4,7 +4,6 @@ import { isOwners } from '../../core/inet.ts';
 import type { Hop, Through } from '../../core/through.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { isWell, renderPorts } from '../render-ports.ts';
 import { show } from '../report.ts';
 
 const PATH = '/v1/ports/through';
@@ -44,6 +43,7 @@ export const portsOpen: Command = {
     await askOwner(checked.data, input, context);
     const { progress, signal } = context;
     const report = await client.send<PortsReport>('POST', PATH, checked.data, progress, signal);
+    const { isWell, renderPorts } = await import('../render-ports.ts');
     show(context, report, () => renderPorts(report, Date.now()));
     return isWell(report) ? EXIT.ok : EXIT.warnings;
   },
@@ -59,6 +59,7 @@ export const portsClose: Command = {
     const client = await context.client();
     const { progress, signal } = context;
     const report = await client.send<PortsReport>('DELETE', PATH, undefined, progress, signal);
+    const { renderPorts } = await import('../render-ports.ts');
     show(context, report, () => renderPorts(report, Date.now()));
     return EXIT.ok;
   },
