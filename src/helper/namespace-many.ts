@@ -38,24 +38,28 @@ export const ensureNamespaces: Handler<'namespace.ensureAll'> = async (input, en
   return { failed };
 };
 
-/** Those without a namespace, a link, or a mark of before. */
+/**
+ * Those without a namespace, a link, or a mark that says something else of them. Their own mark may be left from before a
+ * power cut, where the directory of the sockets is on a disk.
+ */
 async function freshOf(
   { network, namespaces }: Input,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<Wanted[]> {
   const marks = await listMarks(environment, network);
-  const taken = new Set(marks.flatMap(({ namespace, service }) => [`=${namespace}`, service]));
+  const byNamespace = Map.groupBy(marks, ({ namespace }) => namespace);
+  const byService = Map.groupBy(marks, ({ service }) => service);
+  const isTaken = ({ service, spec: { namespace } }: Wanted): boolean =>
+    [...(byNamespace.get(namespace) ?? []), ...(byService.get(service) ?? [])].some(
+      (mark) => mark.namespace !== namespace || mark.service !== service,
+    );
   const links = new Set((await listLinks(hubNetns(network), signal)).map((link) => link.ifname));
   const stand = await Promise.all(
     namespaces.map(({ spec }) => isNetns(serviceNetns(network, spec.namespace))),
   );
   return namespaces.filter(
-    ({ service, spec }, index) =>
-      stand[index] === false &&
-      !taken.has(`=${spec.namespace}`) &&
-      !taken.has(service) &&
-      !links.has(serviceLink(service)),
+    (one, index) => stand[index] === false && !isTaken(one) && !links.has(serviceLink(one.service)),
   );
 }
 

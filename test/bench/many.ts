@@ -13,12 +13,27 @@ import { openStore } from '../../src/system/store/index.ts';
 import { encodeKey } from '../../src/wire/wireguard.ts';
 import { medianOf, secondsOf, type Figure } from './figure.ts';
 
-/** Services, each with ten devices of its own up to a thousand. `BENCH_COUNTS=100 npm run bench -- many` asks for others. */
-const COUNTS = (process.env['BENCH_COUNTS'] ?? '1,10,100,1000').split(',').map(Number);
-/** Each has one path through the hub. */
-const devicesOf = (count: number): number => Math.min(count * 10, 1000);
-/** Of the most: its figures are far from what chance adds, and take minutes. */
-const RUNS_OF_MOST = 1;
+/** Each device has one path through the hub. */
+interface Size {
+  readonly services: number;
+  readonly devices: number;
+}
+
+/**
+ * Each service has ten devices up to a thousand, or as many in all as stand behind a colon. `--full` adds what takes
+ * minutes; `BENCH_COUNTS=100,10:10000 npm run bench -- many` asks for others.
+ */
+const USUAL = '1,10,100';
+const FULL = `${USUAL},1000,10:10000`;
+const SIZES = (process.env['BENCH_COUNTS'] ?? (process.argv.includes('--full') ? FULL : USUAL))
+  .split(',')
+  .map((words): Size => {
+    const [services = 1, devices = Math.min(services * 10, 1000)] = words.split(':').map(Number);
+    return { services, devices };
+  });
+/** From here on the figures are far from what chance adds, and take minutes. */
+const MANY = 1000;
+const RUNS_OF_MANY = 1;
 const RUNS = 3;
 
 /** Without a router: waiting for one that says nothing is not what is measured. */
@@ -34,11 +49,11 @@ const TOPOLOGY = parseTopology(
 export async function* benchMany(signal: AbortSignal): AsyncGenerator<Figure> {
   await using lab = await startLab(TOPOLOGY, { signal });
   const box = await Box.start(lab, signal);
-  for (const count of COUNTS) yield* figuresOf(box, count, signal);
+  for (const size of SIZES) yield* figuresOf(box, size, signal);
 }
 
-async function* figuresOf(box: Box, count: number, signal: AbortSignal): AsyncGenerator<Figure> {
-  const of = `${count} services, ${devicesOf(count)} devices`;
+async function* figuresOf(box: Box, size: Size, signal: AbortSignal): AsyncGenerator<Figure> {
+  const of = `${size.services} services, ${size.devices} devices`;
   const figure = (what: string, value: number, limit?: number): Figure => {
     const against = limit === undefined ? {} : { against: `a limit of ${limit} s`, ratio: value / limit };
     return {
@@ -49,11 +64,11 @@ async function* figuresOf(box: Box, count: number, signal: AbortSignal): AsyncGe
       goal: limit === undefined ? 'reported' : 'below 1',
     };
   };
-  const isMost = count === COUNTS.at(-1);
+  const isMost = size.services >= 100 || size.devices >= 1000;
+  const runs = size.services < MANY && size.devices <= MANY ? RUNS : RUNS_OF_MANY;
   await box.stop(signal);
-  box.fill(count);
+  box.fill(size);
   yield figure('first made', await secondsOf(() => box.up(signal)));
-  const runs = isMost ? RUNS_OF_MOST : RUNS;
   yield figure('a pass that finds nothing to do', await repeated(runs, () => box.pass(signal)));
   const changed = await repeated(runs, () => box.change(signal));
   yield figure('one service changed', changed, isMost ? 0.1 : undefined);
@@ -81,7 +96,6 @@ class Box {
   readonly #gateway: LabGateway;
   readonly #paths: Paths;
   readonly #client: Client;
-  #count = 0;
   #added = 0;
 
   private constructor(lab: Lab, gateway: LabGateway) {
@@ -150,18 +164,19 @@ class Box {
   }
 
   /** As if they had been added one by one, which takes too long for a benchmark. */
-  fill(count: number): void {
+  fill({ services: count, devices: most }: Size): void {
     const { configFile, database, keys, snapshot } = this.#paths;
     writeFileSync(configFile, textOf(count));
     const store = openStore({ database, snapshot });
-    const devices: Device[] = [];
+    const devices = store.devices().filter(({ name }) => /^d[0-9]+$/.test(name));
+    const added: Device[] = [];
     const rememberKeys: Record<string, string> = {};
     const owner = statSync(database);
     for (const directory of ['.', 'wireguard', 'wireguard/peers'].map((each) => join(keys, each))) {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       chownSync(directory, owner.uid, owner.gid);
     }
-    for (let index = devicesOf(this.#count); index < devicesOf(count); index += 1) {
+    for (let index = devices.length; index < most; index += 1) {
       const publicKey = encodeKey(nodeCrypto.curve25519Public(nodeCrypto.curve25519Secret()));
       const secret = nodeCrypto.random(32);
       const name = presharedKeyName(publicKey);
@@ -169,14 +184,17 @@ class Box {
       writeFileSync(file, renderKeyFile('preshared', secret), { mode: 0o600 });
       chownSync(file, owner.uid, owner.gid);
       rememberKeys[name] = fingerprintOf('preshared', secret);
-      const services = [`s${(index % count) + 1}`];
-      devices.push({ name: `d${index}`, services, publicKey, addedAt: new Date().toISOString() });
+      added.push({ name: `d${index}`, services: [], publicKey, addedAt: new Date().toISOString() });
     }
-    void store.commit({ putDevices: devices, rememberKeys });
+    // Those of a size before were given services that there may not be any more; what is too many is given none.
+    const given = [...devices, ...added].map((device, index) => ({
+      ...device,
+      services: index < most ? [`s${(index % count) + 1}`] : [],
+    }));
+    void store.commit({ putDevices: given, rememberKeys });
     store.close();
     for (const file of [database, snapshot]) chownSync(file, owner.uid, owner.gid);
     for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true });
-    this.#count = count;
   }
 }
 

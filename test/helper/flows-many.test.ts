@@ -81,3 +81,26 @@ it('closes every path before it opens another, and what somebody else opened', a
   await gateway.call('flows.replace', { flows: [] });
   expect(await open()).toEqual([]);
 }, 40_000);
+
+it('changes a few without reading the others, also when they are so already', async () => {
+  const before = sortFlows(flowsTo(SHOP));
+  await gateway.call('flows.replace', { flows: before });
+  const remove = before.slice(0, 2);
+  const add = flowsTo(NAS).slice(0, 2);
+  const after = sortFlows([...before.slice(2), ...add]);
+  for (let time = 0; time < 2; time += 1) {
+    await gateway.call('flows.change', { add, remove });
+    expect(await open()).toEqual(after);
+  }
+  const stranger: Flow = {
+    via: 'gwwg0',
+    source: '10.64.250.9',
+    address: SHOP.address,
+    port: 22,
+    protocol: 'tcp',
+  };
+  await expect(gateway.call('flows.change', { add: [stranger], remove: [] })).rejects.toMatchObject({
+    code: 'HelperRefused',
+  });
+  await gateway.call('flows.replace', { flows: [] });
+}, 40_000);

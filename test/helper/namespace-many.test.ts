@@ -93,3 +93,11 @@ it('converges after a kill -9 at any moment', async () => {
     for (const service of few) await gateway.call('namespace.remove', { service });
   }
 }, 60_000);
+
+it('makes all again that are gone and left their marks, as after a power cut', async () => {
+  await gateway.call('namespace.ensureAll', together(NAMES));
+  await machine.sh('ip', '-all', 'netns', 'del');
+  await gateway.call('hub.ensure', {});
+  expect(await gateway.call('namespace.ensureAll', together(NAMES))).toEqual({ failed: [] });
+  expect(await made()).toEqual([...NAMES].sort());
+});
