@@ -4,6 +4,7 @@
  * worse, not the code wrong.
  */
 import { benchDemo } from './demo.ts';
+import { benchEdgeNames } from './edge-names.ts';
 import { benchEdgeSeamless } from './edge-seamless.ts';
 import { benchLab } from './lab.ts';
 import { benchMany } from './many.ts';
@@ -22,6 +23,7 @@ const BENCHES = {
   'mapping-served': benchMappingServed,
   'mapping-idle': benchMappingIdle,
   'edge-seamless': benchEdgeSeamless,
+  'edge-names': benchEdgeNames,
 } as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]> | AsyncGenerator<Figure>>;
 
 const asked = process.argv.slice(2).filter((word) => !['--json', '--full'].includes(word));
