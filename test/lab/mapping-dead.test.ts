@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Status } from '../../src/core/status.ts';
-import { parseTopology } from '../../src/lab/index.ts';
+import { parseTopology, type Lab } from '../../src/lab/index.ts';
 import { startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
 import { wayOf } from '../support/owner.ts';
 import { joinProbeRelay } from '../support/probe-relay.ts';
@@ -36,7 +36,11 @@ let home: MappingHome;
 let visits = 0;
 
 beforeAll(async () => {
-  home = await startMappingHome([], signal, () => Promise.resolve(), topology);
+  // It says at once that it speaks UPnP alone: nobody waits for the rest.
+  const ready = async (lab: Lab): Promise<void> => {
+    await lab.node('router').run(['nft', 'flush', 'chain', 'inet', 'only', 'input'], { signal });
+  };
+  home = await startMappingHome([], signal, ready, topology);
   // What no mapping let in stays out, as on any router that does more than to translate.
   await nft('add rule inet upnp forward ct state established,related accept');
   await nft('add rule inet upnp forward iifname "uplink" drop');
