@@ -55,9 +55,10 @@ const firewall = async (): Promise<string> => {
   return (await home.lab.node('router').run(argv, { signal })).stdout;
 };
 
+const held = { state: 'held', externalAddress: HOME, externalPort: 51_820, problem: null };
+const pinhole = async () => (await home.ports()).mappings[0]?.pinhole;
+
 it('lets the phone in through the pinhole, over IPv6', async () => {
-  const held = { state: 'held', externalAddress: HOME, externalPort: 51_820, problem: null };
-  const pinhole = async () => (await home.ports()).mappings[0]?.pinhole;
   await expect.poll(pinhole, { timeout: 20_000 }).toMatchObject(held);
   expect(await home.enrol()).toContain(`\nEndpoint = [${HOME}]:51820\n`);
   expect(await home.phone.open(home.url, signal)).toContain('The corner shop');
@@ -78,6 +79,17 @@ it('opens it again when the router says to all, over IPv6, that it restarted', a
   const { stdout } = await home.owner.type('events');
   expect(stdout).toMatch(/mapping\.lost .*IPv6: UDP 51820 is not mapped any more: the router restarted/);
 }, 40_000);
+
+it('asks by UPnP where the router speaks no PCP', async () => {
+  const rules =
+    'table ip6 closed {\nchain input {\ntype filter hook input priority 0\nudp dport 5351 reject\n}\n}\n';
+  await home.lab.node('router').run(['nft', '-f', '-'], { signal, input: rules });
+  await home.owner.type('unexpose', 'shop', '--via', 'wireguard', '--now');
+  await home.owner.type('device', 'revoke', 'phone');
+  await home.owner.type('expose', 'shop', '--via', 'wireguard', '--no-wait');
+  await expect.poll(pinhole, { timeout: 30_000 }).toMatchObject({ ...held, protocol: 'upnp' });
+  expect(await firewall()).toMatch(/dport 51820 .*accept/);
+}, 60_000);
 
 it('closes it with the rest', async () => {
   expect((await home.owner.type('down')).exitCode).toBe(0);
