@@ -40,7 +40,7 @@ services:
 let lab: Lab;
 let gateway: LabGateway;
 const people = new Map<string, TorVisitor>();
-const signal = AbortSignal.timeout(280_000);
+const signal = AbortSignal.timeout(560_000);
 let shop = '';
 
 const keysOf = (name: string): string => join(lab.node('visitor').directory, `keys-${name}`);
@@ -86,8 +86,11 @@ const isIn = (name: string, who: string, seconds?: number): Promise<boolean> =>
     (page) => page.includes('The corner shop'),
     () => false,
   );
-/** Milliseconds until a visit succeeds; each try may take a while. */
-const timeUntilIn = async (name: string, who: string, limitMs = 60_000): Promise<number> => {
+/**
+ * Milliseconds until a visit succeeds; each try may take a while. On a busy machine all three introduction points may be too
+ * slow for a visitor's tor, which then tries none of them for two minutes (HS_CACHE_CLIENT_INTRO_STATE_MAX_AGE).
+ */
+const timeUntilIn = async (name: string, who: string, limitMs = 150_000): Promise<number> => {
   const begun = Date.now();
   for (let attempt = 0; ; attempt += 1) {
     if (await isIn(name, `${who}${attempt}`)) return Date.now() - begun;
@@ -141,7 +144,7 @@ it('is proved by the gateway itself, which has a key of its own and is no device
 it('lets in who has the key that was handed out, and nobody else', async () => {
   await Promise.all([timeUntilIn('alice', 'a'), timeUntilIn('bob', 'b')]);
   expect(await isIn('stranger', 's', 20)).toBe(false);
-}, 60_000);
+}, 200_000);
 
 it('keeps private keys nowhere but in the file that was handed out', async () => {
   const [file = ''] = await readdir(keysOf('alice'));
@@ -178,7 +181,7 @@ it('revokes one who is connected and holds the descriptor; the other is back wit
       Date.parse(at) > revokedAt && type === 'condition.changed' && data['status'] === 'no',
   );
   expect(judged.map(({ message }) => message)).toEqual([]);
-}, 90_000);
+}, 200_000);
 
 it('revokes gently: nobody is disturbed, the one may still get in, and status says so', async () => {
   expect(await isIn('carol', 'before', 15)).toBe(false);
@@ -192,7 +195,7 @@ it('revokes gently: nobody is disturbed, the one may still get in, and status sa
   const status = await gateway.status(signal);
   expect(status.devices.map(({ name }) => name)).toEqual(['bob']);
   expect(status.notices.join()).toMatch(/carol was revoked gently: .* onion service of shop .* until 20/);
-}, 90_000);
+}, 200_000);
 
 /** Adds dave for a while in which he gets in; on a busy machine that needs a longer while than on an idle one. */
 async function addDaveForAWhile(): Promise<Enrolled> {
@@ -219,4 +222,4 @@ it('ends by itself on time, and with it what was revoked gently before', async (
   const status = await gateway.status(signal);
   expect(status.notices.join()).not.toContain('carol');
   expect(wayOf(status)?.address).toBe(shop);
-}, 90_000);
+}, 200_000);
