@@ -3,6 +3,7 @@ import { formatEndpoint } from '../../src/core/inet.ts';
 import type { DialledBack, Ports } from '../../src/core/ports.ts';
 import { parseTlsAnswer } from '../../src/wire/tls-answer.ts';
 import { encodeClientHello } from '../../src/wire/tls-hello.ts';
+import { toHex } from '../../src/wire/wireguard.ts';
 import { isAddress } from './domain.ts';
 import { HTTPS_OUTSIDE } from './spec.ts';
 
@@ -84,7 +85,7 @@ export function judgeDialled(
   if (said.type !== 'certificate') {
     return no(`what answers the relay ${relay} at TCP ${where} is not this gateway: ${ELSEWHERE}`);
   }
-  const isOurs = hexOf(crypto.sha256(said.leaf)) === fingerprint;
+  const isOurs = toHex(crypto.sha256(said.leaf)) === fingerprint;
   if (!isOurs || !crypto.isSignedBy(said.leaf, said)) {
     return no(
       `at ${where} the relay ${relay} is shown a certificate that is not this gateway's: ${ELSEWHERE}`,
@@ -99,10 +100,6 @@ export function judgeDialled(
 }
 
 const ELSEWHERE = 'the router may answer itself, or forward port 443 to another machine';
-
-function hexOf(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
 
 function no(detail: string): Reach {
   return { reachable: 'no', vantage: 'relay', detail };
