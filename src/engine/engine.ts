@@ -16,6 +16,7 @@ import {
   sentenceOf,
   servicesTouched,
   type FailedChange,
+  type PartChange,
   type PassReport,
   type PassWatcher,
   type World,
@@ -123,19 +124,32 @@ export class Engine {
       const narrow = isEdit ? this.#narrow(desired) : undefined;
       this.#desired = desired;
       this.#wasWell = false;
+      const missed: FailedChange[] = [];
       if (narrow !== undefined) {
-        const done = await this.#narrowPass(desired, narrow, ending, progress);
+        const done = await this.#narrowPass(desired, narrow, ending, progress, missed);
         if (done !== undefined) return done;
       }
       const whole = await this.#pass(desired, ending, progress);
       this.#visit(whole, true);
-      return whole;
+      return this.#withMissed(whole, missed, progress);
     });
     // Not at once when all is well: what is asked for next would wait for it.
     if (report.failed.length === 0)
       this.#scheduler.triggerIn(Math.max(SETTLE_MS, SETTLE_FACTOR * this.#tookMs));
     else this.#scheduler.trigger();
     return report;
+  }
+
+  /** What failed before the whole pass is told where that did not try it again: a host of names is asked once. */
+  #withMissed(
+    whole: PassReport,
+    missed: readonly FailedChange[],
+    progress: (message: string) => void,
+  ): PassReport {
+    const again = new Set(whole.changes.map(nameOfChange));
+    const untold = missed.filter((change) => !again.has(nameOfChange(change)));
+    for (const change of untold) this.#watcher(progress).failed(change);
+    return { ...whole, failed: [...whole.failed, ...untold] };
   }
 
   /** What differs from the aim before; `undefined` when everything must be looked at. */
@@ -152,9 +166,14 @@ export class Engine {
     narrow: Narrow,
     signal: AbortSignal,
     progress: (message: string) => void,
+    missed: FailedChange[],
   ): Promise<PassReport | undefined> {
     const context = this.#context(desired.network, signal);
-    const report = await narrowPass(this.#all, narrow, context, this.#watcher(progress));
+    const watcher = {
+      ...this.#watcher(progress),
+      failed: (change: FailedChange) => void missed.push(change),
+    };
+    const report = await narrowPass(this.#all, narrow, context, watcher);
     if (report === undefined) return undefined;
     this.#world = report.world;
     this.#options.programmed(desired);
@@ -261,4 +280,8 @@ export class Engine {
   #context(network: Network, signal: AbortSignal): Context {
     return { signal, network, ports: this.#options.ports };
   }
+}
+
+function nameOfChange({ part, change }: PartChange): string {
+  return `${part.id} ${(change.op === 'delete' ? change.have : change.want).key}`;
 }

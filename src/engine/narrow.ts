@@ -48,7 +48,7 @@ export async function narrowPass(
 ): Promise<PassReport | undefined> {
   const mine = narrowed(wanted, touched);
   const changes = planAll(parts, mine, narrowed(world, touched));
-  const failed = await applyAll(changes, context, { ...watcher, failed: () => undefined });
+  const failed = await applyAll(changes, context, watcher);
   if (failed.length > 0) return undefined;
   const after = new Map(world);
   for (const part of parts) {
