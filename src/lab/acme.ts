@@ -9,7 +9,7 @@ type Acme = Extract<NodeService, { type: 'acme' }>;
 const PORT = 14_000;
 const MANAGEMENT_PORT = 15_000;
 /** Of external account binding (RFC 8555 7.3.4); Pebble's own example. */
-const LAB_EAB = {
+export const LAB_EAB = {
   kid: 'kid-1',
   hmacKey: 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W',
 } as const;

@@ -57,6 +57,12 @@ export class CertifierLab {
     return { name, challenges: [...challenges], authorities: [this.authority(more)] };
   }
 
+  file(name: string, text: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, text);
+    return path;
+  }
+
   /** Starts the certifier; resolves with what kills it. */
   async run(specs: readonly CertificateSpec[], aheadMs = 0): Promise<() => void> {
     const credential = join(this.folder, 'updates.key');
