@@ -190,9 +190,11 @@ function requestLines(map: string): string[] {
     '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
     '    http-request set-header Host %[var(txn.address)]',
     // What a visitor lists there, a service behind might take for hop by hop, and drop: ours, for one.
-    '    acl upgrade req.hdr(upgrade) -m found',
-    '    http-request del-header Connection unless upgrade',
-    '    http-request set-header Connection upgrade if upgrade',
+    // No other protocol than this: over h2c (RFC 7540 3.2) requests would follow that nobody here sees.
+    '    acl websocket req.hdr(upgrade) -m str -i websocket',
+    '    http-request del-header Upgrade unless websocket',
+    '    http-request del-header Connection unless websocket',
+    '    http-request set-header Connection upgrade if websocket',
     `    http-request del-header ${PROXY_HEADERS} -m reg`,
     '    http-request set-header X-Forwarded-For %[src]',
     '    http-request set-header X-Real-IP %[src]',

@@ -76,8 +76,16 @@ describe('what a visitor says of itself', () => {
     const heard = await ask(get('/').replace('Connection: close', `Connection: ${names}`));
     expect(heard).toMatch(/^x-forwarded-for: 11\.0\.0\.2\r$/im);
     expect(heard).not.toMatch(/^connection:.*forwarded/im);
-    const upgrading = get('/', 'Upgrade: h2c').replace('close', 'upgrade, X-Forwarded-For');
+    const upgrading = get('/', 'Upgrade: websocket').replace('close', 'upgrade, X-Forwarded-For');
     expect(await ask(upgrading)).not.toMatch(/^connection:.*forwarded/im);
+  });
+
+  it('cannot have a service speak a protocol in which requests pass unseen (h2c smuggling)', async () => {
+    for (const protocol of ['h2c', 'H2C', 'websocket, h2c', 'TLS/1.0']) {
+      const upgrading = get('/', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA');
+      const heard = await ask(upgrading.replace('close', 'Upgrade, HTTP2-Settings'));
+      expect(heard, protocol).not.toMatch(/^(upgrade|connection):.*(h2c|tls|settings)/im);
+    }
   });
 
   it('is the path that the service gets, byte for byte', async () => {
