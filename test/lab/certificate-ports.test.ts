@@ -60,3 +60,14 @@ it('it is proved by port 443 where port 80 is closed on the way, while visitors 
   };
   await expect.poll(isRenewed, { timeout: 30_000, interval: 500 }).toBe(true);
 }, 120_000);
+
+it('an address without a name has a page too, proved by its reverse name on port 443', async () => {
+  const exposing = scene.expose('shop', '11.2.0.2');
+  const mine = async () => (await certificate())?.problem?.message ?? '';
+  await expect.poll(mine, { timeout: 30_000 }).toContain('could not see that 11.2.0.2 is ours (http-01)');
+  await scene.demand('certificates', 'renew', '11.2.0.2');
+  const page = () => scene.open('https://11.2.0.2/');
+  await expect.poll(page, { timeout: 30_000, interval: 500 }).toContain('The corner shop');
+  expect(await certificate()).toMatchObject({ names: ['11.2.0.2'], challenge: 'tls-alpn-01', problem: null });
+  await exposing;
+}, 100_000);
