@@ -23,6 +23,7 @@ import { startOutliving } from './supervise.ts';
 const CAPABILITIES: readonly Capability[] = ['net_bind_service'];
 const POLL_MS = 20;
 const LOAD_TIMEOUT_MS = 10_000;
+const NUDGE_MS = 2000;
 
 /**
  * `-W`: a master that stays, and a worker for each configuration; a worker that was replaced ends with its last
@@ -97,9 +98,10 @@ export async function reloadEdge(
 ): Promise<void> {
   const logFile = join(directory.base, 'haproxy.log');
   const from = await sizeOf(logFile);
-  signalProcess(await findMaster(environment), 'SIGUSR2');
+  const nudge = async (): Promise<void> => signalProcess(await findMaster(environment), 'SIGUSR2');
+  await nudge();
   const hasFailed = async (): Promise<boolean> => /Loading failure/.test(await readFrom(logFile, from));
-  await waitUntilLoaded({ what: 'reload', hash, environment, logFile, from, hasFailed, signal });
+  await waitUntilLoaded({ what: 'reload', hash, environment, logFile, from, hasFailed, nudge, signal });
 }
 
 /** The worker that takes connections, and those that were replaced and have some left. */
@@ -125,12 +127,15 @@ interface Waiting {
   readonly logFile: string;
   readonly from: number;
   readonly hasFailed: () => Promise<boolean>;
+  /** A master that is about to be done with the reload before can miss the signal; one too many does no harm. */
+  readonly nudge?: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 async function waitUntilLoaded(waiting: Waiting): Promise<void> {
-  const { what, hash, environment, logFile, from, hasFailed, signal } = waiting;
+  const { what, hash, environment, logFile, from, hasFailed, nudge, signal } = waiting;
   const deadline = Date.now() + LOAD_TIMEOUT_MS;
+  let nudgeAt = Date.now() + NUDGE_MS;
   for (;;) {
     const answer = await askEdge(environment, signal, 1000).catch((error: unknown) => messageOf(error));
     if (typeof answer !== 'string' && answer.loadedHash === hash) return;
@@ -143,6 +148,10 @@ async function waitUntilLoaded(waiting: Waiting): Promise<void> {
         code: 'EdgeUnavailable',
         hint: `see ${join(environment.paths.edgeState, 'haproxy.log')}`,
       });
+    }
+    if (Date.now() > nudgeAt) {
+      nudgeAt += NUDGE_MS;
+      await nudge?.();
     }
     await sleep(POLL_MS, undefined, { signal });
   }
