@@ -51,6 +51,8 @@ export class HomeTracker implements Home {
   #told: string | undefined;
   #askedAt = -Infinity;
   #hurryUntil = -Infinity;
+  /** Where a relay saw us last that had seen us elsewhere before. */
+  #moved: { readonly address: HomeAddress; readonly atMs: number } | undefined;
   #fingerprint: string | undefined;
 
   constructor(options: HomeTrackerOptions) {
@@ -97,6 +99,7 @@ export class HomeTracker implements Home {
     this.#heard.set(address.source, { addresses: [...others, address], atMs: now() });
     if (others.length < before.length) {
       this.hurry();
+      this.#moved = { address, atMs: now() };
       this.#options.moved?.(address);
     }
     this.#compare();
@@ -146,6 +149,16 @@ export class HomeTracker implements Home {
     };
     const asked = await Promise.allSettled([ask('relay'), ask('stun'), ask('router')]);
     for (const each of asked) if (each.status === 'rejected') this.#explain(each.reason);
+    this.#tellAgain();
+  }
+
+  /** A router that was asked while its line was changing goes on telling the old address, and is not asked by itself. */
+  #tellAgain(): void {
+    const { now, moved } = this.#options;
+    if (this.#moved === undefined || now() - this.#moved.atMs > STALE_MS) return;
+    const { address } = this.#moved;
+    const told = this.#heard.get('router')?.addresses.find(({ family }) => family === address.family);
+    if (told !== undefined && told.address !== address.address) moved?.(address);
   }
 
   #compare(): void {

@@ -13,8 +13,10 @@ function scene() {
     interfaces: [] as HomeAddress[],
     fingerprint: 'eth0',
     stun: [at('stun', '11.2.0.2')] as HomeAddress[],
+    router: [] as HomeAddress[],
     isBroken: false,
   };
+  const moves: number[] = [];
   const asked: number[] = [];
   const told: string[] = [];
   let changes = 0;
@@ -26,13 +28,15 @@ function scene() {
         asked.push(Date.now());
         return world.isBroken ? Promise.reject(new TypeError('no')) : Promise.resolve(world.stun);
       },
+      router: () => Promise.resolve(world.router),
     },
     now: Date.now,
     log: () => undefined,
     record: (_type, message) => void told.push(message),
     changed: () => (changes += 1),
+    moved: () => void moves.push(Date.now()),
   });
-  return { world, asked, told, tracker, changes: () => changes };
+  return { world, asked, told, tracker, moves, changes: () => changes };
 }
 
 beforeEach(() => vi.useFakeTimers());
@@ -47,6 +51,28 @@ describe('the public address', () => {
     expect(asked.length).toBeLessThanOrEqual(61);
     expect(told).toEqual(['this home is at 11.2.0.2 (stun)']);
     expect(changes()).toBe(1);
+    await tracker.stop();
+  });
+
+  it('that a relay sees is told to the router until it tells the same, for ten minutes at most', async () => {
+    const { moves, tracker, world } = scene();
+    Object.assign(world, { stun: [], router: [at('router', '11.2.0.2')] });
+    tracker.start();
+    tracker.hear(at('relay', '11.2.0.2'));
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(moves).toHaveLength(0);
+    tracker.hear(at('relay', '11.2.0.9'));
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(moves.length).toBeGreaterThan(2);
+    world.router = [at('router', '11.2.0.9')];
+    await vi.advanceTimersByTimeAsync(60_000);
+    moves.length = 0;
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(moves).toHaveLength(0);
+    // A router behind another one tells its own address for ever.
+    tracker.hear(at('relay', '11.2.0.7'));
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(moves.length).toBeLessThanOrEqual(16);
     await tracker.stop();
   });
 
