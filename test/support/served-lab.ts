@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { MappingProtocol } from '../../src/core/mapping.ts';
 import { parseTopology } from '../../src/lab/index.ts';
@@ -55,6 +56,10 @@ export class ServedHome {
     const where = ['--zone', 'lab.test', '--at', 'rfc2136', '--server', '11.4.0.53', '--key', 'updates'];
     const set = await owner.type('name', 'set', HOME_NAME, ...where, '--credential', CREDENTIAL);
     if (set.exitCode !== 0) throw new Error(`${set.stdout}${set.stderr}`);
+    // A code that is made before carries the address.
+    while (!(await owner.type('name', 'list')).stdout.includes('11.2.0.2')) {
+      await sleep(500, undefined, { signal: this.#signal });
+    }
   }
 
   async joinRelay(): Promise<void> {
