@@ -90,9 +90,9 @@ const CASES: readonly Case[] = [
     protocols: ['upnp'],
     happen: async (scene, signal) => {
       await scene.restartRouter();
-      await scene.hang('miniupnpd', 'STOP');
+      await scene.hangUpnp(true);
       await sleep(HANG_MS, undefined, { signal });
-      await scene.hang('miniupnpd', 'CONT');
+      await scene.hangUpnp(false);
       return scene.home.served(PATIENCE_SECONDS);
     },
   },

@@ -101,9 +101,13 @@ export class ServedHome {
     await writeFile(file, JSON.stringify(memory));
   }
 
-  /** Switches a program of the router to and fro: it holds what it has and answers nobody. */
-  async hang(program: string, verb: 'STOP' | 'CONT'): Promise<void> {
-    await this.router('pkill', `-${verb}`, program);
+  /** Its UPnP accepts connections and says nothing more, until it does again. */
+  async hangUpnp(isHung: boolean): Promise<void> {
+    if (!isHung) return this.router('nft', 'delete', 'table', 'ip', 'hung');
+    const drop = '    tcp dport 5000 tcp flags & psh == psh drop\n';
+    const input = `table ip hung {\n  chain input {\n    type filter hook input priority -300\n${drop}  }\n}\n`;
+    await this.home.lab.node('router').run(['nft', '-f', '-'], { signal: this.#signal, input });
+    return undefined;
   }
 
   /** No multicast reaches the home, nor leaves it. */
