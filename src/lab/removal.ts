@@ -9,6 +9,9 @@ import { AWAIT_IDS } from './scripts.ts';
 import { startInUserNamespace } from './user-namespace.ts';
 import { waitFor } from './waiting.ts';
 
+/** The kernel takes its time to end the namespaces of a large lab while other labs begin. */
+const END_MS = 60_000;
+
 /** Folders of labs that died with their owner, and whatever of them did not end by itself. */
 export async function removeStaleLabs(signal: AbortSignal): Promise<void> {
   for (const { directory, isAlive: isUsed, record } of await findLabs()) {
@@ -27,7 +30,7 @@ export async function endProcesses(
   for (const process of processes) killNow(process);
   await waitFor(() => (processes.some(isAlive) ? undefined : true), {
     signal,
-    timeoutMs: 20_000,
+    timeoutMs: END_MS,
     what: 'every process of a lab has ended',
     intervalMs: 1,
   });
