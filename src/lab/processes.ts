@@ -9,6 +9,7 @@ export interface ProcessId {
 }
 
 interface Stat {
+  readonly name: string;
   readonly state: string;
   readonly parent: number;
   readonly startTime: number;
@@ -19,8 +20,10 @@ function statOf(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name (field 2) may hold spaces and parentheses.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state: fields[0] ?? '', parent: Number(fields[1]), startTime: Number(fields[19]) };
+    const end = text.lastIndexOf(')');
+    const fields = text.slice(end + 2).split(' ');
+    const name = text.slice(text.indexOf('(') + 1, end);
+    return { name, state: fields[0] ?? '', parent: Number(fields[1]), startTime: Number(fields[19]) };
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;
@@ -56,6 +59,24 @@ export function killNow({ pid, startTime }: ProcessId): void {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
     if (!isGone(error)) throw error;
+  }
+}
+
+/**
+ * nsenter stops itself when its child is stopped, and sleeps on when that child is killed: so nobody collects the child,
+ * and the kernel does not end the namespace that it was in.
+ */
+export function wakeCollectors(): void {
+  for (const [parent, children] of childrenByParent()) {
+    const stat = statOf(parent);
+    if (stat?.name !== 'nsenter' || stat.state !== 'T') continue;
+    if (!children.some((child) => statOf(child)?.state === 'Z')) continue;
+    try {
+      process.kill(parent, 'SIGCONT');
+    } catch (error) {
+      // Somebody else's is none of ours.
+      if (!isGone(error) && errnoOf(error) !== 'EPERM') throw error;
+    }
   }
 }
 

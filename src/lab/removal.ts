@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { LABS } from './places.ts';
-import { isAlive, killNow, type ProcessId } from './processes.ts';
+import { isAlive, killNow, wakeCollectors, type ProcessId } from './processes.ts';
 import { findLabs } from './record.ts';
 import { AWAIT_IDS } from './scripts.ts';
 import { startInUserNamespace } from './user-namespace.ts';
@@ -11,6 +11,7 @@ import { waitFor } from './waiting.ts';
 
 /** The kernel takes its time to end the namespaces of a large lab while other labs begin. */
 const END_MS = 60_000;
+const WAKE_EVERY_MS = 100;
 
 /** Folders of labs that died with their owner, and whatever of them did not end by itself. */
 export async function removeStaleLabs(signal: AbortSignal): Promise<void> {
@@ -28,7 +29,15 @@ export async function endProcesses(
 ): Promise<void> {
   const processes = all.filter((process) => process !== undefined);
   for (const process of processes) killNow(process);
-  await waitFor(() => (processes.some(isAlive) ? undefined : true), {
+  let wokenAt = performance.now();
+  const areGone = (): true | undefined => {
+    if (!processes.some(isAlive)) return true;
+    if (performance.now() - wokenAt < WAKE_EVERY_MS) return undefined;
+    wakeCollectors();
+    wokenAt = performance.now();
+    return undefined;
+  };
+  await waitFor(areGone, {
     signal,
     timeoutMs: END_MS,
     what: 'every process of a lab has ended',

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import { errnoOf } from '../../src/core/errors.ts';
-import { identify, isAlive, type ProcessId } from '../../src/lab/processes.ts';
+import { childrenByParent, identify, isAlive, type ProcessId } from '../../src/lab/processes.ts';
 import { startLab } from '../../src/lab/index.ts';
 import { outputOf, withLab } from '../support/lab.ts';
 
@@ -57,6 +57,22 @@ it.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)(
     await withLab('pair', async () => expect(existsSync(directory)).toBe(false));
   },
 );
+
+it('ends although a program inside was stopped, and with it the nsenter that waits for it', async () => {
+  const { owner, directory, pids } = await ownedElsewhere();
+  const [target = 0] = pids;
+  const words = ['--user', '--preserve-credentials', '--pid', '--', 'sleep', '600'];
+  const entered = spawn('nsenter', ['--target', `${target}`, ...words], { stdio: 'ignore' });
+  owners.push(entered);
+  const pid = entered.pid ?? 0;
+  await expect.poll(() => childrenByParent().get(pid)).toHaveLength(1);
+  const [inside = 0] = childrenByParent().get(pid) ?? [];
+  await expect.poll(() => readFileSync(`/proc/${inside}/comm`, 'utf8')).toBe('sleep\n');
+  process.kill(inside, 'SIGSTOP');
+  await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(' T ');
+  owner.kill('SIGKILL');
+  await withLab('pair', async () => expect(existsSync(directory)).toBe(false));
+});
 
 it('runs two labs side by side, with the same names and addresses, and neither disturbs the other', async () => {
   const { directory, pids } = await ownedElsewhere();
