@@ -80,8 +80,12 @@ const CASES: readonly Case[] = [
     what: 'the router lists the port and does not forward; with a relay',
     protocols: ['upnp'],
     prepare: (scene) => scene.joinRelay(),
-    happen: async (scene) => {
+    happen: async (scene, signal) => {
+      // A phone whose tunnel stands goes on by what the home sends it; this one turns its tunnel on again.
+      await scene.home.phone.leave(signal);
       await scene.stopForwarding();
+      await sleep(500, undefined, { signal });
+      await scene.home.phone.join(signal);
       return scene.home.served(PATIENCE_SECONDS);
     },
   },
@@ -89,9 +93,11 @@ const CASES: readonly Case[] = [
     what: 'it restarts, forgets, and UPnP hangs for a minute; from its end',
     protocols: ['upnp'],
     happen: async (scene, signal) => {
+      await scene.home.phone.leave(signal);
       await scene.restartRouter();
       await scene.hangUpnp(true);
       await sleep(HANG_MS, undefined, { signal });
+      await scene.home.phone.join(signal);
       await scene.hangUpnp(false);
       return scene.home.served(PATIENCE_SECONDS);
     },
