@@ -16,7 +16,12 @@ beforeAll(async () => {
   gateway = await startGateway(machine);
   await gateway.apply({
     services: {
-      shop: { address: '10.64.1.2', port: 8080, place: { type: 'namespace', name: 'shop' } },
+      shop: {
+        address: '10.64.1.2',
+        port: 8080,
+        place: { type: 'namespace', name: 'shop' },
+        domains: [{ domain: 'pay.shop.test', mode: 'http', access: 'devices' }],
+      },
       wiki: {
         address: '10.64.1.5',
         port: 80,
@@ -80,7 +85,13 @@ const onion = (target: object, service = 'shop'): object => ({
 const edge = (change: object): object => {
   const to = { host: '192.168.1.20', port: 631 };
   const routes = [{ service: 'printer', address: '10.64.1.4', port: 631, to, ...change }];
-  return { edge: { devices: '10.64.8.0/21', routes } };
+  return { edge: { ...EDGE, routes } };
+};
+const EDGE = { devices: '10.64.8.0/21', source: '10.64.0.2', pool: '10.64.0.0/20', routes: [], sites: [] };
+const site = (change: object): object => {
+  const to = { host: '10.64.1.2', port: 8080 };
+  const asked = { service: 'shop', domain: 'pay.shop.test', mode: 'http', access: 'devices', to, ...change };
+  return { edge: { ...EDGE, sites: [asked] } };
 };
 const leaving = (change: object): object => ({
   egress: { services: [{ service: 'wiki', address: '10.64.1.5', by: 'direct', ...change }] },
@@ -249,7 +260,14 @@ describe('what the applied config does not justify', () => {
     ['a route to another port', 'edge.write', edge({ to: { host: '192.168.1.20', port: 22 } })],
     ["a route from another service's address", 'edge.write', edge({ address: '10.64.1.3' })],
     ['a route to a service of our own', 'edge.write', edge({ service: 'nas' })],
-    ['a route for everybody', 'edge.write', { edge: { devices: '0.0.0.0/0', routes: [] } }],
+    ['a route for everybody', 'edge.write', { edge: { ...EDGE, devices: '0.0.0.0/0' } }],
+    ['connections of the edge in the name of tor', 'edge.write', { edge: { ...EDGE, source: '10.64.0.3' } }],
+    ['visitors at ports of the edge', 'edge.write', { edge: { ...EDGE, listen: { https: 443, http: 80 } } }],
+    ['another web name', 'edge.write', site({ domain: 'evil.test' })],
+    ['a web name that leads to another port', 'edge.write', site({ to: { host: '10.64.1.2', port: 22 } })],
+    ['a web name that leads elsewhere', 'edge.write', site({ to: { host: '10.64.1.3', port: 8080 } })],
+    ['a web name for another service', 'edge.write', site({ service: 'wiki' })],
+    ['a web name that lets in everybody', 'edge.write', site({ access: 'anyone' })],
     [
       'an onion in the process of another privacy',
       'tor.writeOnion',
@@ -266,6 +284,32 @@ describe('what the applied config does not justify', () => {
       { instance: 'tor', onion: onion({ host: '10.64.1.2', port: 8080 }, 'ghost') },
     ],
   ];
+  const PEM = [
+    '-----BEGIN PRIVATE KEY-----',
+    'AAAA',
+    '-----END PRIVATE KEY-----',
+    '-----BEGIN CERTIFICATE-----',
+    'AAAA',
+    '-----END CERTIFICATE-----',
+    '',
+  ].join('\n');
+  it.each([
+    ['a certificate for another name', 'edge.certificate', { name: 'evil.test', pem: PEM }],
+    ['a certificate for all names of others', 'edge.certificate', { name: '*.test', pem: PEM }],
+    [
+      'to answer a challenge for another name',
+      'edge.challenge',
+      { type: 'http-01', name: 'evil.test', token: 'a', response: 'a.b' },
+    ],
+    [
+      'to answer a challenge for another name by TLS',
+      'edge.challenge',
+      { type: 'tls-alpn-01', name: 'evil.test', pem: PEM },
+    ],
+  ])('refuses %s', async (_what, name, input) => {
+    expect(await ask(name, input)).toMatchObject({ code: 'HelperRefused' });
+  });
+
   it.each(CASES)('refuses %s', async (_what, name, input) => {
     const error = await ask(name, { network: gateway.network, ...input });
     expect(error).toMatchObject({ code: 'HelperRefused' });
