@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseIpv4 } from '../../src/core/inet.ts';
+import { parseIpv6 } from '../../src/core/inet6.ts';
 import { parseNatPmpAnswer } from '../../src/wire/nat-pmp.ts';
 import { encodeMap, parsePcpAnswer } from '../../src/wire/pcp.ts';
 
@@ -57,7 +58,8 @@ describe('whatever a router sends', () => {
         if (found.type !== 'map') return;
         expect(found.nonce).toMatch(/^[0-9a-f]{24}$/);
         expect(isPort(found.internalPort) && isPort(found.externalPort)).toBe(true);
-        if (found.externalAddress !== undefined) expect(parseIpv4(found.externalAddress)).toBeDefined();
+        if (found.externalAddress === undefined) return;
+        expect(parseIpv4(found.externalAddress) ?? parseIpv6(found.externalAddress)).toBeDefined();
       }),
       { numRuns: RUNS },
     );
