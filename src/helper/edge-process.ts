@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { fileError } from '../system/files.ts';
 import { edgeConfigFile, ensureEdgeRun, type EdgeDirectory } from './edge-directory.ts';
-import { askEdge } from './edge-socket.ts';
+import { askEdge, tellWorker } from './edge-socket.ts';
 import type { HelperEnvironment } from './environment.ts';
 import {
   endProcesses,
@@ -98,10 +98,30 @@ export async function reloadEdge(
 ): Promise<void> {
   const logFile = join(directory.base, 'haproxy.log');
   const from = await sizeOf(logFile);
+  const replaced = await findWorkers(environment);
   const nudge = async (): Promise<void> => signalProcess(await findMaster(environment), 'SIGUSR2');
   await nudge();
   const hasFailed = async (): Promise<boolean> => /Loading failure/.test(await readFrom(logFile, from));
   await waitUntilLoaded({ what: 'reload', hash, environment, logFile, from, hasFailed, nudge, signal });
+  for (const pid of replaced) await untilStopping(pid, environment, signal);
+}
+
+/**
+ * For a moment both workers listen on one socket of control, and the next worker would ask either for the sockets of
+ * visitors: from one that has let go of them it gets none, makes its own, and who waits at the old ones is cut off.
+ */
+async function untilStopping(
+  pid: number,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = Date.now() + LOAD_TIMEOUT_MS;
+  while (Date.now() < deadline) {
+    const said = await tellWorker(pid, environment, 'show info', signal);
+    // One that has ended is not known to the master.
+    if (!/^Stopping: 0$/m.test(said)) return;
+    await sleep(POLL_MS, undefined, { signal });
+  }
 }
 
 /** The worker that takes connections, and those that were replaced and have some left. */

@@ -29,7 +29,7 @@ function ask(agent: Agent): Promise<void> {
       resolve();
     };
     const asked = request(
-      { ...target, ...(agent === fresh ? fromOne() : {}), agent, headers: { host: name }, path: '/' },
+      { ...target, ...fromOne(), agent, headers: { host: name }, path: '/' },
       (answer) => {
         if (answer.statusCode !== 200) failures.push(`status ${answer.statusCode}`);
         answer.on('error', fail).on('end', resolve).resume();
@@ -99,6 +99,12 @@ const kept = new Agent({ keepAlive: true });
 const fresh = new Agent({ keepAlive: false });
 await Promise.all([loop(kept), loop(kept), loop(kept), loop(fresh), loopHttp2(), loopHttp2()]);
 console.log(
-  JSON.stringify({ requests, askedAgain, echoes, failures: failures.length, first: failures.slice(0, 10) }),
+  JSON.stringify({
+    requests,
+    askedAgain,
+    echoes,
+    failures: failures.length,
+    first: Object.entries(Object.groupBy(failures, (x) => x)).map(([k, v]) => `${v?.length} x ${k}`),
+  }),
 );
 process.exit();
