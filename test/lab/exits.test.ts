@@ -10,10 +10,18 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => scene?.lab.stop());
 
+/** An exit that was lost on the way says nothing, and is asked again by whoever wants to know. */
+async function decided(kind: 'tcp' | 'tls'): ReturnType<ExitsLab['probe']> {
+  for (let tries = 1; ; tries += 1) {
+    const report = await scene.probe(kind);
+    if (report.reachable !== 'unknown' || tries === 4) return report;
+  }
+}
+
 it('calls a port open that two different exits carried to us', async () => {
   await scene.forward(TCP_PORT, TLS_PORT);
   for (const kind of ['tcp', 'tls'] as const) {
-    const { reachable, visits } = await scene.probe(kind);
+    const { reachable, visits } = await decided(kind);
     expect(reachable).toBe('yes');
     const carried = visits.filter(({ outcome }) => outcome === 'carried').map(({ exit }) => exit);
     expect(new Set(carried).size).toBeGreaterThanOrEqual(2);
@@ -22,7 +30,7 @@ it('calls a port open that two different exits carried to us', async () => {
 
 it('calls a port closed that the router does not forward, because the same exits reach others', async () => {
   await scene.forward();
-  expect(await scene.probe('tcp')).toMatchObject({
+  expect(await decided('tcp')).toMatchObject({
     reachable: 'no',
     detail: expect.stringMatching(/^[23] Tor exits could not connect$/),
   });
@@ -31,7 +39,7 @@ it('calls a port closed that the router does not forward, because the same exits
 it('is not misled by exits that answer themselves', async () => {
   await scene.forward(TCP_PORT, TLS_PORT);
   await scene.lie(...EXITS.slice(0, 1));
-  expect(await scene.probe('tls')).toMatchObject({ reachable: 'yes' });
+  expect(await decided('tls')).toMatchObject({ reachable: 'yes' });
   await scene.forward();
   for (const kind of ['tcp', 'tls'] as const) expect((await scene.probe(kind)).reachable).not.toBe('yes');
   await scene.forward(TCP_PORT, TLS_PORT);
