@@ -155,6 +155,17 @@ export function looked(
   return { state: isShorter(held, lifetimeSeconds, now) ? { ...next, askAt: now } : next };
 }
 
+/** The router said something to everybody, which is no answer: some do so each half minute and list nothing any more. */
+export function overheard(
+  state: PortState,
+  said: LeaseCheck,
+  now: number,
+): { readonly state: PortState; readonly why?: string } {
+  const heard = looked(state, said, now);
+  if (heard.state.held === undefined) return heard;
+  return { ...heard, state: { ...heard.state, checkAt: state.checkAt } };
+}
+
 /** Nobody answered the look: no reason to give the lease up, but to look again soon. */
 export function unseen(state: PortState, now: number): PortState {
   return state.checkAt === undefined ? state : { ...state, checkAt: now + CHECK_AGAIN_MS };

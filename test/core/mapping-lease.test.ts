@@ -4,6 +4,7 @@ import {
   begin,
   given,
   looked,
+  overheard,
   lost,
   nextStep,
   refused,
@@ -122,6 +123,15 @@ describe('a look at the router', () => {
     const renewed = given(announced, lease!, 1800 * SECOND, 0);
     expect(looked(renewed, { mark: { bootId: 'one' } }, 1801 * SECOND).why).toBeUndefined();
     expect(looked(renewed, { mark: { bootId: 'two' } }, 1801 * SECOND).why).toBe('the router restarted');
+  });
+
+  it('an announcement puts no look off: some routers make one each half minute, whatever they list', () => {
+    const state = held({ mark: { bootId: 'one' } });
+    const said = { mark: { bootId: 'one' } };
+    expect(overheard(state, said, 50 * SECOND).state.checkAt).toBe(state.checkAt);
+    expect(looked(state, said, 50 * SECOND).state.checkAt).toBeGreaterThan(state.checkAt!);
+    const restarted = overheard(state, { mark: { bootId: 'two' } }, 50 * SECOND);
+    expect(restarted).toMatchObject({ why: 'the router restarted', state: { held: undefined } });
   });
 
   it.each([1060, 1061, 1059, 1057, 1064])('an epoch of %i after a minute is in order', (epochSeconds) => {

@@ -8,6 +8,7 @@ import {
   begin,
   given,
   looked,
+  overheard,
   lost,
   nameOf,
   nextStep,
@@ -111,7 +112,8 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
     const { now } = this.#options;
     if (router !== this.#network?.router || now() - this.#announcedAt < ANNOUNCED_MS) return;
     this.#announcedAt = now();
-    for (const state of this.#ports.states()) this.#take(portKey(state.spec), state, said);
+    for (const state of this.#ports.states())
+      this.#take(portKey(state.spec), state, overheard(state, said, now()));
     this.#schedule();
   }
 
@@ -246,12 +248,11 @@ export class PortMapper implements Omit<Mapper, 'through' | 'openThrough' | 'clo
     const lease = state.held?.lease;
     const said = lease === undefined ? undefined : await this.#drivers.check(lease, signal);
     if (said === undefined) this.#ports.change(key, unseen(state, this.#options.now()));
-    else this.#take(key, state, said);
+    else this.#take(key, state, looked(state, said, this.#options.now()));
     await this.#step(key, signal);
   }
 
-  #take(key: string, before: PortState, said: LeaseCheck): void {
-    const { state, why } = looked(before, said, this.#options.now());
+  #take(key: string, before: PortState, { state, why }: ReturnType<typeof looked>): void {
     if (why !== undefined && state.held === undefined) this.#lose(key, before, why);
     else this.#ports.change(key, state);
   }
