@@ -110,6 +110,15 @@ describe('a web name', () => {
     expect(seen.answer).toMatch(/electrum \+ 0 bytes\r\n\{"method": "ping"\}\r\n$/);
   });
 
+  it('is found in a first message that comes in two packets, as those with post-quantum keys do', async () => {
+    const [shop, electrum] = await lab.visitAll([
+      { sni: NAME, helloMs: 300, send: [get('/')] },
+      { sni: 'electrum.test', helloMs: 300, send: ['ping\r\n\r\n'] },
+    ]);
+    expect(shop?.answer).toMatch(/^shop \+ 0 bytes/m);
+    expect(electrum?.answer).toMatch(/electrum \+ 0 bytes\r\nping\r\n$/);
+  });
+
   it('takes an upload of any size, and passes on what a service says before it is done', async () => {
     const head = get('/up', 'Content-Length: 40000000').replace('GET', 'POST');
     const [upload, stream] = await lab.visitAll([
@@ -214,6 +223,8 @@ describe('an address as a name', () => {
     expect(seen.answer).toMatch(/^wiki \+ 0 bytes/m);
     expect(await ask(withHost(NAME), '')).toMatch(/^HTTP\/1\.1 421 /);
     expect(await ask(get('/'))).toMatch(/^shop \+ 0 bytes/m);
+    const late = await lab.visit({ sni: NAME, helloMs: 300, send: [get('/')] });
+    expect(late.answer).toMatch(/^shop \+ 0 bytes/m);
     const next = await selfSigned([lab.address]);
     await give(lab.address, next.pem);
     const again = await lab.visit({ sni: '', send: [withHost(lab.address)] });

@@ -1,5 +1,6 @@
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 
 /** One visit; the visitor believes any certificate, and tells which it saw. */
@@ -11,6 +12,8 @@ export interface Visit {
   /** Absent: no TLS at all. Empty: TLS without a name. */
   readonly sni?: string;
   readonly alpn?: readonly string[];
+  /** The first message of TLS comes in two packets, so long apart. */
+  readonly helloMs?: number;
   /** Sent as it is, piece by piece, each `pauseMs` after the one before. */
   readonly send?: readonly string[];
   /** The last piece so many times. */
@@ -40,11 +43,32 @@ function addressOf({ host, port, from }: Visit) {
   return { host, port, ...(from === undefined ? {} : { localAddress: from }) };
 }
 
+/** So many bytes end before the extensions of a ClientHello, and so before the name. */
+const FIRST_PACKET = 60;
+
+function inTwoPackets(visit: Visit, pauseMs: number): Duplex {
+  const socket = connectTcp(addressOf(visit)).setNoDelay();
+  let isFirst = true;
+  const halved = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      const head = isFirst ? FIRST_PACKET : 0;
+      isFirst = false;
+      if (head > 0) socket.write(chunk.subarray(0, head));
+      setTimeout(() => socket.write(chunk.subarray(head), done), head > 0 ? pauseMs : 0);
+    },
+    final: (done) => void socket.end(done),
+  });
+  socket.on('data', (chunk: Buffer) => halved.push(chunk));
+  socket.on('end', () => halved.push(null)).on('error', (error) => halved.destroy(error));
+  return halved;
+}
+
 function secure(visit: Visit): TLSSocket {
-  const { sni, alpn = ['http/1.1'] } = visit;
+  const { sni, alpn = ['http/1.1'], helloMs } = visit;
   const servername = sni === '' ? {} : { servername: sni };
   return connectTls({
-    ...addressOf(visit),
+    ...(helloMs === undefined ? addressOf(visit) : { socket: inTwoPackets(visit, helloMs) }),
     ALPNProtocols: [...alpn],
     rejectUnauthorized: false,
     ...servername,
