@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { deviceRange } from '../../src/core/allocate.ts';
 import { sortFlows } from '../../src/core/flows.ts';
@@ -41,17 +40,27 @@ afterAll(async () => {
 
 const open = async (): Promise<Flow[] | undefined> => (await gateway.call('observe', {})).hub?.flows;
 
-/** What `nft` tells of the sets while something is done. */
+/** What `nft` tells of the sets while something is done. It listens, and has told all, when it tells of a mark of ours. */
 async function changesWhile(task: () => Promise<unknown>): Promise<string[]> {
   const monitor = machine.start(...IN_HUB, '-n', 'monitor', 'elements');
   let told = '';
   monitor.stdout?.on('data', (chunk: Buffer) => (told += chunk.toString()));
-  await sleep(300);
+  await machine.sh(...IN_HUB, 'add', 'table', 'inet', 'marks');
+  await machine.sh(...IN_HUB, 'add', 'set', 'inet', 'marks', 'seen', '{ type ipv4_addr; }');
+  const mark = async (address: string): Promise<string> => {
+    await machine.sh(...IN_HUB, 'add', 'element', 'inet', 'marks', 'seen', `{ ${address} }`);
+    await machine.sh(...IN_HUB, 'delete', 'element', 'inet', 'marks', 'seen', `{ ${address} }`);
+    return told;
+  };
+  // Reads the whole ruleset first, and again whenever it was changed meanwhile.
+  const patience = { timeout: 15_000, interval: 1000 };
+  await expect.poll(() => mark('11.0.0.1'), patience).toContain('11.0.0.1');
   await task();
-  await sleep(300);
+  await expect.poll(() => mark('11.0.0.2'), patience).toContain('11.0.0.2');
   monitor.kill();
   await once(monitor, 'exit');
-  return told.split('\n').filter((line) => line.includes(' element '));
+  await machine.sh(...IN_HUB, 'delete', 'table', 'inet', 'marks');
+  return told.split('\n').filter((line) => line.includes(' element ') && !line.includes(' marks '));
 }
 
 it('opens ten thousand paths, and changes one without touching the others', { timeout: 40_000 }, async () => {

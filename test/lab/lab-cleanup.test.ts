@@ -70,7 +70,9 @@ it('ends although a program inside was stopped, and with it the nsenter that wai
   await expect.poll(() => readFileSync(`/proc/${inside}/comm`, 'utf8')).toBe('sleep\n');
   process.kill(inside, 'SIGSTOP');
   await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(' T ');
+  const ended = once(owner, 'exit');
   owner.kill('SIGKILL');
+  await ended;
   await withLab('pair', async () => expect(existsSync(directory)).toBe(false));
 });
 
