@@ -22,6 +22,8 @@ export interface CanaryWatchOptions {
 
 /** A look takes half a minute of three exits: not more often than needed. */
 const AGAIN_MS = { yes: 6 * 3_600_000, no: 30 * 60_000, unknown: 10 * 60_000 } as const;
+/** Exits that were lost on the way say nothing of the router: others are asked soon, then ever more seldom. */
+const FIRST_AGAIN_MS = 20_000;
 
 const ASK_TOR_MS = 10_000;
 
@@ -46,6 +48,8 @@ export class CanaryWatch {
   #candidate: Candidate | undefined;
   #latest: { readonly key: string; readonly report: CanaryReport } | undefined;
   #askedTorAt = -Infinity;
+  /** In a row. */
+  #unknowns = 0;
 
   constructor(options: CanaryWatchOptions) {
     this.#options = options;
@@ -59,6 +63,7 @@ export class CanaryWatch {
     const { now } = this.#options.ports;
     const report = { router: candidate.router, ...found, at: new Date(now()).toISOString() };
     this.#latest = { key: keyOf(candidate), report };
+    this.#unknowns = report.reachable === 'unknown' ? this.#unknowns + 1 : 0;
     this.#options.record('mapping.tried', canarySentence(report), { ...report });
   }
 
@@ -102,7 +107,8 @@ export class CanaryWatch {
   #isDue(candidate: Candidate): boolean {
     if (this.#latest?.key !== keyOf(candidate)) return true;
     const { reachable, at } = this.#latest.report;
-    return this.#options.ports.now() - Date.parse(at) >= AGAIN_MS[reachable];
+    const soonMs = reachable === 'unknown' ? FIRST_AGAIN_MS * 3 ** (this.#unknowns - 1) : Infinity;
+    return this.#options.ports.now() - Date.parse(at) >= Math.min(soonMs, AGAIN_MS[reachable]);
   }
 
   /** The router is not bothered before anybody could look. */

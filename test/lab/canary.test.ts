@@ -5,7 +5,7 @@ import { EXITS_NETWORK } from '../support/exits-lab.ts';
 import { mappingTopology, startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
 
 /** Nobody outside can try a UDP port: no relay, no device yet. Tor exits try whether its router forwards at all. */
-const signal = AbortSignal.timeout(170_000);
+const signal = AbortSignal.timeout(400_000);
 let home: MappingHome;
 
 beforeAll(async () => {
@@ -23,7 +23,7 @@ afterAll(() => home?.lab.stop());
 
 async function tried(verdict: CanaryReport['reachable']): Promise<void> {
   const look = async () => (await home.ports()).canary;
-  await expect.poll(look, { timeout: 60_000, interval: 300 }).toMatchObject({ reachable: verdict });
+  await expect.poll(look, { timeout: 120_000, interval: 300 }).toMatchObject({ reachable: verdict });
 }
 
 it('says that the router forwards, not that the UDP port is open, and takes the TCP port away again', async () => {
@@ -35,7 +35,7 @@ it('says that the router forwards, not that the UDP port is open, and takes the 
   expect(stdout).toMatch(/UDP 51820 +held .* not yet\n/);
   const { table } = await home.ports();
   expect(table?.map(({ transport }) => transport) ?? []).not.toContain('tcp');
-}, 90_000);
+}, 150_000);
 
 it('tells the owner when nothing comes in although the router says that it opens ports', async () => {
   const block = 'table ip shut {\n  chain forward { type filter hook forward priority -5; }\n}\n';
@@ -48,4 +48,4 @@ it('tells the owner when nothing comes in although the router says that it opens
   await tried('no');
   const { stdout } = await home.owner.type('status');
   expect(stdout).toContain('says that it opens ports, but nothing comes in');
-}, 90_000);
+}, 150_000);
