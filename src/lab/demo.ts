@@ -81,6 +81,7 @@ async function play(lab: Lab, { progress, signal }: Watch): Promise<Demo> {
     ({ services }) =>
       services.every(({ ways }) => ways.length === 2 && ways.every(({ reachable }) => reachable === 'yes')),
     signal,
+    PROOF_MS,
   );
   const { conf, page } = phone;
   return {
@@ -131,6 +132,8 @@ async function addressOf(gateway: LabGateway, provider: string, signal: AbortSig
 }
 
 const PATIENCE_MS = 60_000;
+/** One visit through Tor that meets a bad circuit takes 45 s, and another follows. */
+const PROOF_MS = 120_000;
 
 /** Asks again until the shop answers: it may still be starting, the onion may still be travelling. */
 async function shopPage(open: () => Promise<string>, signal: AbortSignal): Promise<string> {
