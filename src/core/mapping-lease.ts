@@ -155,7 +155,10 @@ export function looked(
   return { state: isShorter(held, lifetimeSeconds, now) ? { ...next, askAt: now } : next };
 }
 
-/** The router said something to everybody, which is no answer: some do so each half minute and list nothing any more. */
+/**
+ * The router said something to everybody, which is no answer: some do so each half minute and list nothing any more. Its
+ * first word of a start may tell of one that we missed, so then it is asked at once.
+ */
 export function overheard(
   state: PortState,
   said: LeaseCheck,
@@ -163,7 +166,8 @@ export function overheard(
 ): { readonly state: PortState; readonly why?: string } {
   const heard = looked(state, said, now);
   if (heard.state.held === undefined) return heard;
-  return { ...heard, state: { ...heard.state, checkAt: state.checkAt } };
+  const isFirst = said.mark.bootId !== undefined && state.held?.seen.mark.bootId === undefined;
+  return { ...heard, state: { ...heard.state, checkAt: isFirst ? now : state.checkAt } };
 }
 
 /** Nobody answered the look: no reason to give the lease up, but to look again soon. */

@@ -134,6 +134,14 @@ describe('a look at the router', () => {
     expect(restarted).toMatchObject({ why: 'the router restarted', state: { held: undefined } });
   });
 
+  it('the first start that is announced is a reason to look: it may be one that was missed', () => {
+    const said = { mark: { bootId: 'two' } };
+    const { state } = overheard(held({ mark: { epochSeconds: 1000 } }), said, 50 * SECOND);
+    expect(state.checkAt).toBe(50 * SECOND);
+    const seen = given(begin(SPEC, NONCE, 0), { ...state.held!.lease, mark: said.mark }, 0, 0);
+    expect(overheard(seen, said, 50 * SECOND).state.checkAt).toBe(seen.checkAt);
+  });
+
   it.each([1060, 1061, 1059, 1057, 1064])('an epoch of %i after a minute is in order', (epochSeconds) => {
     expect(look({ mark: { epochSeconds } })).toEqual({ isHeld: true, isAskedNow: false, why: undefined });
   });
