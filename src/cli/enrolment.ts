@@ -1,11 +1,51 @@
 import type { Handout } from '../core/contract.ts';
 import type { Enrolled } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Context, Input } from './command.ts';
+import { reserveFiles } from './handout-files.ts';
+import { reserveOnionFiles } from './onion-files.ts';
+import { show } from './report.ts';
 import type { Terminal } from './terminal.ts';
 import { plain } from './terminal.ts';
 
+/** What a device was given, as far as it went to files. */
+export interface HandedOut {
+  readonly enrolled: Enrolled;
+  readonly conf: Handout | undefined;
+  /** Shows the rest, once; resolves with the secrets that stand in the terminal then. */
+  readonly show: () => Promise<readonly Handout[]>;
+}
+
+/**
+ * Files are made before anything is asked for, so that no secret is lost for want of one. `undefined` where it was told
+ * as JSON, and there is nothing left to show.
+ */
+export async function handOut(
+  input: Input,
+  context: Context,
+  ask: () => Promise<Enrolled>,
+): Promise<HandedOut | undefined> {
+  const files = await reserveFiles(input);
+  const onionFiles = await reserveOnionFiles(input.text('onion-dir'));
+  try {
+    const enrolled = await ask();
+    const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
+    const written = {
+      conf: conf === undefined ? [] : await files.fill(conf.text),
+      onions: await onionFiles.fill(enrolled.handouts),
+    };
+    if (!context.isJson)
+      return { enrolled, conf, show: () => showEnrolment(enrolled, written, context.terminal) };
+    show(context, enrolled, () => '');
+    return undefined;
+  } finally {
+    await files.release();
+    await onionFiles.release();
+  }
+}
+
 /** What `device add` shows once; `written` are handouts that went to files instead. Resolves with what is secret of it. */
-export async function showEnrolment(
+async function showEnrolment(
   { device, handouts, notices }: Enrolled,
   written: { readonly conf: readonly string[]; readonly onions: readonly string[] },
   terminal: Terminal,

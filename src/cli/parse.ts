@@ -23,6 +23,18 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
   { name: 'help', short: 'h', summary: 'Show help' },
 ];
 
+/** `--service`, typed once for each. */
+export function servicesOption(summary: string): Option {
+  return {
+    name: 'service',
+    short: 's',
+    value: 'SERVICE',
+    isRepeatable: true,
+    completion: 'services',
+    summary,
+  };
+}
+
 export interface Parsed {
   /** `undefined`: only global options were typed. */
   readonly command: Command | undefined;

@@ -1,10 +1,10 @@
 import type { Enrolled, Grant, Taken } from '../../core/control.ts';
 import { type Command, EXIT, type Input, type Option } from '../command.ts';
-import { showEnrolment } from '../enrolment.ts';
+import { handOut } from '../enrolment.ts';
 import { UsageError } from '../failure.ts';
-import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
-import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
-import { reacherOf } from '../parse.ts';
+import { FILE_OPTIONS } from '../handout-files.ts';
+import { ONION_DIR } from '../onion-files.ts';
+import { reacherOf, servicesOption } from '../parse.ts';
 import { wipeOnceSaved } from '../secret-screen.ts';
 import { segment, show, warnings } from '../report.ts';
 
@@ -12,14 +12,7 @@ const DEVICE = { name: 'NAME', completion: 'devices', summary: 'Name of the devi
 
 function grantOptions(service: string, fromService: string): Option[] {
   return [
-    {
-      name: 'service',
-      short: 's',
-      value: 'SERVICE',
-      isRepeatable: true,
-      completion: 'services',
-      summary: service,
-    },
+    servicesOption(service),
     { name: 'from-service', value: 'SERVICE:PORT', isRepeatable: true, summary: fromService },
   ];
 }
@@ -44,28 +37,15 @@ export const deviceGrant: Command = {
     const name = input.argument('NAME');
     const grant = grantOf(input);
     const client = await context.client();
-    const files = await reserveFiles(input);
-    const onionFiles = await reserveOnionFiles(input.text('onion-dir'));
-    try {
-      const path = `/v1/devices/${segment(name)}/grant`;
-      const enrolled = await client.send<Enrolled>('POST', path, grant, context.progress, context.signal);
-      const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
-      const written = {
-        conf: conf === undefined ? [] : await files.fill(conf.text),
-        onions: await onionFiles.fill(enrolled.handouts),
-      };
-      if (context.isJson) {
-        show(context, enrolled, () => '');
-        return EXIT.ok;
-      }
-      context.terminal.print(reachOf(enrolled));
-      const shown = await showEnrolment(enrolled, written, context.terminal);
-      if (shown.length > 0) await wipeOnceSaved(context);
-      return EXIT.ok;
-    } finally {
-      await files.release();
-      await onionFiles.release();
-    }
+    const path = `/v1/devices/${segment(name)}/grant`;
+    const handed = await handOut(input, context, () =>
+      client.send<Enrolled>('POST', path, grant, context.progress, context.signal),
+    );
+    if (handed === undefined) return EXIT.ok;
+    context.terminal.print(reachOf(handed.enrolled));
+    const shown = await handed.show();
+    if (shown.length > 0) await wipeOnceSaved(context);
+    return EXIT.ok;
   },
 };
 

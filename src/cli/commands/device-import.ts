@@ -5,6 +5,7 @@ import { quote } from '../../core/name.ts';
 import { type ImportedPeer, type ImportedPeers, parsePeers } from '../../wire/wireguard-import.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { UsageError } from '../failure.ts';
+import { servicesOption } from '../parse.ts';
 import { show } from '../report.ts';
 import { type NewFile, reserveIn } from '../site-files.ts';
 import { table } from '../table.ts';
@@ -21,14 +22,7 @@ export const deviceImport: Command = {
   ],
   arguments: [{ name: 'FILE', completion: 'file', summary: 'wg0.json, wg-easy.db or wg0.conf' }],
   options: [
-    {
-      name: 'service',
-      short: 's',
-      value: 'SERVICE',
-      isRepeatable: true,
-      completion: 'services',
-      summary: 'A service that they may reach; may be repeated',
-    },
+    servicesOption('A service that they may reach; may be repeated'),
     { name: 'dir', value: 'DIR', completion: 'file', summary: 'Where the new configurations are written' },
     { name: 'keep-keys', summary: 'Each device keeps its own key pair' },
     { name: 'dry-run', summary: 'Only show what would be done' },

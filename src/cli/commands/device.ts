@@ -3,12 +3,12 @@ import type { Enrolled, Taken } from '../../core/control.ts';
 import type { Status } from '../../core/status.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
-import { showEnrolment } from '../enrolment.ts';
+import { handOut } from '../enrolment.ts';
 import { parseExpiry } from '../expiry.ts';
 import { UsageError } from '../failure.ts';
-import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
-import { ONION_DIR, reserveOnionFiles } from '../onion-files.ts';
-import { wholeNumber } from '../parse.ts';
+import { FILE_OPTIONS } from '../handout-files.ts';
+import { ONION_DIR } from '../onion-files.ts';
+import { servicesOption, wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
 import { segment, show, warnings } from '../report.ts';
 import { wipe, wipeOnceSaved } from '../secret-screen.ts';
@@ -34,14 +34,7 @@ export const deviceAdd: Command = {
   details: [SHOWN_ONCE, ONION_KEYS, WAIT_DETAILS],
   arguments: [{ name: 'NAME', summary: 'A name for it: a to z, 0 to 9, dashes' }],
   options: [
-    {
-      name: 'service',
-      short: 's',
-      value: 'SERVICE',
-      isRepeatable: true,
-      completion: 'services',
-      summary: 'A service that it may reach; may be repeated',
-    },
+    servicesOption('A service that it may reach; may be repeated'),
     {
       name: 'expires',
       value: 'TIME',
@@ -110,31 +103,16 @@ async function enrol(
 ): Promise<number> {
   const waitMs = wholeNumber(input.text('timeout') ?? '600', '--timeout', 1, 86_400) * 1000;
   const client = await context.client();
-  const files = await reserveFiles(input);
-  const onionFiles = await reserveOnionFiles(input.text('onion-dir'));
-  try {
-    // WireGuard counts handshakes in whole seconds.
-    const since = Math.floor(Date.now() / 1000) * 1000;
-    const enrolled = await ask(client);
-    const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
-    const written = {
-      conf: conf === undefined ? [] : await files.fill(conf.text),
-      onions: await onionFiles.fill(enrolled.handouts),
-    };
-    if (context.isJson) {
-      show(context, enrolled, () => '');
-      return EXIT.ok;
-    }
-    const shown = await showEnrolment(enrolled, written, context.terminal);
-    if (input.has('no-wait') || conf === undefined) {
-      if (shown.length > 0) await wipeOnceSaved(context);
-      return EXIT.ok;
-    }
-    return await tellHandshake(name, { since, waitMs, shown }, client, context);
-  } finally {
-    await files.release();
-    await onionFiles.release();
+  // WireGuard counts handshakes in whole seconds.
+  const since = Math.floor(Date.now() / 1000) * 1000;
+  const handed = await handOut(input, context, () => ask(client));
+  if (handed === undefined) return EXIT.ok;
+  const shown = await handed.show();
+  if (input.has('no-wait') || handed.conf === undefined) {
+    if (shown.length > 0) await wipeOnceSaved(context);
+    return EXIT.ok;
   }
+  return tellHandshake(name, { since, waitMs, shown }, client, context);
 }
 
 interface Waiting {

@@ -4,7 +4,7 @@ import { parseConf } from '../../wire/wireguard.ts';
 import { renderSite, SITE_FORMATS, siteFileNames, type SiteFormat } from '../../wire/wireguard-site.ts';
 import { type Command, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
-import { reacherOf } from '../parse.ts';
+import { reacherOf, servicesOption } from '../parse.ts';
 import { reserveIn } from '../site-files.ts';
 import { show } from '../report.ts';
 import { plain } from '../terminal.ts';
@@ -28,14 +28,7 @@ export const siteAdd: Command = {
   ],
   arguments: [{ name: 'NAME', summary: 'Its name, and that of its interface: at most 15 characters' }],
   options: [
-    {
-      name: 'service',
-      short: 's',
-      value: 'SERVICE',
-      isRepeatable: true,
-      completion: 'services',
-      summary: 'A service that it may reach; may be repeated',
-    },
+    servicesOption('A service that it may reach; may be repeated'),
     {
       name: 'format',
       value: 'FORMAT',
