@@ -1,4 +1,11 @@
-import { isRouterAddress, type Lease, type MappingDriver, type MappingRequest } from '../../core/mapping.ts';
+import {
+  isRouterAddress,
+  MappingError,
+  PROTOCOL_NAMES,
+  type Lease,
+  type MappingDriver,
+  type MappingRequest,
+} from '../../core/mapping.ts';
 import { isPinholeClient } from '../../wire/igd-mapping.ts';
 
 /** What a router answered to a request that it granted. */
@@ -25,6 +32,21 @@ export function leaseFrom(
     description,
     mark,
   };
+}
+
+/** The same of what PCP and NAT-PMP answer, which grant nothing by a zero (RFC 6887 11.1, RFC 6886 3.3). */
+export function leaseOfAnswer(
+  driver: Pick<MappingDriver, 'protocol' | 'router'>,
+  request: MappingRequest,
+  { epochSeconds, ...granted }: Omit<Granted, 'mark'> & { readonly epochSeconds: number },
+): Lease {
+  if (granted.externalPort > 0 && granted.lifetimeSeconds > 0) {
+    return leaseFrom(driver, request, { ...granted, mark: { epochSeconds } });
+  }
+  const protocol = PROTOCOL_NAMES[driver.protocol];
+  throw new MappingError(`${driver.router} answered ${protocol} with an empty mapping`, {
+    refusal: 'failed',
+  });
 }
 
 /** Behind a pinhole the address outside is our own. */

@@ -17,7 +17,7 @@ import {
   type NatPmpMapRequest,
 } from '../../wire/nat-pmp.ts';
 import { askRouter } from './ask-router.ts';
-import { leaseFrom, outsideOf } from './lease.ts';
+import { leaseOfAnswer, outsideOf } from './lease.ts';
 
 type Mapped = Extract<NatPmpAnswer, { type: 'mapping' }>;
 type Addressed = Extract<NatPmpAnswer, { type: 'address' }>;
@@ -48,17 +48,7 @@ export class NatPmpDriver implements MappingDriver {
 
   async map(request: MappingRequest, signal: AbortSignal): Promise<Lease> {
     const mapped = await this.#map(request, signal);
-    if (mapped.externalPort === 0 || mapped.lifetimeSeconds === 0) {
-      throw new MappingError(`${this.router} answered NAT-PMP with an empty mapping`, { refusal: 'failed' });
-    }
-    const externalAddress = await this.externalAddress(signal);
-    const { externalPort, lifetimeSeconds, epochSeconds } = mapped;
-    return leaseFrom(this, request, {
-      externalPort,
-      externalAddress,
-      lifetimeSeconds,
-      mark: { epochSeconds },
-    });
+    return leaseOfAnswer(this, request, { ...mapped, externalAddress: await this.externalAddress(signal) });
   }
 
   /** External port 0 and lifetime 0 (RFC 6886 3.4). */

@@ -15,7 +15,7 @@ import {
   type PcpMapRequest,
 } from '../../wire/pcp.ts';
 import { askRouter } from './ask-router.ts';
-import { leaseFrom, outsideOf } from './lease.ts';
+import { leaseOfAnswer, outsideOf } from './lease.ts';
 
 type Mapped = Extract<PcpAnswer, { type: 'map' }>;
 
@@ -47,17 +47,7 @@ export class PcpDriver implements MappingDriver {
   }
 
   async map(request: MappingRequest, signal: AbortSignal): Promise<Lease> {
-    const mapped = await this.#map(request, signal);
-    const { externalPort, externalAddress, lifetimeSeconds, epochSeconds } = mapped;
-    if (externalPort === 0 || lifetimeSeconds === 0) {
-      throw new MappingError(`${this.router} answered PCP with an empty mapping`, { refusal: 'failed' });
-    }
-    return leaseFrom(this, request, {
-      externalPort,
-      externalAddress,
-      lifetimeSeconds,
-      mark: { epochSeconds },
-    });
+    return leaseOfAnswer(this, request, await this.#map(request, signal));
   }
 
   /** Lifetime 0, suggested port and address 0 (15.1). */
