@@ -1,28 +1,13 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EdgeSite } from '../../src/core/operations.ts';
-import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
+import { selfSigned, SHOP, startWebLabWith, WIKI, type WebLab } from '../support/web-lab.ts';
 import type { Figure } from './figure.ts';
 
 const NODE = resolve(import.meta.dirname, '../../node_modules/.bin/node');
 const VISITORS = resolve(import.meta.dirname, '../support/web-visitors-main.ts');
 const [REQUESTS, WEBSOCKETS] = [10_000, 50];
 const [SWAPS, EXPOSURES, RELOADS] = [100, 100, 10];
-
-const SHOP: EdgeSite = {
-  service: 'shop',
-  domain: 'pay.shop.test',
-  mode: 'http',
-  access: 'anyone',
-  to: { host: '10.64.1.2', port: 8080 },
-};
-const OTHER: EdgeSite = {
-  ...SHOP,
-  service: 'wiki',
-  domain: 'wiki.test',
-  to: { host: '10.64.1.3', port: 8080 },
-};
 
 interface Told {
   readonly requests: number;
@@ -34,23 +19,19 @@ interface Told {
 
 /** Certificates, exposures and the whole configuration change under visitors who must not notice. */
 export async function* benchEdgeSeamless(signal: AbortSignal): AsyncGenerator<Figure> {
-  const lab = await startWebLab();
+  const lab = await startWebLabWith(SHOP, WIKI);
   try {
-    for (const { service, to } of [SHOP, OTHER]) {
-      await lab.addService(service, to.host, to.port);
-      await lab.serve(service, to.port);
-    }
     for (let last = 10; last < 110; last += 1) {
       await lab.machine.sh('ip', '-n', 'visitor', 'addr', 'add', `11.0.0.${last}/24`, 'dev', 'eth0');
     }
     await lab.up([SHOP]);
     const certificates = await Promise.all([selfSigned([SHOP.domain]), selfSigned([SHOP.domain])]);
-    await give(lab, certificates[0].pem, signal);
+    await lab.give(SHOP.domain, certificates[0].pem);
     yield* await under(lab, 'certificate swaps', SWAPS, signal, async (index) => {
-      await give(lab, certificates[index % 2]?.pem ?? '', signal);
+      await lab.give(SHOP.domain, certificates[index % 2]?.pem ?? '');
     });
     yield* await under(lab, 'exposure changes', EXPOSURES, signal, async (index) => {
-      await lab.up(index % 2 === 0 ? [SHOP, OTHER] : [SHOP]);
+      await lab.up(index % 2 === 0 ? [SHOP, WIKI] : [SHOP]);
     });
     yield* await under(lab, 'reloads', RELOADS, signal, async () => {
       await lab.machine.sh('sh', '-c', 'kill -USR2 $(cat /run/gw-root/run/edge/pid)');
@@ -62,10 +43,6 @@ export async function* benchEdgeSeamless(signal: AbortSignal): AsyncGenerator<Fi
   } finally {
     await lab.stop();
   }
-}
-
-function give({ gateway }: WebLab, pem: string, signal: AbortSignal): Promise<unknown> {
-  return gateway.helper.call('edge.certificate', { name: SHOP.domain, pem }, signal);
 }
 
 async function under(

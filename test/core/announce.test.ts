@@ -1,13 +1,7 @@
 import { expect, it } from 'vitest';
 import { announceProblem, provedAddress } from '../../src/core/announce.ts';
-import type { AddressSource, HomeAddress } from '../../src/core/home.ts';
 import { PRIVACIES } from '../../src/core/service.ts';
-
-const at = (source: AddressSource, address: string): HomeAddress => ({
-  family: address.includes(':') ? 6 : 4,
-  address,
-  source,
-});
+import { at } from '../support/home-address.ts';
 
 it.each([
   ['nobody knows', [], undefined],

@@ -1,16 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  agreedAddresses,
-  believedAddresses,
-  type AddressSource,
-  type HomeAddress,
-} from '../../src/core/home.ts';
-
-const at = (source: AddressSource, address: string): HomeAddress => ({
-  family: address.includes(':') ? 6 : 4,
-  address,
-  source,
-});
+import { agreedAddresses, believedAddresses } from '../../src/core/home.ts';
+import { at } from '../support/home-address.ts';
 
 it.each([
   ['nobody knows', [], undefined],

@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HomeAddress } from '../../src/core/home.ts';
 import { HomeTracker } from '../../src/daemon/home-tracker.ts';
-
-const at = (source: HomeAddress['source'], address: string): HomeAddress => ({
-  family: address.includes(':') ? 6 : 4,
-  address,
-  source,
-});
+import { at } from '../support/home-address.ts';
 
 function scene() {
   const world = {

@@ -23,18 +23,21 @@ it('never runs twice at once, and coalesces what is asked meanwhile', async () =
   await scheduler.stop();
 });
 
-it('tries again by the retry table after failures, and at its interval after success', async () => {
-  const outcomes: Outcome[] = ['again', 'again', 'again', 'settled', 'settled'];
+/** How long it waits after each of these, in milliseconds. */
+async function waitsAfter(...outcomes: readonly Outcome[]): Promise<number[]> {
   const at: number[] = [];
   const scheduler = new Scheduler(() => {
     at.push(Date.now());
-    return Promise.resolve(outcomes.shift() ?? 'settled');
+    return Promise.resolve(outcomes[at.length - 1] ?? 'settled');
   }, 30_000);
   scheduler.trigger();
-  await vi.advanceTimersByTimeAsync(120_000);
+  await vi.advanceTimersByTimeAsync(200_000);
   await scheduler.stop();
-  const waits = at.slice(1, 5).map((time, index) => time - (at[index] ?? 0));
-  expect(waits).toEqual([1000, 2000, 5000, 30_000]);
+  return outcomes.map((_, index) => (at[index + 1] ?? 0) - (at[index] ?? 0));
+}
+
+it('tries again by the retry table after failures, and at its interval after success', async () => {
+  expect(await waitsAfter('again', 'again', 'again', 'settled')).toEqual([1000, 2000, 5000, 30_000]);
 });
 
 it('waits for the run under way when it stops, and runs nothing after', async () => {
@@ -74,15 +77,7 @@ it('waits with the first run, unless something triggers one before', async () =>
 });
 
 it('waits twice as long while all is steady', async () => {
-  const outcomes: Outcome[] = ['settled', 'steady', 'steady', 'settled'];
-  const at: number[] = [];
-  const scheduler = new Scheduler(() => {
-    at.push(Date.now());
-    return Promise.resolve(outcomes.shift() ?? 'settled');
-  }, 30_000);
-  scheduler.trigger();
-  await vi.advanceTimersByTimeAsync(200_000);
-  await scheduler.stop();
-  const waits = at.slice(1, 5).map((time, index) => time - (at[index] ?? 0));
-  expect(waits).toEqual([30_000, 60_000, 60_000, 30_000]);
+  expect(await waitsAfter('settled', 'steady', 'steady', 'settled')).toEqual([
+    30_000, 60_000, 60_000, 30_000,
+  ]);
 });

@@ -1,29 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EdgeSite } from '../../src/core/operations.ts';
-import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
+import { selfSigned, SHOP, startWebLabWith, type WebLab } from '../support/web-lab.ts';
 
 /** What visitors may say, and what they may do: a real HAProxy, a real service, and raw sockets. */
 let lab: WebLab;
 
-const SHOP: EdgeSite = {
-  service: 'shop',
-  domain: 'pay.shop.test',
-  mode: 'http',
-  access: 'anyone',
-  to: { host: '10.64.1.2', port: 8080 },
-};
 const NAME = SHOP.domain;
 const OTHER = '11.0.0.3';
 
 beforeAll(async () => {
-  lab = await startWebLab();
-  await lab.addService('shop', SHOP.to.host, SHOP.to.port);
-  await lab.serve('shop', SHOP.to.port);
+  lab = await startWebLabWith(SHOP);
   const sites = [SHOP, { ...SHOP, domain: 'wiki.test' }];
   await lab.up(sites);
   await lab.machine.sh('ip', '-n', 'visitor', 'addr', 'add', `${OTHER}/24`, 'dev', 'eth0');
   const { pem } = await selfSigned([NAME]);
-  await lab.gateway.helper.call('edge.certificate', { name: NAME, pem }, AbortSignal.timeout(15_000));
+  await lab.give(NAME, pem);
 });
 afterAll(async () => {
   await lab.stop();

@@ -3,45 +3,21 @@ import type { EdgeSite, OnionFiles } from '../../src/core/operations.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { onionAddress } from '../../src/wire/onion.ts';
 import { until } from '../support/machine.ts';
-import { selfSigned, startWebLab, type WebLab } from '../support/web-lab.ts';
+import { ELECTRUM, selfSigned, SHOP, startWebLabWith, WIKI, type WebLab } from '../support/web-lab.ts';
 
 /** What is done for one service and not for another, by a real HAProxy in front of real services. */
 let lab: WebLab;
 
-const SHOP: EdgeSite = {
-  service: 'shop',
-  domain: 'pay.shop.test',
-  mode: 'http',
-  access: 'anyone',
-  to: { host: '10.64.1.2', port: 8080 },
-};
-const WIKI: EdgeSite = {
-  ...SHOP,
-  service: 'wiki',
-  domain: 'wiki.test',
-  to: { host: '10.64.1.3', port: 8080 },
-};
-const ELECTRUM: EdgeSite = {
-  ...SHOP,
-  service: 'electrum',
-  domain: 'electrum.test',
-  mode: 'tcp',
-  to: { host: '10.64.1.4', port: 50001 },
-};
 const SITES = [ELECTRUM, SHOP, WIKI];
 const NAME = SHOP.domain;
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 const call: WebLab['gateway']['helper']['call'] = (name, input) =>
   lab.gateway.helper.call(name, input, signal());
-const give = (name: string, pem: string) => call('edge.certificate', { name, pem }, signal());
+const give = (name: string, pem: string) => lab.give(name, pem);
 
 beforeAll(async () => {
-  lab = await startWebLab();
-  for (const { service, to } of SITES) {
-    await lab.addService(service, to.host, to.port);
-    await lab.serve(service, to.port);
-  }
+  lab = await startWebLabWith(...SITES);
   await lab.up(SITES);
   const { pem } = await selfSigned([NAME]);
   await give(NAME, pem);

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CanaryReport } from '../../src/core/canary.ts';
-import { parseTopology } from '../../src/lab/index.ts';
 import { EXITS_NETWORK } from '../support/exits-lab.ts';
 import { mappingTopology, startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
 
@@ -9,11 +8,7 @@ const signal = AbortSignal.timeout(400_000);
 let home: MappingHome;
 
 beforeAll(async () => {
-  const { nodes, networks } = mappingTopology(['nat-pmp', 'upnp']);
-  const topology = parseTopology(
-    { nodes: { ...nodes, ...EXITS_NETWORK.nodes }, networks: { ...networks, ...EXITS_NETWORK.networks } },
-    'canary',
-  );
+  const topology = mappingTopology(['nat-pmp', 'upnp'], EXITS_NETWORK);
   home = await startMappingHome([], signal, () => Promise.resolve(), topology);
   // Nothing runs a tor yet; a service that is exposed through it does.
   expect((await home.ports()).canary).toBeNull();

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { NameReport } from '../../src/core/control.ts';
-import { parseTopology } from '../../src/lab/index.ts';
 import { mappingTopology, startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
 
 /** A home with nothing but a router that opens ports and a zone that takes updates; its address changes. */
@@ -10,17 +9,12 @@ const CREDENTIAL = '/run/updates.key';
 let home: MappingHome;
 
 beforeAll(async () => {
-  const { nodes, networks } = mappingTopology(['pcp']);
-  const topology = parseTopology(
-    {
-      nodes: {
-        ...nodes,
-        dns: { defaultRoute: '11.4.0.1', services: [{ type: 'dns', zone: 'lab.test', updates: SECRET }] },
-      },
-      networks: { ...networks, names: { core: '11.4.0.1/24', dns: '11.4.0.53/24' } },
+  const topology = mappingTopology(['pcp'], {
+    nodes: {
+      dns: { defaultRoute: '11.4.0.1', services: [{ type: 'dns', zone: 'lab.test', updates: SECRET }] },
     },
-    'home-name',
-  );
+    networks: { names: { core: '11.4.0.1/24', dns: '11.4.0.53/24' } },
+  });
   home = await startMappingHome(['pcp'], signal, () => Promise.resolve(), topology);
   await credential(CREDENTIAL, SECRET);
 }, 60_000);
@@ -40,18 +34,13 @@ async function lookup(name: string): Promise<string> {
   return stdout.trim();
 }
 
+const setName = (file: string, ...more: string[]) => {
+  const host = ['--zone', 'lab.test', '--at', 'rfc2136', '--server', '11.4.0.53', '--key', 'updates'];
+  return home.owner.type('name', 'set', 'home.lab.test', ...host, '--credential', file, ...more);
+};
+
 it('one command gives the home a name, which is at its address and in the code that a phone scans', async () => {
-  const set = ['home.lab.test', '--zone', 'lab.test', '--at', 'rfc2136', '--server', '11.4.0.53'];
-  const answer = await home.owner.type(
-    'name',
-    'set',
-    ...set,
-    '--key',
-    'updates',
-    '--credential',
-    CREDENTIAL,
-    '--wildcard',
-  );
+  const answer = await setName(CREDENTIAL, '--wildcard');
   expect([answer.exitCode, answer.stderr]).toEqual([0, expect.anything()]);
   await expect.poll(() => lookup('home.lab.test'), { timeout: 20_000 }).toBe('11.2.0.2');
   expect(await lookup('shop.home.lab.test')).toBe('11.2.0.2');
@@ -76,16 +65,7 @@ it('follows the home to another address, and so does a phone that turns its tunn
 it('a wrong key is told once, and the host is not asked again', async () => {
   const wrong = Buffer.from('wrong').toString('base64');
   await credential('/run/wrong.key', wrong);
-  const set = ['home.lab.test', '--zone', 'lab.test', '--at', 'rfc2136', '--server', '11.4.0.53'];
-  const answer = await home.owner.type(
-    'name',
-    'set',
-    ...set,
-    '--key',
-    'updates',
-    '--credential',
-    '/run/wrong.key',
-  );
+  const answer = await setName('/run/wrong.key');
   expect(answer.exitCode).toBe(1);
   expect(answer.stdout).toContain('11.4.0.53:53 refused the change: BADSIG');
   const status = await home.owner.type('status');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { MappingProtocol } from '../../src/core/mapping.ts';
 import { NODE_INSIDE, parseTopology, type Lab, type Topology } from '../../src/lab/index.ts';
 import { outputOf, withLab } from '../support/lab.ts';
+import { udpThrough } from '../support/udp-through.ts';
 
 /** A home behind a router that maps ports when asked, and a host outside. */
 function behind(protocols: readonly MappingProtocol[]): Topology {
@@ -47,16 +48,7 @@ function ask(lab: Lab, protocol: string, ...more: string[]): Promise<string> {
 describe('a router with miniupnpd', () => {
   it('maps a port by PCP and NAT-PMP, lets packets from outside through, and stops when told', async () => {
     await withLab(behind(['pcp', 'nat-pmp', 'upnp']), async (lab) => {
-      const logFile = `${lab.node('home').directory}/heard`;
-      const listen = `require('node:dgram').createSocket('udp4').on('message', (text) => console.log(String(text))).bind(51820)`;
-      await lab.node('home').detach([NODE_INSIDE, '-e', listen], { logFile });
-      const send = (text: string): Promise<string> =>
-        outputOf(lab, 'outside', [
-          NODE_INSIDE,
-          '-e',
-          `const s = require('node:dgram').createSocket('udp4'); s.send('${text}', 51820, '11.2.0.2', () => s.close())`,
-        ]);
-      const heard = (): Promise<string> => outputOf(lab, 'home', ['cat', logFile]);
+      const { heard, send } = await udpThrough(lab);
       await send('too early');
       for (const protocol of ['pcp', 'nat-pmp']) {
         const lease = JSON.parse(await ask(lab, protocol)) as Record<string, unknown>;

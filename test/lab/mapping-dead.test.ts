@@ -1,37 +1,16 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Status } from '../../src/core/status.ts';
-import { parseTopology, type Lab } from '../../src/lab/index.ts';
-import { startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
+import { type Lab } from '../../src/lab/index.ts';
+import { mappingTopology, startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
 import { wayOf } from '../support/owner.ts';
 import { joinProbeRelay } from '../support/probe-relay.ts';
 
 /** A router that lists the port and forwards nothing: only a visit from outside tells, and what follows is bounded. */
 const signal = AbortSignal.timeout(120_000);
-const topology = parseTopology(
-  {
-    nodes: {
-      core: { kind: 'router' },
-      router: {
-        kind: 'router',
-        defaultRoute: '11.2.0.1',
-        nat: { outside: 'uplink' },
-        services: [{ type: 'port-mapping', inside: 'lan', protocols: ['upnp'] }],
-      },
-      home: { defaultRoute: '192.168.50.1' },
-      carrier: { kind: 'router', defaultRoute: '11.3.0.1', nat: { outside: 'trunk' } },
-      phone: { defaultRoute: '100.65.0.1' },
-      vps: { defaultRoute: '11.1.0.1' },
-    },
-    networks: {
-      uplink: { core: '11.2.0.1/24', router: '11.2.0.2/24' },
-      lan: { router: '192.168.50.1/24', home: '192.168.50.10/24' },
-      trunk: { core: '11.3.0.1/24', carrier: '11.3.0.2/24' },
-      mobile: { carrier: '100.65.0.1/16', phone: '100.65.0.2/16' },
-      hosting: { core: '11.1.0.1/24', vps: ['11.1.0.2/24', '11.1.0.3/24'] },
-    },
-  },
-  'a router that lists and does not forward',
-);
+const topology = mappingTopology(['upnp'], {
+  nodes: { vps: { defaultRoute: '11.1.0.1' } },
+  networks: { hosting: { core: '11.1.0.1/24', vps: ['11.1.0.2/24', '11.1.0.3/24'] } },
+});
 let home: MappingHome;
 let visits = 0;
 

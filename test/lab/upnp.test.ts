@@ -7,6 +7,7 @@ import type { Step } from '../support/fake-router/client-main.ts';
 import type { Outcome } from '../support/fake-router/lab.ts';
 import { outputOf, withLab } from '../support/lab.ts';
 import { startMiniupnpd } from '../support/miniupnpd.ts';
+import { udpThrough } from '../support/udp-through.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -39,16 +40,7 @@ async function ask(lab: Lab, node: string, ...steps: Step[]): Promise<Outcome[]>
 it('miniupnpd: a port is open to the world while it is mapped, and nobody takes it away', async () => {
   await withLab(topologyWith('11.2.0'), async (lab, signal) => {
     await startMiniupnpd(lab.node('router'), signal);
-    const logFile = `${lab.node('home').directory}/heard`;
-    const listen = `require('node:dgram').createSocket('udp4').on('message', (text) => console.log(String(text))).bind(51820)`;
-    await lab.node('home').detach([NODE_INSIDE, '-e', listen], { logFile });
-    const send = (text: string): Promise<string> =>
-      outputOf(lab, 'outside', [
-        NODE_INSIDE,
-        '-e',
-        `const s = require('node:dgram').createSocket('udp4'); s.send('${text}', 51820, '11.2.0.2', () => s.close())`,
-      ]);
-    const heard = (): Promise<string> => readFile(logFile, 'utf8');
+    const { heard, send } = await udpThrough(lab);
     await send('too early');
     const [lease, checked, renewed, table] = await ask(
       lab,

@@ -7,10 +7,17 @@ import { Phone } from '../../src/lab/actors/phone.ts';
 import { parseTopology, startLab, type Lab, type Topology } from '../../src/lab/index.ts';
 import { Owner } from './owner.ts';
 
+interface MoreOfIt {
+  readonly longestLease?: number;
+  /** As a topology is written down. */
+  readonly nodes?: Readonly<Record<string, unknown>>;
+  readonly networks?: Readonly<Record<string, unknown>>;
+}
+
 /** A home behind a router that opens ports when it is asked, a phone behind a carrier's NAT; nothing is forwarded by hand. */
 export function mappingTopology(
   protocols: readonly MappingProtocol[],
-  router: { readonly longestLease?: number } = {},
+  { nodes = {}, networks = {}, ...router }: MoreOfIt = {},
 ): Topology {
   return parseTopology(
     {
@@ -25,12 +32,14 @@ export function mappingTopology(
         home: { defaultRoute: '192.168.50.1' },
         carrier: { kind: 'router', defaultRoute: '11.3.0.1', nat: { outside: 'trunk' } },
         phone: { defaultRoute: '100.65.0.1' },
+        ...nodes,
       },
       networks: {
         uplink: { core: '11.2.0.1/24', router: '11.2.0.2/24' },
         lan: { router: '192.168.50.1/24', home: '192.168.50.10/24' },
         trunk: { core: '11.3.0.1/24', carrier: '11.3.0.2/24' },
         mobile: { carrier: '100.65.0.1/16', phone: '100.65.0.2/16' },
+        ...networks,
       },
     },
     'mapping',

@@ -3,7 +3,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { MappingProtocol } from '../../src/core/mapping.ts';
-import { parseTopology } from '../../src/lab/index.ts';
 import { mappingTopology, startMappingHome, type MappingHome } from './mapping-lab.ts';
 import { joinProbeRelay } from './probe-relay.ts';
 
@@ -16,22 +15,16 @@ export async function startServedHome(
   protocols: readonly MappingProtocol[],
   signal: AbortSignal,
 ): Promise<ServedHome> {
-  const { nodes, networks } = mappingTopology(protocols);
-  const topology = parseTopology(
-    {
-      nodes: {
-        ...nodes,
-        dns: { defaultRoute: '11.4.0.1', services: [{ type: 'dns', zone: 'lab.test', updates: SECRET }] },
-        vps: { defaultRoute: '11.1.0.1' },
-      },
-      networks: {
-        ...networks,
-        names: { core: '11.4.0.1/24', dns: '11.4.0.53/24' },
-        hosting: { core: '11.1.0.1/24', vps: ['11.1.0.2/24', '11.1.0.3/24'] },
-      },
+  const topology = mappingTopology(protocols, {
+    nodes: {
+      dns: { defaultRoute: '11.4.0.1', services: [{ type: 'dns', zone: 'lab.test', updates: SECRET }] },
+      vps: { defaultRoute: '11.1.0.1' },
     },
-    'a home that is served',
-  );
+    networks: {
+      names: { core: '11.4.0.1/24', dns: '11.4.0.53/24' },
+      hosting: { core: '11.1.0.1/24', vps: ['11.1.0.2/24', '11.1.0.3/24'] },
+    },
+  });
   return new ServedHome(await startMappingHome(protocols, signal, () => Promise.resolve(), topology), signal);
 }
 

@@ -17,6 +17,27 @@ const SERVICE = resolve(import.meta.dirname, 'web-service-main.ts');
 /** A home with a hub, services in namespaces of their own, and a visitor on the other side of its public address. */
 export type VisitHere = Omit<Visit, 'host' | 'port'> & { readonly port?: number };
 
+export const SHOP: EdgeSite = {
+  service: 'shop',
+  domain: 'pay.shop.test',
+  mode: 'http',
+  access: 'anyone',
+  to: { host: '10.64.1.2', port: 8080 },
+};
+export const WIKI: EdgeSite = {
+  ...SHOP,
+  service: 'wiki',
+  domain: 'wiki.test',
+  to: { host: '10.64.1.3', port: 8080 },
+};
+export const ELECTRUM: EdgeSite = {
+  ...SHOP,
+  service: 'electrum',
+  domain: 'electrum.test',
+  mode: 'tcp',
+  to: { host: '10.64.1.4', port: 50001 },
+};
+
 export interface WebLab {
   readonly machine: Machine;
   readonly gateway: Gateway;
@@ -31,6 +52,8 @@ export interface WebLab {
   spec(sites: readonly EdgeSite[]): EdgeSpec;
   /** Applies, writes and loads. */
   up(sites: readonly EdgeSite[]): Promise<{ started: boolean }>;
+  /** To HAProxy, for a name. */
+  give(name: string, pem: string): Promise<unknown>;
   visit(visit: VisitHere): Promise<Visited>;
   /** All at once, in one process. */
   visitAll(visits: readonly VisitHere[]): Promise<readonly Visited[]>;
@@ -105,6 +128,7 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       await gateway.call('edge.write', { edge: spec(sites) });
       return gateway.helper.call('edge.load', {}, AbortSignal.timeout(30_000));
     },
+    give: (name, pem) => gateway.helper.call('edge.certificate', { name, pem }, AbortSignal.timeout(15_000)),
     visitAll,
     visit: async (visit) => {
       const [visited] = await visitAll([visit]);
@@ -116,6 +140,16 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       await machine.stop();
     },
   };
+}
+
+/** With a service behind each of these. */
+export async function startWebLabWith(...sites: readonly EdgeSite[]): Promise<WebLab> {
+  const lab = await startWebLab();
+  for (const { service, to } of sites) {
+    await lab.addService(service, to.host, to.port);
+    await lab.serve(service, to.port);
+  }
+  return lab;
 }
 
 /** One made with openssl for these names, and its SHA-256 in hex. */

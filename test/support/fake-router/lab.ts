@@ -1,7 +1,18 @@
+import { expect } from 'vitest';
 import { NODE_INSIDE, parseTopology, startLab, type Lab } from '../../../src/lab/index.ts';
 import type { Lease, LeaseCheck, RouterEntry } from '../../../src/core/mapping.ts';
 import type { Step } from './client-main.ts';
+import type { ROUTERS } from '../../fixtures/routers.ts';
 import type { RouterScript } from './script.ts';
+
+export type Router = keyof typeof ROUTERS;
+
+/** A port that is open for what is left of an hour. */
+export const OPEN = {
+  externalPort: 51_820,
+  lifetimeSeconds: expect.toSatisfy((left: number) => left > 3590 && left <= 3600) as number,
+  externalAddress: '11.2.0.2',
+};
 
 export const HOME = '192.168.50.10';
 const ROUTER = '192.168.50.1';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTERS } from '../../fixtures/routers.ts';
 import type { Step } from '../../support/fake-router/client-main.ts';
-import { FakeHome } from '../../support/fake-router/lab.ts';
+import { FakeHome, OPEN, type Router } from '../../support/fake-router/lab.ts';
 
 /** Our driver against routers that misbehave; each test says what the person at home notices, or does not notice. */
 let home: FakeHome;
@@ -11,14 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => home[Symbol.asyncDispose]());
 
-type Router = keyof typeof ROUTERS;
 const play = (router: Router, ...steps: Step[]) => home.play(ROUTERS[router], ...steps);
-const OPEN = {
-  externalPort: 51_820,
-  // What is left of an hour.
-  lifetimeSeconds: expect.toSatisfy((left: number) => left > 3590 && left <= 3600) as number,
-  externalAddress: '11.2.0.2',
-};
 
 describe('the outside address', () => {
   it.each(['lineDown', 'ownAddress'] satisfies Router[])('%s: is not taken for one', async (router) => {
