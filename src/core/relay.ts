@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { parseEndpoint } from './inet.ts';
+import { HomeTunnel, RelayCarry, RelayCarrying, RelayTunnel, RelayTunnelSettings } from './relay-carry.ts';
 
 /**
  * What a home and its relay say to each other: over TLS 1.3, whose certificate the home knows by its fingerprint, one line
  * of JSON each way, then the connection ends. Both sides take the other for hostile: every field is bounded.
  */
-export const MAX_QUESTION_BYTES = 4096;
-export const MAX_REPLY_BYTES = 16_384;
+/** A thousand names of some thirty letters. */
+export const MAX_QUESTION_BYTES = 65_536;
+export const MAX_REPLY_BYTES = 262_144;
 export const MAX_PAYLOAD_BYTES = 1024;
 /** What came back: the certificates of a TLS server are some 4 KB long. */
 export const MAX_ANSWER_BYTES = 8192;
@@ -36,6 +38,7 @@ export const RelaySettings = z.strictObject({
     .describe('Where the relay listens.'),
   fingerprint: Bytes32.describe('SHA-256 of its certificate; no other relay is spoken to.'),
   home: HomeId.describe('What the relay calls this gateway.'),
+  tunnel: RelayTunnelSettings.optional().describe('In which it carries visitors; without it, it only looks.'),
 });
 
 export interface Relay extends z.infer<typeof RelaySettings> {
@@ -50,11 +53,20 @@ export function relayKeyName(relay: string): string {
 const AsHome = { home: HomeId, secret: Bytes32 };
 export const RelayRequest = z.discriminatedUnion('ask', [
   /** `credential` is the SHA-256 of the secret that the home made and keeps. */
-  z.strictObject({ ask: z.literal('join'), invite: Bytes32, credential: Bytes32 }),
+  z.strictObject({
+    ask: z.literal('join'),
+    invite: Bytes32,
+    credential: Bytes32,
+    tunnel: HomeTunnel.optional(),
+  }),
   z.strictObject({ ask: z.literal('status'), ...AsHome }),
   z.strictObject({ ask: z.literal('leave'), ...AsHome }),
   /** Answered as `status`; then the connection stays, silent, until either end or the line in between breaks it. */
   z.strictObject({ ask: z.literal('hold'), ...AsHome }),
+  /** Another key of the home's, or its first; the one before counts no more. Answered by `RelayTunnel`. */
+  z.strictObject({ ask: z.literal('rekey'), ...AsHome, tunnel: HomeTunnel }),
+  /** Answered by `RelayCarried`. */
+  z.strictObject({ ask: z.literal('carry'), ...AsHome, carry: RelayCarry }),
   /** To the address that asks, and no other. */
   z.strictObject({
     ask: z.literal('dialBack'),
@@ -76,10 +88,12 @@ export const RelayAbout = z.object({
   stunPort: z.int().min(1).max(65535).nullable(),
   /** From where this request came. */
   observed: Address,
+  carrying: RelayCarrying.nullable().default(null),
 });
 export type RelayAbout = z.infer<typeof RelayAbout>;
 
-export const RelayJoined = RelayAbout.extend({ home: HomeId });
+/** Without `tunnel` the relay carries nothing, it only looks. */
+export const RelayJoined = RelayAbout.extend({ home: HomeId, tunnel: RelayTunnel.optional() });
 export type RelayJoined = z.infer<typeof RelayJoined>;
 
 export const RelayDialled = z.object({
@@ -93,8 +107,11 @@ export const RelayDialled = z.object({
 });
 export type RelayDialled = z.infer<typeof RelayDialled>;
 
-/** `refused`: the secret, invite or home is not known. `busy`: too many questions; ask later. */
-export const RELAY_FAILURES = ['refused', 'busy', 'malformed', 'failed'] as const;
+/**
+ * `refused`: the secret, invite or home is not known. `busy`: too many questions; ask later. `unsupported`: this relay
+ * carries nothing, it only looks.
+ */
+export const RELAY_FAILURES = ['refused', 'busy', 'malformed', 'unsupported', 'failed'] as const;
 export const RelayAnswer = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), value: z.unknown() }),
   z.object({ ok: z.literal(false), failure: z.enum(RELAY_FAILURES), message: z.string().max(300) }),

@@ -71,6 +71,9 @@ export class Answerer {
     }
     if (!this.#questions.take(request.home)) return tooMany(this.#options.log, request.home);
     if (request.ask === 'dialBack') return this.#dialBack(request, asker, signal);
+    if (request.ask === 'carry' || request.ask === 'rekey') {
+      return this.#refuse(asker, 'unsupported', 'this relay carries nothing, it only looks', false);
+    }
     if (request.ask === 'leave') {
       await this.#options.members.leave(request.home);
       this.#options.log('info', 'a home left', { home: request.home, source: asker.source });
@@ -118,7 +121,7 @@ export class Answerer {
 
   #about(asker: Asker): RelayAbout {
     const { version, addresses, stunPort } = this.#options;
-    return { version, addresses: [...addresses], stunPort, observed: asker.source };
+    return { version, addresses: [...addresses], stunPort, observed: asker.source, carrying: null };
   }
 
   #refuse(

@@ -3,7 +3,13 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { z } from 'zod';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import { parseEndpoint } from '../core/inet.ts';
-import { HOLD_KEEPALIVE_MS, MAX_REPLY_BYTES, RelayAnswer, type RelayRequest } from '../core/relay.ts';
+import {
+  HOLD_KEEPALIVE_MS,
+  MAX_REPLY_BYTES,
+  type RELAY_FAILURES,
+  RelayAnswer,
+  type RelayRequest,
+} from '../core/relay.ts';
 
 export interface RelayPlace {
   /** `host:port` */
@@ -15,6 +21,14 @@ export interface RelayPlace {
 }
 
 const ASK_MS = 10_000;
+const SEE_LOG = 'see the log of the relay';
+const HINTS: Readonly<Record<(typeof RELAY_FAILURES)[number], string>> = {
+  refused: 'join it again, with a new invite: gateway relay invite there, gateway relay join INVITE here',
+  unsupported: 'start it there without --probe-only: gateway relay up',
+  busy: SEE_LOG,
+  malformed: SEE_LOG,
+  failed: SEE_LOG,
+};
 
 /**
  * One question to a relay, which is told nothing before its certificate is the one that we know. Rejects with
@@ -52,10 +66,7 @@ function valueOf<Shape extends z.ZodType>(place: RelayPlace, line: string, shape
     throw new GatewayError(`the relay at ${place.address} refused: ${plain(answer.message)}`, {
       code: 'RelayRefused',
       retry: answer.failure === 'refused' ? 'when-changed' : 'backoff',
-      hint:
-        answer.failure === 'refused'
-          ? 'join it again, with a new invite: gateway relay invite there, gateway relay join INVITE here'
-          : 'see the log of the relay',
+      hint: HINTS[answer.failure],
     });
   }
   const value = shape.safeParse(answer?.value);

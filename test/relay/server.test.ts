@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RelayAbout, RelayDialled, RelayJoined } from '../../src/core/relay.ts';
+import { MAX_QUESTION_BYTES, RelayAbout, RelayDialled, RelayJoined } from '../../src/core/relay.ts';
 import { makeInvite, runRelay, type RelayUp } from '../../src/relay/main.ts';
 import { ensureIdentity } from '../../src/relay/identity.ts';
 import { askRelay, holdRelay } from '../../src/system/relay-client.ts';
@@ -114,7 +114,7 @@ it('holds one connection for each home, until the next one comes or home ends it
 it('cuts whoever sends too much, too little, or no TLS, and goes on', async () => {
   const secure = connect({ host: '127.0.0.1', port: PORT, rejectUnauthorized: false });
   secure.on('error', () => undefined);
-  secure.write('x'.repeat(8192));
+  secure.write('x'.repeat(MAX_QUESTION_BYTES + 1));
   await once(secure, 'close');
   const plain = connectPlain({ host: '127.0.0.1', port: PORT });
   plain.on('error', () => undefined);
