@@ -18,8 +18,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/wire': { may: ['src/core'], npm: [], node: false },
   'src/engine': { may: ['src/core'], npm: [], node: false },
   'src/parts': { may: ['src/core', 'src/wire'], npm: [], node: false },
+  'src/doctor': { may: ['src/core', 'src/wire'], npm: ['zod'], node: false },
   'src/system': {
-    may: ['src/core', 'src/wire', 'src/engine'],
+    may: ['src/core', 'src/wire', 'src/engine', 'src/doctor'],
     npm: ['acme-client', 'socks-proxy-agent', 'zod'],
     node: true,
   },
@@ -33,6 +34,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
       'src/wire',
       'src/system',
       'src/api',
+      'src/doctor',
       'src/lab',
       'src/daemon',
       'src/helper',
