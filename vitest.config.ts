@@ -10,8 +10,8 @@ export default defineConfig({
     // In a virtual machine: npm run test:kernel; with a browser: npm run test:browser
     exclude: ['test/kernel/**', 'test/browser/**'],
     pool: 'forks',
-    // One for each core of the smallest machine: labs with Tor in them starve each other, and then time out.
-    maxWorkers: 2,
+    // Two for each core of the smallest machine: labs mostly wait, and with one for each more than half of it stood idle.
+    maxWorkers: 4,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     restoreMocks: true,
