@@ -16,7 +16,8 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
   const { ports, signal } = context;
   const seen = await ports.helper.call('edge.observe', {}, signal);
   // Without ports of this machine they are reached by another way.
-  const sites = seen.edge?.listen === undefined ? [] : seen.edge.sites;
+  const sites =
+    seen.edge?.listen === undefined ? [] : seen.edge.sites.filter(({ only }) => only === undefined);
   return Promise.all(sites.map((site) => observeSite(site, seen, context)));
 }
 

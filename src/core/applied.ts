@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { EnteredPlace } from './entered.ts';
 import { Upstream } from './namespace-spec.ts';
-import { EdgeListen, EdgeSite, NetworkSpec, OnionClient } from './operations.ts';
+import { EdgeListen, EdgeSite, EdgeTunnel, NetworkSpec, OnionClient } from './operations.ts';
 import { PRIVACIES } from './service.ts';
+import { TunnelSpec } from './tunnel-operations.ts';
 
 /**
  * What the daemon is about to apply, written to `applied.json` before it does. The helper refuses every operation that
@@ -51,5 +52,9 @@ export const Applied = z.object({
   ports: z.array(z.int().min(1).max(65535)),
   /** Ports of this machine at which the edge may take visitors of web names; absent: none. */
   listen: EdgeListen.optional(),
+  /** Tunnels to relays, and what each may send in; absent: none. */
+  tunnels: z.array(TunnelSpec).optional(),
+  /** Which names the edge may answer for to each of them; absent: none. */
+  edgeTunnels: z.array(EdgeTunnel).optional(),
 });
 export type Applied = z.infer<typeof Applied>;

@@ -52,6 +52,8 @@ export const EdgeSite = z.strictObject({
   guard: z.literal('wallet').optional(),
   /** Answers name the service's onion address, while it has one that lets everybody in. */
   onionLocation: z.literal(true).optional(),
+  /** Not at the ports of this machine: who looks there learns nothing of it. */
+  only: z.literal('relay').optional(),
   to: z.strictObject({ host: IpAddress, port: PortNumber }),
 });
 export type EdgeSite = z.infer<typeof EdgeSite>;
@@ -59,6 +61,18 @@ export type EdgeSite = z.infer<typeof EdgeSite>;
 /** Ports of this machine at which visitors of web names arrive. */
 export const EdgeListen = z.strictObject({ https: PortNumber, http: PortNumber });
 export type EdgeListen = z.infer<typeof EdgeListen>;
+
+/** Where one relay's visitors arrive, by PROXY protocol and from the hub alone: ports of the edge's own address. */
+export const EdgeTunnel = z.strictObject({
+  number: z.int().min(0).max(99),
+  /** The hub, which lets nobody but this relay connect. */
+  from: Ipv4,
+  https: PortNumber,
+  http: PortNumber,
+  /** Sorted; the relay is answered for no others. */
+  domains: z.array(DnsName).min(1),
+});
+export type EdgeTunnel = z.infer<typeof EdgeTunnel>;
 
 /** What HAProxy's configuration is made of, apart from paths and certificates. */
 export const EdgeSpec = z.strictObject({
@@ -73,6 +87,8 @@ export const EdgeSpec = z.strictObject({
   sites: z.array(EdgeSite),
   /** Absent: no site is reached by a port of this machine. */
   listen: EdgeListen.optional(),
+  /** Sorted by number; absent: none. */
+  tunnels: z.array(EdgeTunnel).min(1).optional(),
 });
 export type EdgeSpec = z.infer<typeof EdgeSpec>;
 
@@ -123,6 +139,8 @@ export const EDGE_OPERATIONS = {
       listen: EdgeListen.optional(),
       /** Why these are not the ones that were asked for: which program has which port. */
       taken: z.array(z.string()),
+      /** Tunnels to relays whose visitors cannot be taken, and why; absent: none. */
+      shut: z.array(z.object({ number: z.number(), why: z.string() })).optional(),
       /** Why it must be loaded again: a port that was taken is free. */
       renew: z.string().optional(),
       /** What it has on disk to show to visitors. */

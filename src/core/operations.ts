@@ -6,8 +6,9 @@ import { NAMESPACE_OPERATIONS } from './namespace-operations.ts';
 import { Flow, HostServiceSpec, NamespaceSpec } from './namespace-spec.ts';
 import { NetworkSpec } from './network-spec.ts';
 import { TOR_INSTANCES } from './tor-instance.ts';
+import { TUNNEL_OPERATIONS } from './tunnel-operations.ts';
 
-export { EdgeListen, EdgeRoute, EdgeSite, EdgeSpec } from './edge-operations.ts';
+export { EdgeListen, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from './edge-operations.ts';
 export { Flow, HostServiceSpec, NamespaceSpec, Upstream } from './namespace-spec.ts';
 export { NetworkSpec } from './network-spec.ts';
 
@@ -260,6 +261,7 @@ export const OPERATIONS = {
   'tor.stop': { input: OfInstance, result: Done },
   ...EDGE_OPERATIONS,
   ...EGRESS_OPERATIONS,
+  ...TUNNEL_OPERATIONS,
 } as const satisfies Record<string, { input: z.ZodType; result: z.ZodType }>;
 
 export type OperationName = keyof typeof OPERATIONS;

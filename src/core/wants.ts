@@ -41,6 +41,8 @@ export interface SiteWant {
   readonly onionLocation?: true;
   /** Ports of this machine at which they arrive; absent: they come by another way (relay). */
   readonly listen?: { readonly https: number; readonly http: number };
+  /** The relay's tunnel by which they arrive, and at which ports of the edge's own address. */
+  readonly tunnel?: { readonly number: number; readonly https: number; readonly http: number };
 }
 
 /** A certificate for one name, kept valid. One certificate a name, however many want it. */

@@ -3,6 +3,7 @@ import type { Desired } from '../core/desired.ts';
 import { Upstream } from '../core/namespace-spec.ts';
 import { EdgeSpec, OnionClient, PeerSpec } from '../core/operations.ts';
 import type { Service } from '../core/service.ts';
+import { TunnelSpec } from '../core/tunnel-operations.ts';
 import { z } from 'zod';
 
 /** How the specs of any provider say that they need a peer or a UDP port of the helper. */
@@ -14,6 +15,7 @@ const SpecOfOnion = z.looseObject({
 const SpecOfSingleHop = z.looseObject({ service: z.string(), instance: z.literal('single-hop') });
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
 const SpecOfEdge = EdgeSpec.loose().extend({ type: z.literal('edge') });
+const SpecOfTunnel = z.looseObject({ type: z.literal('tunnel'), tunnel: TunnelSpec });
 const SpecOfNamespace = z.looseObject({ upstreams: z.array(Upstream) });
 
 function serviceOf({ address, port, place, privacy, egress, upstreams }: Service): AppliedService {
@@ -62,7 +64,14 @@ export function appliedOf(desired: Desired): Applied {
       return found.success ? [found.data.listenPort] : [];
     }),
     ...(edge?.listen === undefined ? {} : { listen: edge.listen }),
+    ...(edge?.tunnels === undefined ? {} : { edgeTunnels: edge.tunnels }),
+    ...tunnelsOf(specs),
   };
+}
+
+function tunnelsOf(specs: readonly unknown[]): Pick<Applied, 'tunnels'> {
+  const tunnels = specs.flatMap((spec) => SpecOfTunnel.safeParse(spec).data?.tunnel ?? []);
+  return tunnels.length === 0 ? {} : { tunnels };
 }
 
 /** A peer is needed by the services that it was given; those that are not open by its own way are left out. */

@@ -37,8 +37,12 @@ export type HubAlias = z.infer<typeof HubAlias>;
 export const WireguardAlias = z.object({ owner: z.string(), endpoint: z.string() });
 export type WireguardAlias = z.infer<typeof WireguardAlias>;
 
+/** On the interface of a tunnel to a relay. */
+export const TunnelAlias = z.object({ owner: z.string(), relay: z.string() });
+export type TunnelAlias = z.infer<typeof TunnelAlias>;
+
 export function formatAlias(
-  alias: ServiceAlias | EnteredAlias | EnteredEndAlias | HubAlias | WireguardAlias,
+  alias: ServiceAlias | EnteredAlias | EnteredEndAlias | HubAlias | WireguardAlias | TunnelAlias,
 ): string {
   return MARK + JSON.stringify(alias);
 }

@@ -20,6 +20,8 @@ export interface EdgeHere {
   readonly onions: Readonly<Record<string, string>>;
   /** There is a certificate for a site that is an address. */
   readonly hasAddress: boolean;
+  /** Tunnels to relays whose visitors cannot be taken, and why: a port that is taken; absent: none. */
+  readonly shut?: readonly { readonly number: number; readonly why: string }[] | undefined;
 }
 
 export interface EdgeConfig {
@@ -36,6 +38,7 @@ const Here: z.ZodType<EdgeHere> = z.object({
   hasIpv6: z.boolean(),
   hasAddress: z.boolean(),
   onions: z.record(z.string(), z.string()),
+  shut: z.array(z.object({ number: z.number(), why: z.string() })).optional(),
 });
 
 const ASKED = '# asked: ';

@@ -16,12 +16,13 @@ import { parseListeners } from './listeners.ts';
  * to which the router's own can lead. `own` are the processes of HAProxy: what they hold already is theirs.
  */
 export async function bindable(
-  { routes, listen }: EdgeSpec,
+  { routes, listen, tunnels = [], source }: EdgeSpec,
   own: readonly number[],
   signal: AbortSignal,
-): Promise<Pick<EdgeHere, 'left' | 'listen' | 'taken'>> {
-  if (routes.length === 0 && listen === undefined) return { left: [], taken: [] };
-  const ports = [...routes.map(({ port }) => port), ...Object.values(listen ?? {})];
+): Promise<Pick<EdgeHere, 'left' | 'listen' | 'taken' | 'shut'>> {
+  if (routes.length === 0 && listen === undefined && tunnels.length === 0) return { left: [], taken: [] };
+  const ofTunnels = tunnels.flatMap(({ https, http }) => [https, http]);
+  const ports = [...routes.map(({ port }) => port), ...Object.values(listen ?? {}), ...ofTunnels];
   const [holders, addresses] = await Promise.all([settledHolders(ports, signal), hostAddresses(signal)]);
   const isOwn = ({ pids }: Holder): boolean => pids.some((pid) => own.includes(pid));
   const rivalOf = (address: string, port: number): Holder | undefined => {
@@ -38,14 +39,26 @@ export async function bindable(
     return addresses.has(address) ? [] : [{ service, reason: `its address ${address} is not on the host` }];
   });
   const isFree = (port: number): boolean => rivalOf(ANYWHERE, port) === undefined;
-  if (listen === undefined) return { left, taken: [] };
+  const whyShut = (port: number): string[] => {
+    const rival = rivalOf(source, port);
+    if (rival !== undefined) return [takenText(port, rival)];
+    return addresses.has(source) ? [] : [`the edge's address ${source} is not on the host`];
+  };
+  const reasons = tunnels.map(({ number, https, http }) => ({
+    number,
+    why: [...whyShut(https), ...whyShut(http)],
+  }));
+  const closed = reasons.filter(({ why }) => why.length > 0);
+  const shut =
+    closed.length === 0 ? {} : { shut: closed.map(({ number, why }) => ({ number, why: why.join('; ') })) };
+  if (listen === undefined) return { left, taken: [], ...shut };
   const taken = Object.values(listen).flatMap((port) => {
     const rival = rivalOf(ANYWHERE, port);
     return rival === undefined ? [] : [takenText(port, rival)];
   });
   const https = [listen.https, ...INSTEAD.https].find(isFree) ?? listen.https;
   const http = [listen.http, ...INSTEAD.http].find(isFree) ?? listen.http;
-  return { left, listen: { https, http }, taken };
+  return { left, listen: { https, http }, taken, ...shut };
 }
 
 /** Below the range that outgoing connections use, and not what services are usually given. */

@@ -3,6 +3,7 @@ import { isInCidr } from '../core/inet.ts';
 import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
 import type { EdgeHere } from './edge-config.ts';
 import { page, servicePages } from './edge-pages.ts';
+import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
@@ -32,7 +33,8 @@ export function hostOf(domain: string): string {
 }
 
 /** Files that the configuration reads, by name: which backend belongs to which name. */
-export function edgeMaps({ sites }: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<string, string> {
+export function edgeMaps(spec: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<string, string> {
+  const { sites } = spec;
   const linesOf = (mode: EdgeSite['mode'], isMine: (domain: string) => boolean = () => true): string =>
     sites
       .filter((site) => site.mode === mode && isMine(site.domain))
@@ -49,6 +51,7 @@ export function edgeMaps({ sites }: EdgeSpec, { onions }: EdgeHere): ReadonlyMap
     [ADDRESS_MAP, linesOf('http', (domain) => isIP(domain) !== 0)],
     [STREAM_MAP, linesOf('tcp')],
     [DEVICES_MAP, devices.map(({ domain }) => `${hostOf(domain)} devices\n`).join('')],
+    ...relayMaps(spec),
   ]);
 }
 
@@ -57,7 +60,8 @@ export function webLines(spec: EdgeSpec, here: EdgeHere, innerSocket: (name: str
   if (spec.sites.length === 0) return [];
   return [
     ...SOURCES,
-    ...(here.listen === undefined ? [] : publicLines(here.listen, here)),
+    ...(here.listen === undefined ? [] : doorLines(publicDoor(here.listen, spec, here), here)),
+    ...relayDoors(spec, here).flatMap((door) => doorLines(door, here)),
     ...innerLines(here, innerSocket),
     ...spec.sites.filter(isFirstOfService).flatMap((site) => backendLines(site, spec)),
   ];
@@ -85,9 +89,6 @@ function bindLines(port: number, hasIpv6: boolean): string[] {
   return [`    bind 0.0.0.0:${port}`, ...(hasIpv6 ? [`    bind :::${port} v6only`] : [])];
 }
 
-/** A household is one source, whatever the family of its address. */
-const SOURCE = 'src,ipmask(32,64) table gateway.sources';
-
 /**
  * So many at once: more than a page needs, less than takes from the others. Not by `conn_rate`: HAProxy 2.6.12 reads it in
  * the thousands now and then, and one in a hundred connections of a source with seven a second was refused (tried).
@@ -104,28 +105,40 @@ const SOURCES: readonly string[] = [
   '    stick-table type ipv6 size 100k expire 1m store conn_cur,http_req_rate(10s)',
 ];
 
-function publicLines({ https, http }: EdgeListen, { hasIpv6, hasAddress }: EdgeHere): string[] {
+function publicDoor({ https, http }: EdgeListen, spec: EdgeSpec, { hasIpv6 }: EdgeHere): Door {
+  const hidden = spec.sites.some(({ only }) => only === 'relay');
+  return {
+    name: 'gateway',
+    https: [...bindLines(https, hasIpv6), ...SOURCE_LIMITS],
+    http: [...bindLines(http, hasIpv6), ...SOURCE_LIMITS],
+    unless: (name) => (hidden ? `if { ${name},map(${RELAYED_MAP}) -m found }` : undefined),
+  };
+}
+
+function doorLines(door: Door, { hasAddress }: EdgeHere): string[] {
+  const tlsElsewhere = door.unless('req.ssl_sni,lower');
+  const httpElsewhere = door.unless('var(txn.host)');
   return [
     '',
-    'frontend gateway.https',
-    ...bindLines(https, hasIpv6),
+    `frontend ${door.name}.https`,
     '    maxconn 10000',
-    ...SOURCE_LIMITS,
+    ...door.https,
     '    tcp-request inspect-delay 10s',
     '    tcp-request content reject unless { req.ssl_hello_type 1 }',
+    ...(tlsElsewhere === undefined ? [] : [`    tcp-request content reject ${tlsElsewhere}`]),
     '    use_backend gateway.challenges if { req.ssl_alpn acme-tls/1 }',
     `    use_backend gateway.streams if { req.ssl_sni,lower,map(${STREAM_MAP}) -m found }`,
     // Who visits an address says no name (RFC 6066 3).
     ...(hasAddress ? ['    use_backend gateway.address unless { req.ssl_sni -m found }'] : []),
     '    default_backend gateway.tls',
     '',
-    'frontend gateway.http',
+    `frontend ${door.name}.http`,
     '    mode http',
-    ...bindLines(http, hasIpv6),
     '    maxconn 2000',
-    ...SOURCE_LIMITS,
+    ...door.http,
     ...HTTP_TIMES,
     SET_HOST,
+    ...(httpElsewhere === undefined ? [] : [`    http-request return status 404 ${httpElsewhere}`]),
     '    acl challenge path_beg /.well-known/acme-challenge/',
     "    http-request set-var(txn.token) 'path,regsub(^/.well-known/acme-challenge,)' if challenge",
     `    http-request set-var(txn.answer) "var(txn.host),concat(,txn.token),map_str(${CHALLENGE_MAP})" if challenge`,

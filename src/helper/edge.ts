@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import { canonical } from '../core/plan.ts';
-import type { EdgeSpec } from '../core/operations.ts';
+import type { EdgeSpec, OperationResult } from '../core/operations.ts';
 import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
 import { run } from '../system/run.ts';
 import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } from './edge-config.ts';
@@ -32,6 +32,8 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 import { asUser } from './run-as.ts';
 
+type Seen = OperationResult<'edge.observe'>;
+
 /** HAProxy ends the connections that the host itself must not forward, and those of visitors of web names. */
 
 export const writeEdge: Handler<'edge.write'> = ({ edge }, environment, signal) =>
@@ -52,12 +54,20 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       ...(loadedHash === undefined ? {} : { loadedHash }),
       ...(config === undefined ? {} : { configHash: config.hash }),
       ...(config !== undefined && text === renderAgain(config, environment) ? { edge: config.asked } : {}),
-      left: [...(config?.here.left ?? [])],
-      ...(config?.here.listen === undefined ? {} : { listen: config.here.listen }),
-      taken: [...(config?.here.taken ?? [])],
+      ...hereOf(config),
       certificates: await listCertificates(directory),
     };
   });
+
+function hereOf(config: EdgeConfig | undefined): Pick<Seen, 'left' | 'listen' | 'taken' | 'shut'> {
+  const { left = [], listen, taken = [], shut } = config?.here ?? {};
+  return {
+    left: [...left],
+    ...(listen === undefined ? {} : { listen }),
+    taken: [...taken],
+    ...(shut === undefined ? {} : { shut: [...shut] }),
+  };
+}
 
 /** What this machine allows now, and did not when the configuration was written. */
 async function renewalOf(
@@ -77,10 +87,12 @@ async function freedPort(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (here.taken.length === 0) return undefined;
-  const { listen } = await bindable(asked, await findEdge(environment), signal);
+  if (here.taken.length === 0 && here.shut === undefined) return undefined;
+  const { listen, shut = [] } = await bindable(asked, await findEdge(environment), signal);
   const isBetter = (name: 'https' | 'http'): boolean =>
     listen?.[name] === asked.listen?.[name] && here.listen?.[name] !== asked.listen?.[name];
+  const isShut = (number: number): boolean => shut.some((each) => each.number === number);
+  if ((here.shut ?? []).some(({ number }) => !isShut(number))) return 'ports for a relay are free again';
   const freed = (['https', 'http'] as const).filter(isBetter).map((name) => asked.listen?.[name]);
   return freed.length === 0 ? undefined : `port ${freed.join(' and port ')} is free again`;
 }

@@ -33,6 +33,8 @@ import { announceOnion } from './tor-announce.ts';
 import { cutOnions, drainOnion } from './tor-drain.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
+import { observeTunnels } from './tunnel-observe.ts';
+import { ensureTunnel, removeTunnel } from './tunnel.ts';
 import { removePeer, setPeers } from './wireguard-peers.ts';
 import { removeProbe, ensureProbe } from './wireguard-probe.ts';
 import { ensureWireguard, removeWireguard } from './wireguard.ts';
@@ -80,6 +82,9 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'egress.ensure': ensureEgress,
   'egress.remove': removeEgress,
   'egress.watch': watchEgress,
+  'tunnel.ensure': ensureTunnel,
+  'tunnel.remove': removeTunnel,
+  'tunnel.observe': observeTunnels,
 };
 
 export function isOperation(name: string): name is OperationName {

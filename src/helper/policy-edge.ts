@@ -1,14 +1,14 @@
 import { deviceBlock } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
 import { canonical } from '../core/plan.ts';
-import type { EdgeRoute, EdgeSite, EdgeSpec } from '../core/operations.ts';
+import type { EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../core/operations.ts';
 
 type Services = Readonly<Record<string, AppliedService>>;
 
 /** What the edge may be asked for: the ways in that the config names, and nothing more. */
 export function edgeRule(
-  { devices, source, pool, listen, routes, sites }: EdgeSpec,
-  { services, network, listen: allowed }: Applied,
+  { devices, source, pool, listen, routes, sites, tunnels = [] }: EdgeSpec,
+  { services, network, listen: allowed, edgeTunnels = [] }: Applied,
 ): string | undefined {
   if (devices !== deviceBlock(network.pool)) return `letting ${devices} in through the edge`;
   if (source !== network.edge || pool !== network.pool) return `connections of the edge from ${source}`;
@@ -18,6 +18,7 @@ export function edgeRule(
   const wrong = [
     ...routes.map((route) => routeRule(route, services)),
     ...sites.map((site) => siteRule(site, services)),
+    ...tunnels.map((tunnel) => tunnelRule(tunnel, network.hub, edgeTunnels)),
   ];
   return wrong.find((each) => each !== undefined);
 }
@@ -46,6 +47,12 @@ function siteRule({ service: name, to, ...asked }: EdgeSite, services: Services)
   return isJustified
     ? undefined
     : `the web name ${asked.domain} that leads to ${name} at ${to.host}:${to.port}`;
+}
+
+/** Visitors of one relay, from the hub, at names that the config gives it. */
+function tunnelRule(tunnel: EdgeTunnel, hub: string, allowed: readonly EdgeTunnel[]): string | undefined {
+  const isJustified = tunnel.from === hub && allowed.some((each) => canonical(each) === canonical(tunnel));
+  return isJustified ? undefined : `visitors of relay ${tunnel.number} at ${tunnel.domains.join(', ')}`;
 }
 
 /** Only names that the config has, and wildcards that hold one of them. */

@@ -16,6 +16,7 @@ import { onionInstanceOf, type TorInstance } from '../core/tor-instance.ts';
 import { isWireguardName } from './names.ts';
 import { certificateRule, edgeRule, hostsOf } from './policy-edge.ts';
 import { flowJudge, isUpstream } from './policy-flows.ts';
+import { tunnelRule } from './policy-tunnel.ts';
 
 /**
  * What the helper refuses although it is well formed: everything that would open more than the applied config opens.
@@ -140,6 +141,9 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   },
   'egress.remove': always,
   'egress.watch': always,
+  'tunnel.ensure': ({ tunnel }, applied) => tunnelRule(tunnel, applied),
+  'tunnel.remove': always,
+  'tunnel.observe': always,
 };
 
 /** Before the first `up` there is nothing to compare with; these change nothing or only remove. */
@@ -162,6 +166,8 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'edge.certificate.remove',
   'edge.challenge.remove',
   'egress.remove',
+  'tunnel.remove',
+  'tunnel.observe',
 ]);
 
 /** Throws `HelperRefused` unless the applied config justifies the operation. */

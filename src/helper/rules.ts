@@ -3,6 +3,7 @@ import type { Flow, NamespaceSpec } from '../core/operations.ts';
 import type { Network } from '../core/service.ts';
 import { twinOf } from '../core/ula.ts';
 import { serviceLink, TABLE } from './names.ts';
+import { TUNNEL_MARKS } from './tunnel-rules.ts';
 
 /** Packets that may be forwarded carry this mark; without it the hub has no route for them. */
 export const PERMITTED_MARK = 1;
@@ -86,7 +87,7 @@ ${leavingRule('tor', 'meta l4proto tcp')}
 ${leavingRule('tor', 'udp dport 53')}
 ${leavingRule('direct', 'meta l4proto { tcp, udp }')}
 add rule inet ${TABLE} forward meta mark ${PERMITTED_MARK} accept
-add rule inet ${TABLE} forward meta mark { ${EGRESS_MARKS.direct}, ${EGRESS_MARKS.tor} } accept
+add rule inet ${TABLE} forward meta mark { ${EGRESS_MARKS.direct}, ${EGRESS_MARKS.tor}, ${TUNNEL_MARKS} } accept
 add rule inet ${TABLE} input iifname "lo" accept
 add rule inet ${TABLE} input ct state established,related accept
 `;

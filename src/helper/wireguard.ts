@@ -96,11 +96,21 @@ async function create(
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<WireguardLink> {
+  const implementation = await createInterface(name, environment, signal);
+  const bare = { isUp: false, addresses: [], isRouted: false, alias: undefined };
+  return { name, place: 'host', implementation, ...bare };
+}
+
+/** In the namespace that we run in. */
+export async function createInterface(
+  name: string,
+  environment: Pick<HelperEnvironment, 'paths' | 'log'>,
+  signal: AbortSignal,
+): Promise<WireguardLink['implementation']> {
   const implementation = (await createInKernel(name, signal)) ? 'kernel' : 'wireguard-go';
   if (implementation === 'wireguard-go') await startWireguardGo(name, environment, signal);
   environment.log('info', 'made a WireGuard interface', { interface: name, implementation });
-  const bare = { isUp: false, addresses: [], isRouted: false, alias: undefined };
-  return { name, place: 'host', implementation, ...bare };
+  return implementation;
 }
 
 /** False when the kernel has no WireGuard. */

@@ -21,6 +21,24 @@ const PHONE = { publicKey: KEY, address: '10.64.8.2' };
 const [GIVEN, GIVEN_OTHER] = [['nas', 'printer'], ['shop']];
 const HOSTNAME = `${'a'.repeat(56)}.onion`;
 
+const TUNNEL = {
+  relay: 'vps',
+  number: 3,
+  publicKey: OTHER_KEY,
+  address: '10.127.0.2',
+  relayAddress: '10.127.0.1',
+  mtu: 1420,
+  web: { https: 7606, http: 7607 },
+  ports: [{ port: 9736, service: 'lnd', to: { address: '10.64.1.6', port: 9735 } }],
+};
+const EDGE_TUNNEL = {
+  number: 3,
+  from: NETWORK.hub,
+  https: 7606,
+  http: 7607,
+  domains: ['pay.shop.test'],
+};
+
 /** Different ports, so that no value of one service fits another by chance. */
 const APPLIED: Applied = Applied.parse({
   network: NETWORK,
@@ -49,6 +67,8 @@ const APPLIED: Applied = Applied.parse({
   ],
   ports: [51820],
   listen: { https: 443, http: 80 },
+  tunnels: [TUNNEL],
+  edgeTunnels: [EDGE_TUNNEL],
 });
 
 interface Case<Name extends OperationName> {
@@ -223,6 +243,7 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
         routes: [edgeRoute],
         sites: [edgeSite],
         listen: { https: 443, http: 80 },
+        tunnels: [EDGE_TUNNEL],
       },
     },
   },
@@ -248,6 +269,12 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   },
   'egress.remove': { input: { network } },
   'egress.watch': { input: { network } },
+  'tunnel.ensure': {
+    input: { network, tunnel: TUNNEL, privateKey: KEY, endpoint: '11.1.0.2:51820' },
+    free: { privateKey: ANY, endpoint: ANY },
+  },
+  'tunnel.remove': { input: { network, number: 3 }, free: { number: ANY } },
+  'tunnel.observe': { input: { network } },
 };
 
 type Path = readonly string[];

@@ -11,6 +11,8 @@ import { ensureNamespace } from '../../src/helper/namespace.ts';
 import { observe } from '../../src/helper/observe.ts';
 import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';
 import { ensureProbe, removeProbe } from '../../src/helper/wireguard-probe.ts';
+import { observeTunnels } from '../../src/helper/tunnel-observe.ts';
+import { ensureTunnel, removeTunnel } from '../../src/helper/tunnel.ts';
 import { ensureWireguard, removeWireguard } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 
@@ -49,6 +51,12 @@ async function call(input: unknown): Promise<unknown> {
       return ensureProbe(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'wireguard.removeProbe':
       return removeProbe(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'tunnel.ensure':
+      return ensureTunnel(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'tunnel.remove':
+      return removeTunnel(OPERATIONS[operation].input.parse(input), environment, signal);
+    case 'tunnel.observe':
+      return observeTunnels(OPERATIONS[operation].input.parse(input), environment, signal);
     case 'observe':
       return observe(OPERATIONS[operation].input.parse(input), environment, signal);
     default:

@@ -1,7 +1,7 @@
 import { deviceBlock } from '../../core/allocate.ts';
 import type { Compiled, CompileInput, Problem, Resource, SiteWant } from '../../core/contract.ts';
-import type { EdgeRoute, EdgeSite, EdgeSpec } from '../../core/operations.ts';
-import type { Service } from '../../core/service.ts';
+import type { EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../../core/operations.ts';
+import type { Network, Service } from '../../core/service.ts';
 
 /**
  * `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service, but those that it cannot bind,
@@ -36,6 +36,7 @@ export function compile({ network, services, wants, ledger }: CompileInput): Com
     routes,
     sites,
     ...(listen === undefined ? {} : { listen }),
+    ...tunnelsOf(network, asked, sites),
   } as const;
   const keep = new Map([
     ...services
@@ -87,11 +88,42 @@ function sitesOf(
     const access = asked.some((want) => want.access === 'devices') ? 'devices' : 'anyone';
     const nature = first.mode === 'http' ? natureOf(service.kind) : {};
     const onion = asked.some((want) => want.onionLocation === true) ? { onionLocation: true as const } : {};
+    const only = asked.every(({ via }) => via === 'relay') ? { only: 'relay' as const } : {};
     return [
-      { service: owner, domain, mode: first.mode, access, ...nature, ...onion, to: { ...service.dial } },
+      {
+        service: owner,
+        domain,
+        mode: first.mode,
+        access,
+        ...nature,
+        ...onion,
+        ...only,
+        to: { ...service.dial },
+      },
     ];
   });
   return { sites, problems: decided.flatMap(takenNames) };
+}
+
+/** Each relay is answered for the names that were given to it. */
+function tunnelsOf(
+  { hub }: Network,
+  wants: readonly SiteWant[],
+  sites: readonly EdgeSite[],
+): { readonly tunnels?: EdgeTunnel[] } {
+  const isServed = ({ service, domain }: SiteWant): boolean =>
+    sites.some((site) => site.service === service && site.domain === domain);
+  const byNumber = Map.groupBy(
+    wants.filter((want) => want.tunnel !== undefined && isServed(want)),
+    ({ tunnel }) => tunnel?.number ?? 0,
+  );
+  const tunnels = [...byNumber].flatMap(([number, group]): EdgeTunnel[] => {
+    const tunnel = group[0]?.tunnel;
+    if (tunnel === undefined) return [];
+    const domains = [...new Set(group.map(({ domain }) => domain))].sort();
+    return [{ number, from: hub, https: tunnel.https, http: tunnel.http, domains }];
+  });
+  return tunnels.length === 0 ? {} : { tunnels: tunnels.sort((a, b) => a.number - b.number) };
 }
 
 /** LND and Core Lightning speak TLS themselves, to visitors who know their certificate. */

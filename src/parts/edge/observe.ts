@@ -27,7 +27,9 @@ export async function observe({ ports, signal }: Context): Promise<Observed<Spec
 }
 
 /** Told in the status: who forwards by hand must forward to another port. */
-function takenFacts({ taken, listen }: Seen): Record<string, string> {
+function takenFacts({ taken, listen, shut = [] }: Seen): Record<string, string> {
+  const [first] = shut;
+  if (first !== undefined) return { notice: `visitors cannot come by a relay: ${first.why}` };
   if (taken.length === 0 || listen === undefined) return {};
   const instead = `visitors of web names are taken at ${listen.https} (https) and ${listen.http} (http) instead`;
   const words = `${taken.join('; ')}; ${instead}, where the router must lead 443 and 80`;
