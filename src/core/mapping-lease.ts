@@ -7,7 +7,7 @@ import type { Lease, LeaseCheck, MappingRefusal, RouterMark } from './mapping.ts
  * done next, and when, comes out. Times are milliseconds since the epoch.
  *
  *   what happened                         | what follows
- *   the router gave a lease               | renew at a random point of 1/2 to 5/8 (RFC 6887 11.2.1), look every minute
+ *   the router gave a lease               | renew at a random point of 1/2 to 5/8 (RFC 6887 11.2.1), look every minute or two
  *   … until it is deleted (725, 402)      | said again every hour: some routers reap what is not used
  *   a renewal failed                      | back-off, and not later than half of what is left
  *   the lease ended without a renewal     | lost; asked again at once
@@ -68,7 +68,9 @@ const LONGEST_RENEWAL_MS = 3600 * SECOND;
 const SHORTEST_RENEWAL_MS = 15 * SECOND;
 /** RFC 6887 11.2.1. */
 const SHORTEST_RETRY_MS = 4 * SECOND;
-const CHECK_MS = 60 * SECOND;
+/** By PCP and NAT-PMP a look is one small packet each way; by UPnP it is an HTTP exchange of seven or eight. */
+const CHECK_MS = { pcp: 60 * SECOND, 'nat-pmp': 60 * SECOND, upnp: 120 * SECOND } as const;
+const FIRST_CHECK_MS = 60 * SECOND;
 const CHECK_AGAIN_MS = 10 * SECOND;
 /** After a failure in a row: a router that starts takes a minute or two; one that never answers is asked little. */
 const WAITS = [1, 2, 5, 10, 10, 15, 15, 15, 15, 15, 15, 30, 30, 60, 60, 120, 300] as const;
@@ -103,7 +105,7 @@ export function given(state: PortState, lease: Lease, now: number, random: numbe
     },
     last: lease,
     askAt: now + Math.max(wait, SHORTEST_RENEWAL_MS),
-    checkAt: now + CHECK_MS,
+    checkAt: now + FIRST_CHECK_MS,
     failures: 0,
     trouble: undefined,
     told: state.told ?? lease.externalPort,
@@ -146,7 +148,7 @@ export function looked(
   const next: PortState = {
     ...state,
     held: { ...held, seen: { mark: { ...known, ...mark }, at: now } },
-    checkAt: now + CHECK_MS,
+    checkAt: now + CHECK_MS[held.lease.protocol],
   };
   const before = held.lease.externalAddress;
   if (externalAddress !== undefined && before !== undefined && externalAddress !== before) {
@@ -200,7 +202,7 @@ function fits({ ours, theirs }: { readonly ours: number; readonly theirs: number
 /** A repeat that did not extend the lease (miniupnp 199): it ends much sooner than we were told. */
 function isShorter({ expiresAt }: Held, lifetimeSeconds: number | undefined, now: number): boolean {
   if (expiresAt === undefined || lifetimeSeconds === undefined || lifetimeSeconds === 0) return false;
-  return now + lifetimeSeconds * SECOND < expiresAt - CHECK_MS;
+  return now + lifetimeSeconds * SECOND < expiresAt - FIRST_CHECK_MS;
 }
 
 /** For people: `UDP 51820`. */

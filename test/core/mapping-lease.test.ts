@@ -68,6 +68,18 @@ describe('a lease', () => {
     expect(state.askAt).toBe(HOUR);
   });
 
+  it.each([
+    ['pcp', 60, 60],
+    ['nat-pmp', 60, 60],
+    ['upnp', 60, 120],
+  ] as const)('by %s is looked at after %i s, then each %i s', (protocol, first, then) => {
+    const state = held({ protocol, mark: {} });
+    expect(state.checkAt).toBe(first * SECOND);
+    expect(looked(state, { mark: {}, isThere: true }, first * SECOND).state.checkAt).toBe(
+      (first + then) * SECOND,
+    );
+  });
+
   it('that is not renewed is tried again, ever closer to its end, and ends', () => {
     let state = held();
     const asked: number[] = [];
