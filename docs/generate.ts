@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { providers } from '../providers/index.ts';
 import { createApp, openApiDocument } from '../src/api/app.ts';
 import { statusOf } from '../src/api/errors.ts';
@@ -8,9 +9,11 @@ import { configJsonSchema } from '../src/core/config.ts';
 import type { Control } from '../src/core/control.ts';
 import { ERROR_CODES, type ErrorCode } from '../src/core/errors.ts';
 import { EVENT_TYPES } from '../src/core/events.ts';
+import { Report } from '../src/doctor/types.ts';
 import { apiReference } from './generate-api.ts';
 import { cliReference } from './generate-cli.ts';
 import { configReference } from './generate-config.ts';
+import { findingsReference } from './generate-findings.ts';
 import { providersReference, readmeWithMatrix } from './generate-providers.ts';
 import { type JsonSchema, page, tableOf } from './markdown.ts';
 
@@ -31,6 +34,8 @@ export function referenceFiles(): ReadonlyMap<string, string> {
     ['providers.md', providersReference(providers)],
     ['errors.md', errorsReference()],
     ['events.md', eventsReference()],
+    ['findings.md', findingsReference()],
+    ['report.schema.json', json({ ...z.toJSONSchema(Report), title: 'gateway doctor --json' })],
   ]);
 }
 

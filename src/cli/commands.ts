@@ -7,6 +7,7 @@ import { demo } from './commands/demo.ts';
 import { deviceImport } from './commands/device-import.ts';
 import { deviceGrant, deviceUngrant } from './commands/device-grant.ts';
 import { deviceAdd, deviceList, deviceRenew, deviceRevoke } from './commands/device.ts';
+import { doctor } from './commands/doctor.ts';
 import { expose, unexpose } from './commands/expose.ts';
 import { help, version } from './commands/help.ts';
 import { events, generations, rollback } from './commands/history.ts';
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   up,
   down,
   status,
+  doctor,
   plan,
   serviceAdd,
   serviceSet,

@@ -104,7 +104,7 @@ export const ReportedFinding = z.object({
   dependsOn: z.array(z.string()),
   /** In the order in which it is to be done. */
   fix: z.array(z.object({ text: z.string(), command: z.string().optional(), who: Doer })),
-  /** How to see that it is mended. */
+  /** A command that shows whether it is mended. */
   verify: z.string(),
 });
 export type ReportedFinding = z.infer<typeof ReportedFinding>;
@@ -118,6 +118,8 @@ export type Mode = z.infer<typeof Mode>;
 
 export const CheckReport = z.object({
   name: z.string(),
+  /** Its name in words. */
+  title: z.string(),
   /** `skipped`: not asked for, or not possible here; `why` says which. */
   state: z.enum(['ok', 'note', 'warning', 'error', 'unknown', 'skipped']),
   /** One line for people. */

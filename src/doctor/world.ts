@@ -1,0 +1,117 @@
+import type { Status } from '../core/status.ts';
+
+/**
+ * What checks may do to find out; src/system/doctor does it. Nothing here changes anything. What could not be had is a
+ * value and no exception: a check reports it. Every promise ends early, by an `Aborted`, when the signal says so.
+ */
+export interface World {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  readonly machine: Machine;
+  /** Asked once, and the same answer given to every check. */
+  gateway(): Promise<GatewayState>;
+  /** An answer of the gateway's API. Rejects with `GatewayError`. */
+  ask<Answer>(path: string, signal: AbortSignal): Promise<Answer>;
+  /** The text of a file; `undefined`: it is not there, or not for this user. */
+  read(path: string): Promise<string | undefined>;
+  /** What a directory of the gateway has left; directories that are not there yet count as the nearest above. */
+  disks(): Promise<readonly Disk[]>;
+  /** What packets to the internet leave this machine by; sends nothing. `undefined`: there is no way out. */
+  wayOut(family: 4 | 6): Promise<WayOut | undefined>;
+  /** Default routes of IPv4 in the main table. */
+  defaultRoutes(): Promise<readonly DefaultRoute[]>;
+  /** Each network interface with its addresses, in the order of the kernel. */
+  interfaces(): readonly Interface[];
+  /** GET of a page without TLS, not followed elsewhere. `address`: connect there, whatever the name says. */
+  page(url: string, signal: AbortSignal): Promise<PageSeen>;
+  /** Addresses of a name by this machine's own resolver, or by the one at `server`. */
+  lookup(name: string, family: 4 | 6, signal: AbortSignal, server?: string): Promise<Looked>;
+  /** Servers that this machine's resolver asks. */
+  resolvers(): readonly string[];
+  /** Where a STUN server at `host:port` sees us. */
+  stun(server: string, family: 4 | 6, signal: AbortSignal): Promise<StunSeen>;
+  /** Does something accept a TCP connection there? */
+  connect(host: string, port: number, signal: AbortSignal): Promise<Connected>;
+}
+
+export interface Machine {
+  readonly isRoot: boolean;
+  /** Docker, podman, LXC …; `undefined`: none that shows. */
+  readonly container: string | undefined;
+  /** `6.1.0-30-amd64` */
+  readonly kernel: string;
+}
+
+/**
+ *   running  it answered
+ *   stopped  it is set up here (there is a gateway.yaml), and does not answer
+ *   denied   this user may not ask it
+ *   none     no gateway was ever set up here
+ */
+export type GatewayState =
+  | { readonly state: 'running'; readonly status: Status }
+  | { readonly state: 'stopped' | 'denied' | 'none'; readonly why: string };
+
+export interface Disk {
+  readonly path: string;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Files that can still be made; 0 also for file systems without such a limit, which have `totalFiles` 0. */
+  readonly freeFiles: number;
+  readonly totalFiles: number;
+  readonly isReadOnly: boolean;
+}
+
+export interface WayOut {
+  /** Ours, that packets carry. */
+  readonly address: string;
+  readonly interface: string;
+  /** `null`: the far end is on a line of two ends, or routing policy hides it. */
+  readonly gateway: string | null;
+  readonly kind: InterfaceKind;
+  readonly mtu: number | undefined;
+}
+
+export interface DefaultRoute {
+  readonly interface: string;
+  readonly gateway: string;
+  readonly metric: number;
+}
+
+/** `tunnel`: what VPNs use. `line`: PPP, which is how some providers are dialled. */
+export type InterfaceKind = 'ordinary' | 'tunnel' | 'line' | 'loopback';
+
+export interface Interface {
+  readonly name: string;
+  readonly addresses: readonly {
+    readonly family: 4 | 6;
+    readonly address: string;
+    readonly prefix: number;
+  }[];
+}
+
+export type PageSeen =
+  | {
+      readonly status: number;
+      /** At most 4 KiB. */
+      readonly body: string;
+      readonly location: string | undefined;
+      /** What the far end's clock says, in milliseconds since the epoch. */
+      readonly date: number | undefined;
+      /** When the answer came, by our clock: milliseconds since the epoch. */
+      readonly at: number;
+      /** From question to answer. */
+      readonly ms: number;
+    }
+  | { readonly failure: Failure };
+
+/** `name`: it has no address. */
+export type Failure = 'name' | 'refused' | 'silent' | 'unreachable' | 'malformed';
+
+/** `silent`: no resolver answered. */
+export type Looked =
+  { readonly addresses: readonly string[] } | { readonly failure: 'silent' | 'refused' | 'no-such-name' };
+
+export type StunSeen = { readonly address: string } | { readonly failure: 'name' | 'silent' };
+
+export type Connected = 'open' | 'refused' | 'silent' | 'unreachable';

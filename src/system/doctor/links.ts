@@ -1,0 +1,85 @@
+import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
+import { formatIpv4 } from '../../core/inet.ts';
+import type { DefaultRoute, Interface, InterfaceKind, WayOut } from '../../doctor/world.ts';
+import { findHomeNetwork } from '../mapping/home-network.ts';
+import { readText } from './text.ts';
+
+/** Nobody has them (RFC 5737, RFC 3849): the question is only which way they would go. */
+const OUTWARDS = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+
+export async function wayOut(family: 4 | 6): Promise<WayOut | undefined> {
+  const address = await addressTowards(OUTWARDS[family], family);
+  const found = address === undefined ? undefined : interfaceOf(address);
+  if (address === undefined || found === undefined) return undefined;
+  const kind = await kindOf(found);
+  const home = family === 4 && kind !== 'tunnel' ? await findHomeNetwork() : undefined;
+  const mtu = Number((await readText(`/sys/class/net/${found}/mtu`)) ?? '');
+  return {
+    address,
+    interface: found,
+    gateway: home?.address === address ? home.router : null,
+    kind,
+    mtu: mtu > 0 ? mtu : undefined,
+  };
+}
+
+export function allInterfaces(): Interface[] {
+  return Object.entries(networkInterfaces()).map(([name, addresses]) => ({
+    name,
+    addresses: (addresses ?? []).map(({ family, address, cidr }) => ({
+      family: family === 'IPv6' ? 6 : 4,
+      address,
+      prefix: Number(cidr?.split('/')[1] ?? 0),
+    })),
+  }));
+}
+
+function interfaceOf(address: string): string | undefined {
+  return allInterfaces().find(({ addresses }) => addresses.some((one) => one.address === address))?.name;
+}
+
+/** ARPHRD_ of linux/include/uapi/linux/if_arp.h: none is what tun and WireGuard are. */
+const KINDS: Readonly<Record<string, InterfaceKind>> = {
+  '512': 'line',
+  '772': 'loopback',
+  '65534': 'tunnel',
+};
+
+async function kindOf(name: string): Promise<InterfaceKind> {
+  return KINDS[((await readText(`/sys/class/net/${name}/type`)) ?? '').trim()] ?? 'ordinary';
+}
+
+/** What the kernel would put into packets to `host`; nothing is sent. `undefined`: there is no route. */
+function addressTowards(host: string, family: 4 | 6): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+    const end = (address: string | undefined): void => {
+      socket.removeAllListeners();
+      socket.close();
+      resolve(address);
+    };
+    socket.on('error', () => end(undefined));
+    socket.connect(9, host, () => end(socket.address().address));
+  });
+}
+
+const UP_AND_GATEWAY = 3;
+
+/** proc_net(5): addresses in hexadecimal, last byte first. */
+export async function defaultRoutes(): Promise<DefaultRoute[]> {
+  const lines = ((await readText('/proc/net/route')) ?? '').split('\n').slice(1);
+  return lines.flatMap((line) => {
+    const [name = '', destination, gateway = '', flags = '0', , , metric, mask] = line.trim().split(/\s+/);
+    const isDefault = destination === '00000000' && mask === '00000000';
+    if (!isDefault || (parseInt(flags, 16) & UP_AND_GATEWAY) !== UP_AND_GATEWAY) return [];
+    const bytes = gateway.match(/../g) ?? [];
+    return [
+      {
+        interface: name,
+        gateway: formatIpv4(parseInt(bytes.toReversed().join(''), 16)),
+        metric: Number(metric),
+      },
+    ];
+  });
+}
