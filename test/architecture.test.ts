@@ -25,7 +25,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     node: true,
   },
   'src/helper': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod'], node: true },
-  'src/relay': { may: ['src/core', 'src/wire', 'src/system'], npm: ['node-forge', 'zod'], node: true },
+  'src/relay': {
+    may: ['src/core', 'src/wire', 'src/system', 'src/helper'],
+    npm: ['node-forge', 'zod'],
+    node: true,
+  },
   'src/lab': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod', 'yaml'], node: true },
   'src/api': { may: ['src/core', 'src/engine'], npm: ['hono', '@hono/zod-openapi', 'zod'], node: false },
   'src/cli': {

@@ -18,7 +18,8 @@ import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { ports } from './commands/ports.ts';
 import { portsClose, portsOpen } from './commands/ports-through.ts';
 import { qr } from './commands/qr.ts';
-import { relayInvite, relayUp } from './commands/relay-up.ts';
+import { relayDown, relayHomes, relayInvite, relayRemoveHome } from './commands/relay-machine.ts';
+import { relayServe, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { siteAdd } from './commands/site.ts';
@@ -56,7 +57,11 @@ export const commands: readonly Command[] = [
   certificateRenew,
   address,
   relayUp,
+  relayServe,
+  relayDown,
   relayInvite,
+  relayHomes,
+  relayRemoveHome,
   relayJoin,
   relayList,
   relayRemove,

@@ -74,7 +74,7 @@ export async function startEdge(
   const { paths } = environment;
   const pid = await startOutliving(
     {
-      unit: 'gateway-edge',
+      unit: environment.edgeUnit ?? 'gateway-edge',
       argv: edgeArguments(environment),
       user: environment.edge,
       capabilities: CAPABILITIES,

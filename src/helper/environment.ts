@@ -17,6 +17,8 @@ export interface HelperEnvironment {
   readonly tor: UserIds;
   /** User of HAProxy. */
   readonly edge: UserIds;
+  /** Name of HAProxy's unit under systemd, where it is not `gateway-edge`. */
+  readonly edgeUnit?: string;
   readonly log: Log;
 }
 

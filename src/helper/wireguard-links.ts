@@ -127,20 +127,25 @@ function devicesOf(routes: unknown): ReadonlySet<string | undefined> {
 const DUMP_TIMEOUT_MS = 2000;
 
 /** `undefined` when nobody answers for the interface: its process hangs or is gone. */
-export async function dumpInterface(
+export function dumpInterface(
   network: Network,
   link: Pick<WireguardLink, 'name' | 'place'>,
   signal: AbortSignal,
 ): Promise<WireguardDump | undefined> {
-  const netns = link.place === 'hub' ? hubNetns(network) : undefined;
-  const said = await askWireguardGo(
-    link.name,
-    AbortSignal.any([signal, AbortSignal.timeout(DUMP_TIMEOUT_MS)]),
-  );
+  return dumpIn(link.place === 'hub' ? hubNetns(network) : undefined, link.name, signal);
+}
+
+/** The same of an interface in this namespace. */
+export async function dumpIn(
+  netns: Netns,
+  name: string,
+  signal: AbortSignal,
+): Promise<WireguardDump | undefined> {
+  const said = await askWireguardGo(name, AbortSignal.any([signal, AbortSignal.timeout(DUMP_TIMEOUT_MS)]));
   if (said !== 'absent') return said === 'silent' ? undefined : said;
   const options = { signal, accept: [0, 1], timeoutMs: DUMP_TIMEOUT_MS };
   try {
-    const ran = await run(inNetns(netns, ['wg', 'show', link.name, 'dump']), options);
+    const ran = await run(inNetns(netns, ['wg', 'show', name, 'dump']), options);
     return ran.exitCode === 0 ? parseDump(ran.stdout) : undefined;
   } catch (error) {
     if (error instanceof GatewayError && error.code === 'Timeout') return undefined;

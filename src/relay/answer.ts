@@ -7,8 +7,10 @@ import {
   type RelayDialled,
   type RelayJoined,
 } from '../core/relay.ts';
+import type { RelayCarried } from '../core/relay-carry.ts';
 import { Allowance, sourceOf } from './allowance.ts';
 import { dialTcp, dialUdp } from './dial-back.ts';
+import type { Carrier } from './carry/carrier.ts';
 import type { Members } from './members.ts';
 
 /** Where a question came from and on which of our addresses it arrived. */
@@ -24,6 +26,8 @@ export interface AnswerOptions {
   /** `null` without STUN. */
   readonly stunPort: number | null;
   readonly version: string;
+  /** Absent: this relay only looks. */
+  readonly carrier?: Carrier | undefined;
   readonly now: () => number;
   /** Everything that was asked and refused, for whoever runs the relay. No secrets. */
   readonly log: Log;
@@ -71,25 +75,50 @@ export class Answerer {
     }
     if (!this.#questions.take(request.home)) return tooMany(this.#options.log, request.home);
     if (request.ask === 'dialBack') return this.#dialBack(request, asker, signal);
-    if (request.ask === 'carry' || request.ask === 'rekey') {
-      return this.#refuse(asker, 'unsupported', 'this relay carries nothing, it only looks', false);
-    }
+    if (request.ask === 'carry' || request.ask === 'rekey') return this.#carry(request, asker);
     if (request.ask === 'leave') {
       await this.#options.members.leave(request.home);
+      await this.#options.carrier?.leave(request.home);
       this.#options.log('info', 'a home left', { home: request.home, source: asker.source });
     }
     const holds = request.ask === 'hold' ? { holds: request.home } : {};
-    return { ok: true, value: this.#about(asker), ...holds };
+    return { ok: true, value: await this.#about(asker, request.home), ...holds };
   }
 
   async #join(request: Extract<RelayRequest, { ask: 'join' }>, asker: Asker): Promise<Answered> {
-    const { members, now, log } = this.#options;
+    const { carrier, members, now, log } = this.#options;
     const home = await members.join(request.invite, request.credential, now());
     if (home === undefined) {
       return this.#refuse(asker, 'refused', 'this invite was used, is too old, or is none of ours');
     }
     log('info', 'a home joined', { home, source: asker.source });
-    return { ok: true, value: { ...this.#about(asker), home } satisfies RelayJoined };
+    const key = request.tunnel?.publicKey;
+    const tunnel = key === undefined ? undefined : await carrier?.setKey(home, key);
+    const joined = { ...(await this.#about(asker, home)), home };
+    return {
+      ok: true,
+      value: { ...joined, ...(tunnel === undefined ? {} : { tunnel }) } satisfies RelayJoined,
+    };
+  }
+
+  async #carry(request: Extract<RelayRequest, { ask: 'carry' | 'rekey' }>, asker: Asker): Promise<Answered> {
+    const { carrier, log } = this.#options;
+    const { home } = request;
+    if (carrier === undefined) {
+      return this.#refuse(asker, 'unsupported', 'this relay carries nothing, it only looks', false);
+    }
+    if (request.ask === 'rekey') {
+      const tunnel = await carrier.setKey(home, request.tunnel.publicKey);
+      log('info', 'a home has another key', { home, source: asker.source });
+      if (tunnel !== undefined) return { ok: true, value: tunnel };
+      return this.#refuse(asker, 'unsupported', 'this relay has no address left for a home', false);
+    }
+    const carried = await carrier.carry(home, request.carry);
+    if (carried === undefined) {
+      return this.#refuse(asker, 'unsupported', 'this home has no key of a tunnel here', false);
+    }
+    log('info', 'a home said what to carry', { home, ...countsOf(carried) });
+    return { ok: true, value: carried };
   }
 
   async #dialBack(
@@ -119,9 +148,10 @@ export class Answerer {
     return { ok: true, value };
   }
 
-  #about(asker: Asker): RelayAbout {
-    const { version, addresses, stunPort } = this.#options;
-    return { version, addresses: [...addresses], stunPort, observed: asker.source, carrying: null };
+  async #about({ source }: Asker, home: string): Promise<RelayAbout> {
+    const { version, addresses, stunPort, carrier } = this.#options;
+    const carrying = (await carrier?.carrying(home)) ?? null;
+    return { version, addresses: [...addresses], stunPort, observed: source, carrying };
   }
 
   #refuse(
@@ -143,6 +173,11 @@ function requestOf(text: string): RelayRequest | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+function countsOf({ names, ports }: RelayCarried): Record<string, number> {
+  const refused = [...names, ...ports].filter(({ granted }) => !granted).length;
+  return { names: names.length, ports: ports.length, refused };
 }
 
 function tooMany(log: Log, home: string): Answered {

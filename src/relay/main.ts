@@ -1,17 +1,19 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
-import { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, isPublicUnicast } from '../core/inet.ts';
 import { isPublicIpv6 } from '../core/inet6.ts';
 import type { Log } from '../core/ports.ts';
-import { fileError, readFileIfExists, writeFileAtomic } from '../system/files.ts';
-import { renderInvite } from '../wire/invite.ts';
+import { fileError } from '../system/files.ts';
 import { Answerer } from './answer.ts';
+import { Carrier } from './carry/carrier.ts';
+import { control } from './control.ts';
 import { ensureIdentity } from './identity.ts';
+import { makeInvite, tellInvites } from './invites.ts';
+import { lineClient } from './lines.ts';
 import { Members } from './members.ts';
+import type { RelayPlaces } from './places.ts';
 import { listen } from './server.ts';
 import { serveStun, STUN_PORT } from './stun-server.ts';
 
@@ -23,6 +25,8 @@ export interface RelayOptions {
   readonly port: number;
   /** What homes are told to dial; default: the first address. */
   readonly publicHost?: string | undefined;
+  /** Carries visitors, with the part that is root; absent: it only looks. */
+  readonly carries?: RelayPlaces | undefined;
   readonly version: string;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -37,49 +41,51 @@ export interface RelayUp {
   readonly invite: string | null;
 }
 
-const INVITE_MS = 24 * 3_600_000;
-/** What the running relay tells `gateway relay invite`. */
-const Told = z.object({ address: z.string(), fingerprint: z.string() });
-const TOLD = 'relay.json';
-
 /** Runs until the signal aborts; `ready` is told once it listens. */
 export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => void): Promise<void> {
-  const { directory, port, version, log, signal } = options;
-  const addresses = options.addresses.length > 0 ? options.addresses : publicAddresses();
-  const [first] = addresses;
-  if (first === undefined) throw noAddress();
+  const { directory, port, version, log, carries } = options;
+  const addresses = addressesFor(options.addresses);
+  const host = options.publicHost ?? addresses[0];
+  const cut = new AbortController();
+  const signal = AbortSignal.any([options.signal, cut.signal]);
   await prepare(directory);
   const identity = await ensureIdentity(directory);
   const members = new Members(directory);
   await members.prepare();
   const hasStun = await serveStun({ addresses, now: Date.now, log, signal });
   const stunPort = hasStun ? STUN_PORT : null;
-  const answerer = new Answerer({ members, addresses, stunPort, version, now: Date.now, log });
+  const root = carries === undefined ? undefined : await lineClient(carries.rootSocket, () => cut.abort());
+  const carrier =
+    root === undefined
+      ? undefined
+      : await Carrier.start({ members, directory, root, host, port, now: Date.now });
+  const answerer = new Answerer({ members, addresses, stunPort, carrier, version, now: Date.now, log });
   await listen({ addresses, port, identity, answerer, log, signal });
   const { fingerprint } = identity;
-  const address = formatEndpoint({ host: options.publicHost ?? first, port });
-  await writeFileAtomic(join(directory, TOLD), JSON.stringify({ address, fingerprint }), { mode: 0o600 });
+  const address = formatEndpoint({ host, port });
+  await tellInvites(directory, { address, fingerprint });
   const homes = (await members.homes()).length;
   if (homes === 0) await members.withdrawInvites();
   const invite = homes > 0 ? null : await makeInvite(directory, Date.now());
   const listening = addresses.map((host) => formatEndpoint({ host, port }));
+  if (carries !== undefined && carrier !== undefined)
+    await control({ path: carries.controlSocket, directory, members, carrier, log, signal });
   log('info', 'relay ready', { listening, homes, stunPort });
   ready({ listening, fingerprint, homes, invite });
   if (!signal.aborted) await once(signal, 'abort');
+  root?.close();
+  if (!options.signal.aborted) throw rootGone();
 }
 
-/** A new invite of the relay with this directory, for one home, for a day. */
-export async function makeInvite(directory: string, nowMs: number): Promise<string> {
-  const text = (await readFileIfExists(join(directory, TOLD)))?.toString();
-  if (text === undefined) {
-    throw new GatewayError(`no relay was ever up with the directory ${directory}`, {
-      code: 'NotSupported',
-      hint: 'start it first: gateway relay up --probe-only; or name its directory: --state DIR',
-    });
-  }
-  const { address, fingerprint } = Told.parse(JSON.parse(text));
-  const secret = await new Members(directory).invite(nowMs + INVITE_MS, nowMs);
-  return renderInvite({ address, fingerprint, secret });
+/** Those that were asked for, or all public ones of this machine. */
+export function addressesFor(asked: readonly string[]): readonly [string, ...string[]] {
+  const [first, ...rest] = asked.length > 0 ? asked : publicAddresses();
+  if (first === undefined) throw noAddress();
+  return [first, ...rest];
+}
+
+function rootGone(): GatewayError {
+  return new GatewayError('the part of the relay that is root ended', { code: 'HelperUnreachable' });
 }
 
 async function prepare(directory: string): Promise<void> {

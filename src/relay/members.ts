@@ -37,6 +37,13 @@ export class Members {
     return idsIn(this.#homes);
   }
 
+  async list(): Promise<{ readonly home: string; readonly since: string }[]> {
+    const homes = await idsIn(this.#homes);
+    return Promise.all(
+      homes.map(async (home) => ({ home, since: (await read(this.#homes, home))?.since ?? '' })),
+    );
+  }
+
   /** A secret that lets one home join until then. */
   async invite(untilMs: number, nowMs: number): Promise<string> {
     await this.#dropOver(nowMs);

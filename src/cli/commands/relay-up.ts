@@ -1,77 +1,153 @@
+import { extname, join } from 'node:path';
 import { isHostName, isIpv6, parseEndpoint, parseIpv4 } from '../../core/inet.ts';
-import type { RelayUp } from '../../relay/main.ts';
+import type { RelayOptions, RelayUp } from '../../relay/main.ts';
+import type { Argv } from '../../system/run.ts';
 import { type Command, type Context, EXIT, type Input, type Option } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { show } from '../report.ts';
 import { packageVersion } from './help.ts';
+import { directoryOf, drawInvite, STATE } from './relay-machine.ts';
 
 const DEFAULT_PORT = 7443;
-const DEFAULT_STATE = '/var/lib/gateway-relay';
+const TLS_PORT = 443;
+const HTTP_PORT = 80;
+const WIREGUARD_PORT = 51_820;
 
-const STATE: Option = {
-  name: 'state',
-  value: 'DIR',
-  completion: 'file',
-  summary: `Directory of the relay's key, invites and homes (STATE_DIRECTORY, or ${DEFAULT_STATE})`,
+const LISTEN: Option = {
+  name: 'listen',
+  value: 'ADDRESS:PORT',
+  isRepeatable: true,
+  summary: `Address of this machine and TCP port for homes; may be repeated with the same port (every public one, ${DEFAULT_PORT})`,
+};
+const PUBLIC: Option = {
+  name: 'public',
+  value: 'HOST',
+  summary: 'Name or address that homes are to dial (the first address)',
 };
 
 export const relayUp: Command = {
   name: 'relay up',
-  summary: 'Run a relay on this machine, in the foreground; needs no root',
+  summary: 'Run a relay on this machine, in the foreground',
   details: [
-    'A relay stands outside, on a rented machine, and looks from there whether the ways in of homes that joined it work. With a second address it dials from that one, as a stranger would.',
+    'A relay stands outside, on a rented machine. It passes visitors of web names and ports on to the homes that joined it, through a tunnel of WireGuard, and can read nothing: TLS ends at home. And it looks from outside whether the ways in of those homes work; with a second address it dials from that one, as a stranger would.',
+    'Carrying needs root, and the users gateway and gateway-edge; what faces the network runs as user gateway. What carries visitors goes on when this command ends; gateway relay down ends it. With --probe-only it needs no root and only looks.',
     'While no home has joined it prints an invite, which works once, within a day. Every question is logged on stderr.',
   ],
   arguments: [],
   options: [
-    { name: 'probe-only', summary: 'Carry nothing, only look: the part of a relay that is there' },
+    { name: 'probe-only', summary: 'Carry nothing, only look' },
+    LISTEN,
+    PUBLIC,
     {
-      name: 'listen',
-      value: 'ADDRESS:PORT',
-      isRepeatable: true,
-      summary: `Address of this machine and TCP port; may be repeated with the same port (every public one, ${DEFAULT_PORT})`,
+      name: 'tls-port',
+      value: 'PORT',
+      summary: `TCP port for visitors of web names, where another program has ${TLS_PORT}`,
     },
-    { name: 'public', value: 'HOST', summary: 'Name or address that homes are to dial (the first address)' },
+    {
+      name: 'http-port',
+      value: 'PORT',
+      summary: `TCP port for visitors without TLS and for challenges (${HTTP_PORT}); 0: none`,
+    },
+    {
+      name: 'else',
+      value: 'HOST:PORT',
+      summary:
+        'Where visitors of all other names go, untouched: a web server of this machine on another port',
+    },
     STATE,
   ],
-  examples: ['gateway relay up --probe-only --listen 11.1.0.2:7443 --listen 11.1.0.3:7443'],
+  examples: ['sudo gateway relay up', 'gateway relay up --probe-only --listen 11.1.0.2:7443'],
   run: async (input, context) => {
-    if (!input.has('probe-only')) {
-      throw new UsageError(
-        '--probe-only is missing: a relay of this version carries no visitors',
-        'gateway relay up --probe-only',
-      );
+    if (!input.has('probe-only')) return carry(input, context);
+    for (const name of ['tls-port', 'http-port', 'else']) {
+      if (input.has(name)) throw new UsageError(`--${name} is for a relay that carries visitors`);
     }
-    const { addresses, port } = placesOf(input.list('listen'));
-    const publicHost = input.text('public');
-    if (publicHost !== undefined && !isHost(publicHost)) {
-      throw new UsageError(`--public is "${publicHost}", expected a name or an address, without a port`);
-    }
-    const { runRelay } = await import('../../relay/main.ts');
-    const { createLog } = await import('../../system/log.ts');
-    const log = createLog('relay', process.env['GATEWAY_LOG']);
-    const directory = directoryOf(input);
-    const version = packageVersion();
-    const options = { directory, addresses, port, publicHost, version, log, signal: context.signal };
-    await runRelay(options, (up) => void tell(up, context));
+    await face(input, context, { directory: directoryOf(input) });
     return EXIT.ok;
   },
 };
 
-export const relayInvite: Command = {
-  name: 'relay invite',
-  summary: 'Make an invite for one more home, on the machine of the relay',
-  details: ['It works once, within a day. Run it as the user that the relay runs as.'],
+export const relayServe: Command = {
+  name: 'relay serve',
+  summary: 'The part of a relay that faces the network; gateway relay up starts it, as user gateway',
   arguments: [],
-  options: [STATE],
+  options: [LISTEN, PUBLIC, STATE],
   run: async (input, context) => {
-    const { makeInvite } = await import('../../relay/main.ts');
-    const invite = await makeInvite(directoryOf(input), Date.now());
-    if (context.isJson) show(context, { invite }, () => '');
-    else await drawInvite(invite, context);
+    const { relayPlaces } = await import('../../relay/places.ts');
+    const places = relayPlaces(input.text('state'));
+    await face(input, context, { directory: places.members, carries: places });
     return EXIT.ok;
   },
 };
+
+async function face(
+  input: Input,
+  context: Context,
+  how: Pick<RelayOptions, 'directory' | 'carries'>,
+): Promise<void> {
+  const { addresses, port } = placesOf(input.list('listen'));
+  const publicHost = input.text('public');
+  if (publicHost !== undefined && !isHost(publicHost)) {
+    throw new UsageError(`--public is "${publicHost}", expected a name or an address, without a port`);
+  }
+  const { runRelay } = await import('../../relay/main.ts');
+  const { createLog } = await import('../../system/log.ts');
+  const log = createLog('relay', process.env['GATEWAY_LOG']);
+  const version = packageVersion();
+  const options = { ...how, addresses, port, publicHost, version, log, signal: context.signal };
+  await runRelay(options, (up) => void tell(up, context));
+}
+
+/** As root; the other part is this same program, as another user. */
+async function carry(input: Input, context: Context): Promise<number> {
+  const { addressesFor } = await import('../../relay/main.ts');
+  const { runRelayRoot } = await import('../../relay/root/main.ts');
+  const { createLog } = await import('../../system/log.ts');
+  const other = input.text('else');
+  if (other !== undefined && parseEndpoint(other) === undefined) {
+    throw new UsageError(`--else is "${other}", expected HOST:PORT, like 127.0.0.1:8443`);
+  }
+  const listen = placesOf(input.list('listen'));
+  const state = input.text('state');
+  const handed = [
+    ...input.list('listen').flatMap((each) => ['--listen', each]),
+    ...['public', 'state'].flatMap((name) => {
+      const value = input.text(name);
+      return value === undefined ? [] : [`--${name}`, value];
+    }),
+  ];
+  const json = context.isJson ? ['--json'] : [];
+  const front = [process.execPath, ...process.execArgv, mainFile(), ...json, 'relay', 'serve', ...handed];
+  await runRelayRoot({
+    state,
+    addresses: addressesFor(listen.addresses),
+    tlsPort: portOf(input, 'tls-port') ?? TLS_PORT,
+    httpPort: httpPortOf(input),
+    wireguardPort: WIREGUARD_PORT,
+    other,
+    front: front as unknown as Argv,
+    log: createLog('relay-root', process.env['GATEWAY_LOG']),
+    signal: context.signal,
+  });
+  return EXIT.ok;
+}
+
+function mainFile(): string {
+  return join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`);
+}
+
+function portOf(input: Input, name: string): number | undefined {
+  const text = input.text(name);
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (/^[0-9]{1,5}$/.test(text) && port <= 65535) return port;
+  throw new UsageError(`--${name} is "${text}", expected a port`);
+}
+
+function httpPortOf(input: Input): number | null {
+  const port = portOf(input, 'http-port') ?? HTTP_PORT;
+  return port === 0 ? null : port;
+}
 
 function isHost(text: string): boolean {
   return isHostName(text) || isIpv6(text) || parseIpv4(text) !== undefined;
@@ -84,16 +160,6 @@ async function tell(up: RelayUp, context: Context): Promise<void> {
     const homes = up.homes === 1 ? 'One home has' : `${up.homes} homes have`;
     context.terminal.print(`${homes} joined; for another: gateway relay invite`);
   } else await drawInvite(up.invite, context);
-}
-
-async function drawInvite(invite: string, { terminal }: Context): Promise<void> {
-  const { terminalQr } = await import('../qr.ts');
-  terminal.print(terminalQr(invite));
-  terminal.print(`At home, within a day: gateway relay join ${invite}`);
-}
-
-function directoryOf(input: Input): string {
-  return input.text('state') ?? process.env['STATE_DIRECTORY'] ?? DEFAULT_STATE;
 }
 
 function placesOf(typed: readonly string[]): { addresses: string[]; port: number } {
