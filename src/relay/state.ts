@@ -61,11 +61,6 @@ export const RootQuestion = z.discriminatedUnion('ask', [
 ]);
 export type RootQuestion = z.infer<typeof RootQuestion>;
 
-export const RootAnswer = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), value: z.unknown() }),
-  z.strictObject({ ok: z.literal(false), message: z.string() }),
-]);
-
 /** UDP ports for the WireGuard of homes' devices. */
 export const DEVICES_PORTS = { from: 51_821, to: 52_820 } as const;
 
