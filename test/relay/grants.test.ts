@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { RelayCarry } from '../../src/core/relay-carry.ts';
 import { RelayRequest } from '../../src/core/relay.ts';
