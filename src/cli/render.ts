@@ -13,77 +13,115 @@ export interface View {
   readonly now: number;
 }
 
-interface Row {
-  readonly service: ServiceStatus;
-  readonly way: Way | undefined;
-}
-
-const RANK = { no: 0, unknown: 1, yes: 2 } as const;
-const COLOUR_OF: Readonly<Record<keyof typeof RANK, Colour>> = { no: 'red', unknown: 'yellow', yes: 'green' };
+const COLOUR_OF: Readonly<Record<Way['reachable'], Colour>> = { no: 'red', unknown: 'yellow', yes: 'green' };
 export const NO_SERVICES = ['No services yet.', 'next: gateway service add NAME --port PORT'] as const;
-const HEADER = ['SERVICE', 'WAY', 'REACHABLE', 'VANTAGE', 'PROVED', 'ADDRESS'] as const;
+const HEADER = ['SERVICE', 'STATE', 'IN USE', 'VANTAGE', 'PROVED', 'ADDRESS'] as const;
 
-/** Worst first; an address that does not fit stands on the next line, whole, so that it can be copied. */
+/**
+ * A line for each service, worst first: the way in use, below it what is wrong with that, then every other way. An address
+ * that does not fit stands on the next line, whole, so that it can be copied.
+ */
 export function renderStatus(status: Status, view: View): string {
   if (status.isDown) {
     const words = ['The gateway is down: every way in is closed.', 'next: gateway up'];
     return [...words, ...noticesOf(status, view)].join('\n');
   }
   if (status.services.length === 0) return [...NO_SERVICES, ...noticesOf(status, view)].join('\n');
-  const rows = status.services
-    .flatMap((service): Row[] =>
-      service.ways.length === 0
-        ? [{ service, way: undefined }]
-        : service.ways.map((way) => ({ service, way })),
-    )
-    .sort((a, b) => rankOf(a) - rankOf(b));
-  return [...wayLines(rows, view), ...deviceLines(status.devices), ...noticesOf(status, view)].join('\n');
+  const services = [...status.services].sort((a, b) => rankOf(a) - rankOf(b));
+  return [...serviceLines(services, view), ...deviceLines(status.devices), ...noticesOf(status, view)].join(
+    '\n',
+  );
 }
 
-function rankOf({ way }: Row): number {
-  return way === undefined ? RANK.yes + 1 : RANK[way.reachable];
+/** Worst first. */
+const STATES = ['down', 'rejected', 'fallback', 'degraded', 'pending', 'up', '–'] as const;
+type State = (typeof STATES)[number];
+const COLOUR_OF_STATE: Readonly<Partial<Record<State, Colour>>> = {
+  down: 'red',
+  rejected: 'red',
+  fallback: 'yellow',
+  degraded: 'yellow',
+  pending: 'yellow',
+  up: 'green',
+};
+
+function stateOf({ ways, fallback, phase }: ServiceStatus): State {
+  if (ways.length === 0) return '–';
+  const isProved = ways.some((way) => way.provider === fallback?.way && way.reachable === 'yes');
+  if (isProved) return fallback?.isFallback === true ? 'fallback' : phase;
+  // Another way was proved, but not the one that people are told.
+  return phase === 'up' ? 'pending' : phase;
 }
 
-function wayLines(rows: readonly Row[], { columns, paint, now }: View): string[] {
-  const cells = rows.map(({ service, way }) => [
-    service.name,
-    way?.provider ?? '–',
-    way?.reachable ?? '–',
-    way === undefined || way.vantage === 'none' ? '–' : way.vantage,
-    way?.provedAt == null ? '–' : timeOf(way.provedAt, now),
-  ]);
+function rankOf(service: ServiceStatus): number {
+  return STATES.indexOf(stateOf(service));
+}
+
+function wayInUse({ ways, fallback }: ServiceStatus): Way | undefined {
+  return ways.find(({ provider }) => provider === fallback?.way) ?? ways[0];
+}
+
+function serviceLines(services: readonly ServiceStatus[], view: View): string[] {
+  const cells = services.map((service) => {
+    const way = wayInUse(service);
+    return [service.name, stateOf(service), way?.provider ?? '–', ...proofOf(way, view)];
+  });
   const lines = table(HEADER.slice(0, -1), cells);
   const width = Math.max(...lines.map((line) => line.length));
   const header = `${(lines[0] ?? '').padEnd(width)}  ${HEADER[5]}`;
   return [
-    paint('bold', header),
-    ...rows.flatMap((row, index) => {
-      const start = colourReachable((lines[index + 1] ?? '').padEnd(width), row.way, paint);
-      const isFirst = rows.findIndex(({ service }) => service === row.service) === index;
-      return rowLines(start, row, isFirst, { columns, paint, now });
+    view.paint('bold', header),
+    ...services.flatMap((service, index) => {
+      const state = stateOf(service);
+      const line = (lines[index + 1] ?? '').padEnd(width);
+      const start = line.replace(` ${state} `, ` ${view.paint(COLOUR_OF_STATE[state] ?? 'dim', state)} `);
+      return linesOf(start, service, view);
     }),
   ];
 }
 
-function colourReachable(line: string, way: Way | undefined, paint: Paint): string {
-  if (way === undefined) return line;
-  return line.replace(` ${way.reachable} `, ` ${paint(COLOUR_OF[way.reachable], way.reachable)} `);
+/** From where, and when. */
+function proofOf(way: Way | undefined, { now }: View): [string, string] {
+  const vantage = way === undefined || way.vantage === 'none' ? '–' : way.vantage;
+  return [vantage, way?.provedAt == null ? '–' : timeOf(way.provedAt, now)];
 }
 
-function rowLines(
-  start: string,
-  { service, way }: Row,
-  isFirst: boolean,
-  { columns, paint }: View,
-): string[] {
-  const address = plain(way?.address ?? (way === undefined ? 'exposed nowhere' : 'none yet'));
-  const fits = stripVTControlCharacters(start).length + 2 + address.length <= columns;
-  const head = fits ? [`${start}  ${address}`] : [start.trimEnd(), `  ${address}`];
+function linesOf(start: string, service: ServiceStatus, view: View): string[] {
+  const { paint } = view;
+  const used = wayInUse(service);
+  const { isolated, fallback, ways } = service;
   const remarks = [
-    ...(way === undefined || way.reachable === 'yes' ? [] : reasonsOf(way)),
-    ...(isFirst && !service.isolated ? [openness(service)] : []),
+    ...(fallback?.isFallback === true
+      ? [`took over at ${timeOf(fallback.since, view.now)}; ${plain(fallback.why)}`]
+      : []),
+    ...(used === undefined || used.reachable === 'yes' ? [] : reasonsOf(used)),
+    ...(isolated ? [] : [openness(service)]),
   ];
-  return [...head, ...remarks.map((remark) => paint('dim', `  ${remark}`))];
+  const address = plain(used?.address ?? (used === undefined ? 'exposed nowhere' : 'none yet'));
+  return [
+    ...withAddress(start, address, view),
+    ...remarks.map((remark) => paint('dim', `  ${remark}`)),
+    ...ways.filter((way) => way !== used).flatMap((way) => otherLines(way, view)),
+  ];
+}
+
+/** A way that is open as well, or why it is not. */
+function otherLines(way: Way, view: View): string[] {
+  const { paint } = view;
+  const [vantage, proved] = proofOf(way, view);
+  const said = paint(COLOUR_OF[way.reachable], way.reachable);
+  const proof = way.reachable === 'yes' ? `  ${vantage}  ${proved}` : '';
+  const address = plain(way.address ?? 'none yet');
+  return [
+    ...withAddress(`  ${way.provider}  ${said}${proof}`, address, view),
+    ...(way.reachable === 'yes' ? [] : reasonsOf(way).map((reason) => paint('dim', `    ${reason}`))),
+  ];
+}
+
+function withAddress(start: string, address: string, { columns }: View): string[] {
+  const fits = stripVTControlCharacters(start).length + 2 + address.length <= columns;
+  const indent = start.startsWith('  ') ? '    ' : '  ';
+  return fits ? [`${start}  ${address}`] : [start.trimEnd(), `${indent}${address}`];
 }
 
 function openness({ entered }: ServiceStatus): string {

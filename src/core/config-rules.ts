@@ -212,6 +212,12 @@ export function sharedPlaceFaults(places: readonly { name: string; place: Place;
   });
 }
 
+/** What the owner did not say: as the ways stand in the file (`exposed`), and Tor, which is slowest, when nothing else works. */
+export function fallbackOrder({ fallback }: FileService, exposed: readonly string[]): readonly string[] {
+  if (fallback.length > 0) return fallback;
+  return [...exposed.filter((provider) => provider !== 'tor'), ...exposed.filter((one) => one === 'tor')];
+}
+
 export function fallbackFaults(name: string, service: FileService): Fault[] {
   const exposed = Object.keys(service.expose);
   return service.fallback.flatMap((provider, index) => {

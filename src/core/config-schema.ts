@@ -38,7 +38,7 @@ export interface ConfigService {
   readonly node?: NodeAccess;
   /** Options by provider id, as the provider's schema parsed them. */
   readonly expose: Readonly<Record<string, unknown>>;
-  /** Provider ids, first choice first; each of them is in `expose`. */
+  /** Provider ids, first choice first; each of them is in `expose`. Never empty unless that is. */
   readonly fallback: readonly string[];
 }
 
@@ -120,7 +120,9 @@ function serviceSchema(providers: readonly ProviderSchema[]) {
     fallback: z
       .array(z.string())
       .default([])
-      .describe('Providers that take over, first choice first; each must be in `expose`.'),
+      .describe(
+        'Order in which ways in are used, first choice first; each must be in `expose`. When the one in use fails, the next that works takes over; a way that is not listed never does. Default: the order in `expose`, with tor last.',
+      ),
   });
 }
 

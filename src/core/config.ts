@@ -1,6 +1,7 @@
 import {
   egressFault,
   fallbackFaults,
+  fallbackOrder,
   placeOf,
   poolFault,
   ulaFault,
@@ -39,7 +40,7 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
     return { problems: inOrder(schemaProblems(parsed.error.issues, file, configJsonSchema(providers))) };
   }
   const { instance, pool, ula, services, relays, stun, announce, ...sections } = parsed.data;
-  const read = readServices(services);
+  const read = readServices(services, filled);
   const settings = readSettings(sections, read.services, providers, file);
   const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults].flat();
   const problems = [...faults.map((fault) => placed(file, fault)), ...settings.problems];
@@ -106,7 +107,10 @@ function isSection(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function readServices(services: Readonly<Record<string, FileService>>): {
+function readServices(
+  services: Readonly<Record<string, FileService>>,
+  file: unknown,
+): {
   services: ConfigService[];
   faults: Fault[];
 } {
@@ -120,11 +124,19 @@ function readServices(services: Readonly<Record<string, FileService>>): {
     else {
       const wrong = [egressFault(name, service, found.place), nodeFault(name, service.kind, service.node)];
       faults.push(...wrong.filter((fault) => fault !== undefined));
-      read.push({ name, ...found, ...rest(service) });
+      const fallback = fallbackOrder(service, exposedIn(file, name));
+      read.push({ name, ...found, ...rest(service), fallback });
     }
   }
   const faultsBetween = [...sharedPlaceFaults(read), ...upstreamFaults(read, Object.keys(services))];
   return { services: read, faults: [...faults, ...faultsBetween] };
+}
+
+/** In the order of the file, which the schema does not keep. */
+function exposedIn(file: unknown, service: string): string[] {
+  const path = ['services', service, 'expose'];
+  const expose = path.reduce((at, key) => (isSection(at) ? at[key] : undefined), file);
+  return isSection(expose) ? Object.keys(expose) : [];
 }
 
 function rest({
@@ -134,11 +146,10 @@ function rest({
   upstreams,
   node,
   expose,
-  fallback,
-}: FileService): Omit<ConfigService, 'name' | 'place' | 'port'> {
+}: FileService): Omit<ConfigService, 'name' | 'place' | 'port' | 'fallback'> {
   const reached = upstreams.length === 0 ? {} : { upstreams: [...upstreams].sort() };
   const access = node === undefined ? {} : { node: nodeAccessOf(node) };
-  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), ...reached, ...access, expose, fallback };
+  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), ...reached, ...access, expose };
 }
 
 /** A section that is left out is read as an empty one, for its defaults; a fault in that counts only when it is used. */

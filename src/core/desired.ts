@@ -36,6 +36,8 @@ export interface Desired {
   readonly services: readonly Service[];
   /** By service, then provider. */
   readonly exposures: readonly DesiredExposure[];
+  /** By service: the ways in that exist and that its rule allows, first choice first. */
+  readonly orders: ReadonlyMap<string, readonly string[]>;
   /** By part id: built-in parts and providers. */
   readonly resources: ReadonlyMap<string, readonly Resource[]>;
   readonly problems: readonly Problem[];
@@ -129,6 +131,7 @@ function assemble(
     network: input.network,
     services: placed.services,
     exposures,
+    orders: ordersOf(input.config.services, exposures),
     resources: new Map(compiled.map(({ id, result }) => [id, sortBy(result.resources, ({ key }) => key)])),
     problems: inOrder(problems),
     stun: input.config.stun,
@@ -137,6 +140,20 @@ function assemble(
     ...(input.config.programs === undefined ? {} : { programs: input.config.programs }),
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };
+}
+
+/** A way that is not accepted takes over for none. */
+function ordersOf(
+  services: readonly ConfigService[],
+  exposures: readonly DesiredExposure[],
+): Map<string, readonly string[]> {
+  const accepted = exposures.filter(({ problem }) => problem === undefined);
+  const open = Map.groupBy(accepted, ({ service }) => service.name);
+  const ordered = sortBy(services, ({ name }) => name).map(({ name, fallback }) => {
+    const ways = (open.get(name) ?? []).map(({ provider }) => provider);
+    return [name, fallback.filter((provider) => ways.includes(provider))] as const;
+  });
+  return new Map(ordered.filter(([, order]) => order.length > 0));
 }
 
 interface Placed {

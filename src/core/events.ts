@@ -12,6 +12,8 @@ export const EVENT_TYPES = {
   'change.applied': 'A change is in the world.',
   'change.failed': 'A change did not work; it is tried again.',
   'condition.changed': 'A condition of a way in changed its status.',
+  'fallback.engaged': 'A way in failed, and the next one that works is told to people instead.',
+  'fallback.released': 'A better way in works again and is told to people instead of the one that took over.',
   'config.applied': 'A configuration became a new generation.',
   'config.rolledBack': 'The file was set back to an earlier generation.',
   'gateway.down': 'Everything of ours was removed from the machine; keys, devices and addresses are kept.',
@@ -49,6 +51,9 @@ export const EVENT_TYPES = {
 } as const;
 
 export type EventType = keyof typeof EVENT_TYPES;
+
+/** Appends to the journal. */
+export type Recorder = (type: EventType, message: string, data?: Readonly<Record<string, unknown>>) => void;
 
 export const JournalEvent = z.object({
   seq: z.number(),

@@ -41,6 +41,24 @@ export const Way = z.object({
 });
 export type Way = z.infer<typeof Way>;
 
+/** Which way in people are told. All stay open; see docs/fallback.md. */
+export const FallbackStatus = z.object({
+  /** Providers that may be in use, first choice first. */
+  order: z.array(z.string()),
+  /** The provider in use. */
+  way: z.string(),
+  /** Another is the first choice. */
+  isFallback: z.boolean(),
+  /** Nothing works as far as anybody knows. */
+  isDark: z.boolean(),
+  /** Those that people are told: the one in use, and a proved one where that is not proved itself. */
+  advertised: z.array(z.string()),
+  why: z.string(),
+  /** ISO 8601; it is in use since then. */
+  since: z.string(),
+});
+export type FallbackStatus = z.infer<typeof FallbackStatus>;
+
 export const ServiceStatus = z.object({
   name: z.string(),
   kind: z.enum(KINDS),
@@ -56,6 +74,8 @@ export const ServiceStatus = z.object({
   /** Does something listen where the config says? `message` names the fix: "listens on 127.0.0.1 only". */
   listening: z.object({ status: Tri, message: z.string() }),
   phase: Phase,
+  /** `null` when it has no way in that its privacy rule allows. */
+  fallback: FallbackStatus.nullable(),
   ways: z.array(Way),
 });
 export type ServiceStatus = z.infer<typeof ServiceStatus>;

@@ -8,6 +8,7 @@ import type { TorInstance } from '../core/tor-instance.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
+import type { FallbackMemory } from '../engine/fallbacks.ts';
 import type { Store } from '../engine/store.ts';
 import { certificatesPart } from '../parts/certificates/index.ts';
 import { edgePart } from '../parts/edge/index.ts';
@@ -108,7 +109,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
       log('error', 'generation was not marked as programmed', { error: messageOf(error) });
     });
   };
-  const engine = new Engine({ parts: PARTS, providers, ports, record, programmed });
+  const fallbackMemory = createFallbackMemory(store, log);
+  const engine = new Engine({ parts: PARTS, providers, ports, record, programmed, fallbackMemory });
   const watch = new NamespaceWatch({ helper, log, changed: wake });
   const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
   const changes = createChanges({ ...pieces, watch });
@@ -138,6 +140,19 @@ function createTor(paths: Paths, wake: () => void): Ports['tor'] {
     return createTorPort({ controlSocket, socksSocket, lost: wake, late: wake });
   };
   return { tor: of('tor'), 'tor-only': of('tor-only'), 'single-hop': of('single-hop') };
+}
+
+/** Not waited for: what could not be written is compared, and written, after the next visit. */
+function createFallbackMemory(store: Store, log: Log): FallbackMemory {
+  return {
+    read: () => store.ledger()['fallback'] ?? {},
+    write: (slice) => {
+      const others = Object.entries(store.ledger()).map(([part, own]) => [part, { ...own }] as const);
+      store.commit({ ledger: { ...Object.fromEntries(others), fallback: slice } }).catch((error: unknown) => {
+        log('error', 'which way in is in use was not written', { error: messageOf(error) });
+      });
+    },
+  };
 }
 
 /** Never those of tor-only services: a probe says whose address this is. */

@@ -1,9 +1,9 @@
 import { messageOf } from '../core/errors.ts';
-import type { EventType } from '../core/events.ts';
+import type { Recorder } from '../core/events.ts';
 import type { Log } from '../core/ports.ts';
 import type { Store } from '../engine/store.ts';
 
-export type Recorder = (type: EventType, message: string, data?: Readonly<Record<string, unknown>>) => void;
+export type { Recorder } from '../core/events.ts';
 
 /** Events are for people: one that cannot be written (disk full) is logged, and stops nothing. */
 export function createJournal(store: Store, now: () => number, log: Log): Recorder {

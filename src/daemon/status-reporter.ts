@@ -54,6 +54,7 @@ export class StatusReporter {
       devices: store.devices(),
       tokens: liveTokens(store.ledger()),
       health: engine.health,
+      fallbacks: engine.fallbacks,
       clock,
       listening,
       generation: current?.number ?? null,

@@ -1,14 +1,15 @@
 import type { Context, Part, Provider } from '../core/contract.ts';
 import type { Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { EventType } from '../core/events.ts';
+import type { Recorder } from '../core/events.ts';
 import type { Ports } from '../core/ports.ts';
 import type { Network } from '../core/service.ts';
 import { canonical } from '../core/plan.ts';
+import { Fallbacks, type FallbackMemory } from './fallbacks.ts';
 import { Health } from './health.ts';
 import { Looks } from './looks.ts';
 import { type Narrow, narrowPass, touchedBetween } from './narrow.ts';
-import { isTroubled } from './notices.ts';
+import { isTroubled, tellsReach } from './notices.ts';
 import {
   observeAll,
   pass,
@@ -29,9 +30,11 @@ export interface EngineOptions {
   readonly providers: readonly Provider[];
   readonly ports: Ports;
   /** Appends to the journal. */
-  readonly record: (type: EventType, message: string, data?: Readonly<Record<string, unknown>>) => void;
+  readonly record: Recorder;
   /** Called after a pass in which every change succeeded. */
   readonly programmed: (desired: Desired) => void;
+  /** Which way in is in use survives a restart. */
+  readonly fallbackMemory: FallbackMemory;
 }
 
 /** The world is looked at again this often although nothing happened; half as often while all is well for longer. */
@@ -50,6 +53,7 @@ const LOOK_TIMEOUT_MS = 60_000;
  */
 export class Engine {
   readonly health: Health;
+  readonly fallbacks: Fallbacks;
   readonly #options: EngineOptions;
   readonly #all: readonly Part[];
   readonly #turn = new Turn();
@@ -68,19 +72,23 @@ export class Engine {
     this.#all = [...options.parts, ...options.providers];
     this.#scheduler = new Scheduler(() => this.#background(), INTERVAL_MS);
     this.#looks = new Looks(options.ports.now);
-    this.health = new Health(options.ports.now, (key, reach) =>
-      options.record('condition.changed', `${key}: reachable ${reach.reachable}: ${reach.detail}`, {
-        exposure: key,
-        condition: 'Reachable',
-        status: reach.reachable,
-        vantage: reach.vantage,
-      }),
-    );
+    const { now } = options.ports;
+    this.health = new Health(now, tellsReach(options.record), (key) => {
+      if (this.#desired !== undefined) this.fallbacks.visited(key, this.#desired);
+    });
+    this.fallbacks = new Fallbacks({
+      now,
+      seen: (key) => this.health.seen(key),
+      lookBy: (key, atMs) => this.health.lookBy(key, atMs),
+      record: options.record,
+      memory: options.fallbackMemory,
+    });
   }
 
   /** Starts from what was applied last, if anything; the first pass runs in the background, after a while. */
   start(desired: Desired | undefined, firstPassInMs = 0): void {
     this.#desired = desired;
+    this.#settle();
     this.health.start();
     if (desired !== undefined) this.#scheduler.triggerIn(firstPassInMs);
   }
@@ -275,6 +283,11 @@ export class Engine {
         return [{ key: `${exposure.service.name}/${provider.id}`, visit, isAgain }];
       }),
     );
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#desired !== undefined) this.fallbacks.settle(this.#desired);
   }
 
   #context(network: Network, signal: AbortSignal): Context {

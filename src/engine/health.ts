@@ -1,4 +1,5 @@
 import type { Reach } from '../core/contract.ts';
+import type { WaySeen } from '../core/fallback.ts';
 
 /** One exposure to visit again and again; `key` is `service/provider`. */
 export interface ProbeTarget {
@@ -21,6 +22,9 @@ const SEARCHING_MS = [500, 1000, 2000, 3000, 5000, 10_000, 20_000, 30_000, 60_00
 interface Probe {
   target: ProbeTarget;
   latest: Reach | undefined;
+  /** First and last of the visits in a row that found the same. */
+  sinceMs: number;
+  seenMs: number;
   dueAtMs: number;
   misses: number;
   visiting: Promise<void> | undefined;
@@ -33,6 +37,7 @@ interface Probe {
 export class Health {
   readonly #now: () => number;
   readonly #changed: (key: string, reach: Reach) => void;
+  readonly #visited: (key: string) => void;
   readonly #probes = new Map<string, Probe>();
   readonly #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -40,9 +45,15 @@ export class Health {
   /** When the timer fires, by the clock that nobody sets. */
   #wakeAtMs = Infinity;
 
-  constructor(now: () => number, changed: (key: string, reach: Reach) => void) {
+  /** `changed`: a visit found something else than the one before; `visited`: after each visit. */
+  constructor(
+    now: () => number,
+    changed: (key: string, reach: Reach) => void,
+    visited: (key: string) => void = () => undefined,
+  ) {
     this.#now = now;
     this.#changed = changed;
+    this.#visited = visited;
   }
 
   start(): void {
@@ -60,6 +71,8 @@ export class Health {
         this.#probes.set(target.key, {
           target,
           latest: undefined,
+          sinceMs: 0,
+          seenMs: 0,
           dueAtMs: 0,
           misses: 0,
           visiting: undefined,
@@ -90,6 +103,22 @@ export class Health {
 
   latest(key: string): Reach | undefined {
     return this.#probes.get(key)?.latest;
+  }
+
+  /** What the newest visits in a row agree on; `undefined` before the first. */
+  seen(key: string): Omit<WaySeen, 'provider'> | undefined {
+    const probe = this.#probes.get(key);
+    if (probe?.latest === undefined) return undefined;
+    const { latest, sinceMs, seenMs } = probe;
+    return { reachable: latest.reachable, sinceMs, seenMs, detail: latest.detail };
+  }
+
+  /** This way is visited then, if not before. */
+  lookBy(key: string, atMs: number): void {
+    const probe = this.#probes.get(key);
+    if (probe === undefined || probe.visiting !== undefined || probe.dueAtMs <= atMs) return;
+    probe.dueAtMs = atMs;
+    this.#plan();
   }
 
   async stop(): Promise<void> {
@@ -133,10 +162,13 @@ export class Health {
     if (this.#abort.signal.aborted) return;
     const before = probe.latest?.reachable;
     probe.latest = reach;
+    probe.seenMs = this.#now();
+    if (before !== reach.reachable) probe.sinceMs = probe.seenMs;
     probe.misses = reach.reachable === 'yes' ? 0 : probe.misses + 1;
     // Something changed while it was on its way: what it found may be of before.
     if (probe.dueAtMs === Infinity) probe.dueAtMs = this.#now() + waitMs(probe.misses);
     if (before !== reach.reachable) this.#changed(probe.target.key, reach);
+    this.#visited(probe.target.key);
     this.#tick();
   }
 }

@@ -1,3 +1,5 @@
+import type { Reach } from '../core/contract.ts';
+import type { Recorder } from '../core/events.ts';
 import type { World } from './reconciler.ts';
 
 /**
@@ -15,4 +17,15 @@ export function isTroubled(world: World): boolean {
   return [...world.values()].some((observed) =>
     observed.some(({ facts }) => words.some((word) => facts[word] !== undefined)),
   );
+}
+
+/** `key` is `service/provider`. */
+export function tellsReach(record: Recorder): (key: string, reach: Reach) => void {
+  return (key, { reachable, vantage, detail }) =>
+    record('condition.changed', `${key}: reachable ${reachable}: ${detail}`, {
+      exposure: key,
+      condition: 'Reachable',
+      status: reachable,
+      vantage,
+    });
 }

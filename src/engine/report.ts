@@ -6,12 +6,14 @@ import {
   phaseOf,
   phaseOfService,
   type DeviceStatus,
+  type FallbackStatus,
   type ServiceStatus,
   type Status,
   type Way,
 } from '../core/status.ts';
 import { twinOf } from '../core/ula.ts';
 import { draftConditions, type ConditionClock } from './conditions.ts';
+import type { Fallbacks } from './fallbacks.ts';
 import type { Health } from './health.ts';
 import { noticesOf } from './notices.ts';
 import type { FailedChange, World } from './reconciler.ts';
@@ -30,6 +32,7 @@ export interface ReportInput {
   readonly devices: readonly Device[];
   readonly tokens: readonly LiveToken[];
   readonly health: Health;
+  readonly fallbacks: Fallbacks;
   readonly clock: ConditionClock;
   readonly listening: ReadonlyMap<string, Listening>;
   readonly generation: number | null;
@@ -71,7 +74,23 @@ function reportService(
     port: service.port,
     listening: input.listening.get(service.name) ?? { status: 'unknown', message: 'not looked at yet' },
     phase: phaseOfService(ways),
+    fallback: reportFallback(service.name, input),
     ways,
+  };
+}
+
+function reportFallback(service: string, { desired, fallbacks }: ReportInput): FallbackStatus | null {
+  const outcome = fallbacks.of(service);
+  if (outcome === undefined) return null;
+  const { decision, isFallback, isDark, advertised } = outcome;
+  return {
+    order: [...(desired?.orders.get(service) ?? [])],
+    way: decision.way,
+    isFallback,
+    isDark,
+    advertised: [...advertised],
+    why: decision.why,
+    since: new Date(decision.sinceMs).toISOString(),
   };
 }
 

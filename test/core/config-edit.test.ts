@@ -154,7 +154,7 @@ describe('ways in', () => {
 
   it('that go also go from the list of those that take over', () => {
     const text = removeExposure(FILE, 'shop', 'tor');
-    expect(read(text).services[0]).toMatchObject({ expose: { wireguard: {} }, fallback: [] });
+    expect(read(text).services[0]).toMatchObject({ expose: { wireguard: {} }, fallback: ['wireguard'] });
     expect(text).toContain('wireguard:   # phones');
   });
 

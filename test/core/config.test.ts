@@ -51,6 +51,14 @@ describe('a valid file', () => {
     });
   });
 
+  it('has every way take over in the order of the file, tor last, unless it says otherwise', () => {
+    const orderOf = (lines: string): readonly string[] | undefined =>
+      parseConfig(shop(lines), providers).config?.services[0]?.fallback;
+    expect(orderOf('    expose: {tor: {}, wireguard: {}}\n')).toEqual(['wireguard', 'tor']);
+    expect(orderOf('    expose: {tor: {}, wireguard: {}}\n    fallback: [tor]\n')).toEqual(['tor']);
+    expect(orderOf('')).toEqual([]);
+  });
+
   it('may be empty, or name services that are elsewhere', () => {
     expect(parseConfig('', providers).config?.services).toEqual([]);
     expect(parseConfig('# nothing yet\n', providers).config?.services).toEqual([]);

@@ -91,6 +91,22 @@ function input(services: readonly ConfigService[], change: Partial<DesiredInput>
   return { config, devices: [], ledger: {}, parts: [part('namespaces')], providers, network, ...change };
 }
 
+it('has no way take over that its rule forbids', () => {
+  const ways = {
+    expose: { tor: {}, clearnet: {}, wireguard: {} },
+    fallback: ['clearnet', 'wireguard', 'tor'],
+  };
+  const services = [
+    service('open', ways),
+    service('shy', { ...ways, privacy: 'tor-only' }),
+    service('none', { expose: {} }),
+  ];
+  expect([...compileDesired(input(services)).orders]).toEqual([
+    ['open', ['clearnet', 'wireguard', 'tor']],
+    ['shy', ['tor']],
+  ]);
+});
+
 describe('privacy', () => {
   it.each([
     ['open', ['tor', 'wireguard', 'clearnet', 'relay']],

@@ -19,6 +19,7 @@ function desired(...flows: Flow[]): Desired {
   return {
     network: networkFor('gw', '10.64.0.0/20'),
     services: [],
+    orders: new Map(),
     exposures: [],
     resources: new Map([['namespaces', resources]]),
     problems: [],

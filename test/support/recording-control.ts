@@ -45,6 +45,15 @@ export function service(name: string, changes: Partial<ServiceStatus> = {}): Ser
     port: 80,
     listening: { status: 'yes', message: 'listens on 10.64.1.2:80' },
     phase: 'up',
+    fallback: {
+      order: ['tor'],
+      way: 'tor',
+      isFallback: false,
+      isDark: false,
+      advertised: ['tor'],
+      why: 'it is the first choice',
+      since: '2026-01-02T03:00:00.000Z',
+    },
     ways: [way()],
     ...changes,
   };

@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { JournalEvent } from '../../core/events.ts';
 import type { Client } from '../client.ts';
 import { type Command, type Context, EXIT } from '../command.ts';
+import { UsageError } from '../failure.ts';
 import { wholeNumber } from '../parse.ts';
 import { renderEvent, renderGenerations } from '../render-lists.ts';
 import { show, showUp } from '../report.ts';
@@ -15,12 +16,25 @@ export const events: Command = {
   arguments: [],
   options: [
     { name: 'follow', short: 'f', summary: 'Go on with what happens, until Ctrl-C' },
+    {
+      name: 'since',
+      value: 'WHEN',
+      summary: 'Only events since then: 10m, 2h, 3d, or a time like 2026-01-31T08:00Z',
+    },
     { name: 'last', value: 'N', summary: 'Only the last N events (50; 0 with --follow for only new ones)' },
   ],
   run: async (input, context) => {
-    const last = wholeNumber(input.text('last') ?? '50', '--last', 0, 1_000_000);
+    const since = input.text('since');
+    const last = wholeNumber(
+      input.text('last') ?? (since === undefined ? '50' : '1000000'),
+      '--last',
+      0,
+      1_000_000,
+    );
+    const sinceMs = since === undefined ? -Infinity : timeSince(since, Date.now());
     const client = await context.client();
-    const { shown, after } = await lastEvents(client, last, context);
+    const { shown: found, after } = await lastEvents(client, last, context);
+    const shown = found.filter(({ at }) => Date.parse(at) >= sinceMs);
     if (!input.has('follow')) {
       show(context, shown, () => shown.map(renderEvent).join('\n') || 'Nothing has happened yet.');
       return EXIT.ok;
@@ -31,6 +45,20 @@ export const events: Command = {
     return EXIT.ok;
   },
 };
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds since the epoch. */
+function timeSince(typed: string, now: number): number {
+  const [, count, unit = ''] = /^([0-9]{1,6})([smhd])$/.exec(typed) ?? [];
+  if (count !== undefined) return now - Number(count) * (UNITS_MS[unit] ?? 0);
+  const at = /^[0-9]{4}-/.test(typed) ? Date.parse(typed) : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  throw new UsageError(
+    `--since ${typed} is no time`,
+    'write 10m, 2h or 3d, or a time like 2026-01-31T08:00Z',
+  );
+}
 
 /** The journal is read in pages from its beginning, because its end moves. */
 async function lastEvents(client: Client, last: number, { signal }: Context) {

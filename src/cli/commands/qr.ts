@@ -1,12 +1,13 @@
 import type { Handout } from '../../core/contract.ts';
 import type { MintedToken } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { Status } from '../../core/status.ts';
+import type { FallbackStatus, ServiceStatus, Status } from '../../core/status.ts';
 import { suggest } from '../../core/suggest.ts';
 import { type Command, type Context, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { FILE_OPTIONS, reserveFiles } from '../handout-files.ts';
 import { segment, show } from '../report.ts';
+import { plain } from '../terminal.ts';
 import { wipeOnceSaved } from '../secret-screen.ts';
 import { WALLET_OPTIONS, walletCodes } from '../wallet-codes.ts';
 import type { Mint } from '../wallet-credential.ts';
@@ -15,6 +16,7 @@ export const qr: Command = {
   name: 'qr',
   summary: 'Show the code of a service, for its visitors',
   details: [
+    'Of several ways in it shows the one in use (gateway status), and says so when that is not the first choice; also one that was proved, where the one in use was not. --via shows any other.',
     'With --wallet it is the code that a wallet scans: lndconnect for LND, without a certificate, which neither an onion nor a tunnel needs; both forms of clnrest; host, port and t or s for Electrum. The tunnel itself has a code of its own: gateway device add.',
     'With --device the node makes a macaroon (LND) or rune (Core Lightning) for that device alone, with the rights that are named; it is shown once, and works until the device or its service is taken away, or the code is made again. gateway.yaml must say how the gateway gets into the node: node: { macaroon: FILE, certificate: FILE }, or rune: FILE.',
     'The code of a device holds its private key, which is not kept: it is shown once, by gateway device add or gateway device renew.',
@@ -25,7 +27,7 @@ export const qr: Command = {
       name: 'via',
       value: 'PROVIDER',
       completion: 'providers',
-      summary: 'Which way in, when there are several',
+      summary: 'Which way in; default: the one in use',
     },
     ...WALLET_OPTIONS,
     ...FILE_OPTIONS,
@@ -42,8 +44,10 @@ export const qr: Command = {
     refuseOthers(name, status);
     const all = await client.get<Handout[]>(`/v1/services/${segment(name)}/handouts`, context.signal);
     const via = input.text('via');
-    const ways = via === undefined ? all : all.filter((handout) => matches(handout, via));
-    const kind = status.services.find((service) => service.name === name)?.kind ?? 'tcp';
+    const service = status.services.find((each) => each.name === name);
+    const ways =
+      via === undefined ? inUse(all, service, context) : all.filter((handout) => matches(handout, via));
+    const kind = service?.kind ?? 'tcp';
     if (ways.length === 0) throw nothingToShow(name, via);
     // Before anything is made: what is shown once must not be lost because a file could not be written.
     const files = await reserveFiles(input);
@@ -88,6 +92,26 @@ async function draw(handouts: readonly Handout[], { terminal }: Context): Promis
       terminal.note(`${error.message}: ${error.hint ?? ''}`);
     }
   }
+}
+
+/** Those of the ways that people are told now; all, where none of these has an address yet. */
+function inUse(
+  all: readonly Handout[],
+  service: ServiceStatus | undefined,
+  { terminal }: Context,
+): readonly Handout[] {
+  if (service?.fallback?.isFallback === true) terminal.note(plain(tookOver(service.fallback)));
+  const told = service?.fallback?.advertised ?? [];
+  const urls = told.flatMap(
+    (provider) =>
+      service?.ways.find((way) => way.provider === provider)?.addresses.map(({ url }) => url) ?? [],
+  );
+  const used = all.filter(({ text }) => urls.includes(text));
+  return used.length === 0 ? all : used;
+}
+
+function tookOver({ way, order, why }: FallbackStatus): string {
+  return `! ${way} took over, until ${order[0] ?? 'a better way'} works again: ${why}; another way: --via PROVIDER`;
 }
 
 function matches({ label, file }: Handout, via: string): boolean {

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import type { Tri } from './contract.ts';
+
+/** What is known of one way in at one moment. Times are milliseconds since the epoch. */
+export interface WaySeen {
+  readonly provider: string;
+  readonly reachable: Tri;
+  /** First of the visits in a row that all said this. */
+  readonly sinceMs: number;
+  /** Last of them. */
+  readonly seenMs: number;
+  /** What the last one found, for people. */
+  readonly detail: string;
+}
+
+/** Which way in of a service is in use, and how that came. */
+const Decision = z.strictObject({
+  /** Provider id. */
+  way: z.string(),
+  sinceMs: z.number(),
+  why: z.string(),
+  /** How often in a row a way failed again soon after it had come back; each doubles how long it must hold. */
+  flaps: z.int().min(0),
+  /** When a better way came back last. */
+  releasedMs: z.number().optional(),
+});
+export type Decision = Readonly<z.infer<typeof Decision>>;
+
+export function writeDecision(decision: Decision): string {
+  return JSON.stringify(decision);
+}
+
+/** `undefined` when it is none. */
+export function readDecision(text: string): Decision | undefined {
+  try {
+    return Decision.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export interface Outcome {
+  readonly decision: Decision;
+  /** Present when another way is in use than before. */
+  readonly change?: 'engaged' | 'released';
+  /** Not the first choice. */
+  readonly isFallback: boolean;
+  /** No way works as far as anybody knows, and the one in use does not. */
+  readonly isDark: boolean;
+  /** What visitors are told, best first: the way in use, and a proved one where that is not proved itself. */
+  readonly advertised: readonly string[];
+  /** A visit of this way from then on could change the decision; no other, and none before, by time alone. */
+  readonly nextLook?: { readonly provider: string; readonly atMs: number };
+}
+
+/** Visits over this time must agree that a way fails: one may be lost, three in a row are not. */
+export const ENGAGE_MS = 3000;
+/** Visits over this time must agree that a better way works again; doubled with each flap. */
+export const RELEASE_MS = 30_000;
+const MOST_RELEASE_MS = 30 * 60_000;
+/** A way that held for this long has come back for good. */
+export const CALM_MS = 60 * 60_000;
+
+/**
+ * Which way in of a service is in use. Pure; the order of `seen` never matters, and neither does the clock: how long a way
+ * has failed or worked is counted from visit to visit, so that silence decides nothing.
+ *
+ *   way in use      | a better way works  | another way works | then
+ *   ----------------+---------------------+-------------------+-------------------------------
+ *   none yet        | –                   | –                 | the first of the order
+ *   not allowed now | –                   | yes               | the first that works
+ *   not allowed now | –                   | no                | the first of the order
+ *   works, unknown  | long enough         | –                 | release: that better way
+ *   works, unknown  | not, not for long   | –                 | stays
+ *   fails for long  | –                   | yes               | engage: the first that works
+ *   fails for long  | –                   | no                | stays; the service is dark
+ *   fails, not long | long enough         | –                 | release: that better way
+ *   fails, not long | not, not for long   | –                 | stays; the first that works is told along
+ *
+ * "Unknown" is never failure. `order` holds only ways that exist and that the service's privacy rule allows.
+ */
+export function decideFallback(
+  order: readonly string[],
+  seen: readonly WaySeen[],
+  before: Decision | undefined,
+  nowMs: number,
+): Outcome | undefined {
+  const [first] = order;
+  if (first === undefined) return undefined;
+  const known = order.flatMap((way) => seen.find(({ provider }) => provider === way) ?? []);
+  const isKept = before !== undefined && order.includes(before.way);
+  const decision = isKept ? move(order, known, before, nowMs) : begin(first, known, before, nowMs);
+  const isMoved = isKept && decision.way !== before.way;
+  const isBack = isMoved && order.indexOf(decision.way) < order.indexOf(before.way);
+  return {
+    decision,
+    ...(isMoved ? { change: isBack ? ('released' as const) : ('engaged' as const) } : {}),
+    isFallback: decision.way !== first,
+    isDark: !known.some(works) && stateOf(known, decision.way) === 'no',
+    advertised: advertisedWith(known, decision.way),
+    ...nextLookOf(order, known, decision),
+  };
+}
+
+function begin(
+  first: string,
+  known: readonly WaySeen[],
+  before: Decision | undefined,
+  nowMs: number,
+): Decision {
+  if (before === undefined) return { way: first, sinceMs: nowMs, why: 'it is the first choice', flaps: 0 };
+  const way = known.find(works)?.provider ?? first;
+  return { ...before, way, sinceMs: nowMs, why: `${before.way} is no way in any more` };
+}
+
+function move(
+  order: readonly string[],
+  known: readonly WaySeen[],
+  before: Decision,
+  nowMs: number,
+): Decision {
+  const better = order.slice(0, order.indexOf(before.way));
+  const needMs = releaseAfterMs(before.flaps);
+  const back = known.find((way) => better.includes(way.provider) && works(way) && lastedMs(way) >= needMs);
+  if (back !== undefined) {
+    const why = `${back.provider} works again: ${back.detail}`;
+    return { ...before, way: back.provider, sinceMs: nowMs, why, releasedMs: nowMs };
+  }
+  const own = known.find(({ provider }) => provider === before.way);
+  const next = known.find(works);
+  if (own?.reachable !== 'no' || lastedMs(own) < ENGAGE_MS || next === undefined) return before;
+  const why = `${before.way}: ${own.detail}`;
+  const isBack = better.includes(next.provider);
+  const past = isBack ? { releasedMs: nowMs } : { flaps: flapsAfter(before, nowMs) };
+  return { ...before, way: next.provider, sinceMs: nowMs, why, ...past };
+}
+
+/** A way that fails soon after it came back is trusted later the next time. */
+function flapsAfter({ flaps, releasedMs }: Decision, nowMs: number): number {
+  return releasedMs !== undefined && nowMs - releasedMs < CALM_MS ? flaps + 1 : 0;
+}
+
+/** How long a better way must work before it is in use again. */
+export function releaseAfterMs(flaps: number): number {
+  return Math.min(RELEASE_MS * 2 ** flaps, MOST_RELEASE_MS);
+}
+
+function advertisedWith(known: readonly WaySeen[], way: string): string[] {
+  const other = stateOf(known, way) === 'yes' ? undefined : known.find(works);
+  return other === undefined ? [way] : [way, other.provider];
+}
+
+function nextLookOf(
+  order: readonly string[],
+  known: readonly WaySeen[],
+  { way, flaps }: Decision,
+): Pick<Outcome, 'nextLook'> {
+  const better = order.slice(0, order.indexOf(way));
+  const looks = known.flatMap(({ provider, reachable, sinceMs }) => {
+    if (better.includes(provider) && reachable === 'yes') {
+      return [{ provider, atMs: sinceMs + releaseAfterMs(flaps) }];
+    }
+    return provider === way && reachable === 'no' ? [{ provider, atMs: sinceMs + ENGAGE_MS }] : [];
+  });
+  const [nextLook] = looks.sort((a, b) => a.atMs - b.atMs);
+  return nextLook === undefined ? {} : { nextLook };
+}
+
+function stateOf(known: readonly WaySeen[], way: string): Tri {
+  return known.find(({ provider }) => provider === way)?.reachable ?? 'unknown';
+}
+
+function works({ reachable }: WaySeen): boolean {
+  return reachable === 'yes';
+}
+
+function lastedMs({ sinceMs, seenMs }: WaySeen): number {
+  return seenMs - sinceMs;
+}
