@@ -1,7 +1,4 @@
-import { isOlder, parseTorVersion, seriesOf, type TorVersion } from '../../src/wire/torversion.ts';
-
-/** The first in which a rendezvous point cannot pose as the onion service that it connects to (tor issue 41297). */
-export const MINIMUM_VERSION = '0.4.9.11';
+import { isOlder, MINIMUM_VERSION, parseTorVersion, seriesOf, type TorVersion } from '../../src/wire/torversion.ts';
 
 const INSTALL = `install tor ${MINIMUM_VERSION} or later (from Debian security updates or deb.torproject.org), then: gateway down, gateway up`;
 

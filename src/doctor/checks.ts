@@ -1,11 +1,39 @@
 import type { Check } from './check.ts';
+import { certificates } from './checks/certificates.ts';
 import { clock } from './checks/clock.ts';
+import { container } from './checks/container.ts';
 import { disk } from './checks/disk.ts';
 import { dns } from './checks/dns.ts';
 import { gateway } from './checks/gateway.ts';
+import { ipv6 } from './checks/ipv6.ts';
+import { mapping } from './checks/mapping.ts';
+import { mtu } from './checks/mtu.ts';
+import { names } from './checks/names.ts';
+import { ports } from './checks/ports.ts';
+import { programs } from './checks/programs.ts';
+import { relay } from './checks/relay.ts';
 import { routes } from './checks/routes.ts';
+import { tor } from './checks/tor.ts';
 import { udp } from './checks/udp.ts';
 import { web } from './checks/web.ts';
 
 /** Every check, in the order in which people read what they found. A new one is a file and a line here. */
-export const CHECKS: readonly Check[] = [gateway, routes, web, dns, udp, clock, disk];
+export const CHECKS: readonly Check[] = [
+  gateway,
+  routes,
+  web,
+  dns,
+  udp,
+  ipv6,
+  mtu,
+  names,
+  mapping,
+  ports,
+  tor,
+  certificates,
+  relay,
+  clock,
+  disk,
+  container,
+  programs,
+];

@@ -12,6 +12,7 @@ interface Entry {
 const NO_LINE = ['ROUTE_NONE'];
 /** Names, pages and whatever asks machines outside. */
 const NO_OUTSIDE = [...NO_LINE, 'WEB_SIGN_IN', 'WEB_NONE'];
+const NO_NAMES = [...NO_OUTSIDE, 'DNS_SILENT', 'DNS_WRONG'];
 
 /**
  * Every code, the most fundamental first: of two that are equally bad the first is shown first. Codes are promised: they
@@ -56,10 +57,42 @@ export const FINDINGS = {
     explainedBy: [...NO_OUTSIDE, 'CLOCK_WRONG', 'GATEWAY_DOWN'],
   },
   SERVICE_SILENT: { severity: 'error', verify: 'gateway status', explainedBy: ['GATEWAY_DOWN'] },
+  RELAY_AWAY: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
+  RELAY_FIREWALL: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
+  RELAY_STOPPED: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
+  RELAY_FORGOT: { severity: 'error', verify: 'gateway doctor relay' },
+  TOR_MISSING: { severity: 'error', verify: 'gateway doctor tor' },
+  TOR_STUCK: {
+    severity: 'error',
+    verify: 'gateway doctor tor',
+    explainedBy: [...NO_OUTSIDE, 'CLOCK_WRONG', 'DISK_FULL', 'DISK_READ_ONLY'],
+  },
+  PROGRAM_MISSING: { severity: 'error', verify: 'gateway doctor programs' },
+  NAME_MISSING: { severity: 'error', verify: 'gateway doctor names', explainedBy: NO_NAMES },
+  NAME_PRIVATE: { severity: 'warning', verify: 'gateway doctor names', explainedBy: NO_NAMES },
+  NAME_ELSEWHERE: { severity: 'error', verify: 'gateway doctor names', explainedBy: NO_NAMES },
+  CERTIFICATE_NONE: {
+    severity: 'error',
+    verify: 'gateway certificate list',
+    explainedBy: [...NO_NAMES, 'CLOCK_WRONG', 'NAME_MISSING', 'NAME_ELSEWHERE'],
+  },
+  CERTIFICATE_ENDS: {
+    severity: 'warning',
+    verify: 'gateway certificate list',
+    explainedBy: [...NO_NAMES, 'CLOCK_WRONG', 'NAME_MISSING', 'NAME_ELSEWHERE'],
+  },
+  PORT_NOT_OPENED: { severity: 'warning', verify: 'gateway ports', explainedBy: NO_LINE },
+  PORT_OPENED_IN_VAIN: { severity: 'warning', verify: 'gateway ports', explainedBy: NO_LINE },
   ROUTE_VPN: { severity: 'warning', verify: 'gateway doctor routes' },
   ROUTE_TWO: { severity: 'warning', verify: 'gateway doctor routes' },
   UDP_BLOCKED: { severity: 'warning', verify: 'gateway doctor udp', explainedBy: NO_OUTSIDE },
+  MTU_BLACK_HOLE: { severity: 'warning', verify: 'gateway doctor mtu', explainedBy: NO_OUTSIDE },
+  IPV6_BROKEN: { severity: 'warning', verify: 'gateway doctor ipv6', explainedBy: NO_OUTSIDE },
+  PORT_TAKEN: { severity: 'warning', verify: 'gateway doctor ports' },
+  TOR_OLD: { severity: 'warning', verify: 'gateway doctor tor' },
   GATEWAY_NOTICE: { severity: 'warning', verify: 'gateway status' },
+  KERNEL_OLD: { severity: 'note', verify: 'gateway doctor programs' },
+  CONTAINER: { severity: 'note', verify: 'gateway doctor container' },
   GATEWAY_FILE_DIFFERS: { severity: 'note', verify: 'gateway status' },
 } as const satisfies Readonly<Record<string, Entry>>;
 

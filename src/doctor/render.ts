@@ -62,8 +62,10 @@ function verdictOf(report: Report, view: View): string[] {
 }
 
 /** No way in is configured, or nobody could say: then this is about the line alone. */
-function withoutWays({ findings }: Report): MessageKey {
-  return findings.some(({ severity }) => severity !== 'note') ? 'report.line-trouble' : 'report.line-fine';
+function withoutWays({ findings, checks }: Report): MessageKey {
+  if (findings.some(({ severity }) => severity !== 'note')) return 'report.line-trouble';
+  const isLineThere = checks.some(({ name, state }) => name === 'web' && state === 'ok');
+  return isLineThere ? 'report.line-fine' : 'report.no-ways';
 }
 
 const MARKS = { error: '✗', warning: '!', note: 'i', ok: '✓', unknown: '?', skipped: '–' } as const;

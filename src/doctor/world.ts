@@ -20,8 +20,6 @@ export interface World {
   wayOut(family: 4 | 6): Promise<WayOut | undefined>;
   /** Default routes of IPv4 in the main table. */
   defaultRoutes(): Promise<readonly DefaultRoute[]>;
-  /** Each network interface with its addresses, in the order of the kernel. */
-  interfaces(): readonly Interface[];
   /** GET of a page without TLS, not followed elsewhere. `address`: connect there, whatever the name says. */
   page(url: string, signal: AbortSignal): Promise<PageSeen>;
   /** Addresses of a name by this machine's own resolver, or by the one at `server`. */
@@ -30,6 +28,12 @@ export interface World {
   resolvers(): readonly string[];
   /** Where a STUN server at `host:port` sees us. */
   stun(server: string, family: 4 | 6, signal: AbortSignal): Promise<StunSeen>;
+  /** What a program printed; `undefined`: it is not on this machine, or did not end in time. Never through a shell. */
+  program(argv: readonly [string, ...string[]], signal: AbortSignal): Promise<Printed | undefined>;
+  /** Sockets that wait for somebody, TCP and UDP. */
+  listeners(signal: AbortSignal): Promise<readonly Listener[]>;
+  /** What the nearest router says of itself by UPnP; `undefined`: it says nothing. */
+  router(signal: AbortSignal): Promise<RouterSeen | undefined>;
   /** Does something accept a TCP connection there? */
   connect(host: string, port: number, signal: AbortSignal): Promise<Connected>;
 }
@@ -81,15 +85,6 @@ export interface DefaultRoute {
 /** `tunnel`: what VPNs use. `line`: PPP, which is how some providers are dialled. */
 export type InterfaceKind = 'ordinary' | 'tunnel' | 'line' | 'loopback';
 
-export interface Interface {
-  readonly name: string;
-  readonly addresses: readonly {
-    readonly family: 4 | 6;
-    readonly address: string;
-    readonly prefix: number;
-  }[];
-}
-
 export type PageSeen =
   | {
       readonly status: number;
@@ -115,3 +110,25 @@ export type Looked =
 export type StunSeen = { readonly address: string } | { readonly failure: 'name' | 'silent' };
 
 export type Connected = 'open' | 'refused' | 'silent' | 'unreachable';
+
+export interface Printed {
+  readonly stdout: string;
+  readonly exitCode: number;
+}
+
+export interface Listener {
+  readonly transport: 'tcp' | 'udp';
+  readonly address: string;
+  readonly port: number;
+  /** `nginx`; `undefined`: only root is told. */
+  readonly program: string | undefined;
+}
+
+export interface RouterSeen {
+  readonly address: string;
+  /** As it says; empty when it does not. */
+  readonly manufacturer: string;
+  readonly model: string;
+  /** Where its own pages are. */
+  readonly page: string | undefined;
+}

@@ -7,6 +7,9 @@ export interface TorVersion {
   readonly isRelease: boolean;
 }
 
+/** The first in which a rendezvous point cannot pose as the onion service that it connects to (tor issue 41297). */
+export const MINIMUM_VERSION = '0.4.9.11';
+
 /** From `tor --version`, `GETINFO version`, or the version alone. */
 export function parseTorVersion(text: string): TorVersion | undefined {
   const match = /(?:^|\s)(\d+\.\d+\.\d+\.\d+)((?:-[A-Za-z0-9]+)*)/.exec(text);

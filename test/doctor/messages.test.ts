@@ -34,7 +34,7 @@ it('has every sentence in every language, with the same things filled in', () =>
 it('has no sentence that nobody says', () => {
   const said = ['doctor', 'cli'].flatMap((folder) =>
     readdirSync(join(SOURCES, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts') && !file.includes('messages/e'))
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('messages'))
       .map((file) => readFileSync(join(SOURCES, folder, file), 'utf8')),
   );
   const source = said.join('\n');

@@ -4,7 +4,25 @@ import { UsageError } from '../failure.ts';
 import { oneOf } from '../parse.ts';
 
 /** For completion only: the checks themselves are not loaded for it. A test compares the two. */
-export const CHECK_NAMES: readonly string[] = ['gateway', 'routes', 'web', 'dns', 'udp', 'clock', 'disk'];
+export const CHECK_NAMES: readonly string[] = [
+  'gateway',
+  'routes',
+  'web',
+  'dns',
+  'udp',
+  'ipv6',
+  'mtu',
+  'names',
+  'mapping',
+  'ports',
+  'tor',
+  'certificates',
+  'relay',
+  'clock',
+  'disk',
+  'container',
+  'programs',
+];
 
 export const doctor: Command = {
   name: 'doctor',

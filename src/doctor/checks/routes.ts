@@ -13,7 +13,7 @@ export const routes: Check = {
     const [four, six] = await Promise.all([world.wayOut(4), world.wayOut(6)]);
     const table = await world.defaultRoutes();
     const id = see('out', 'route', { four: four ?? null, six: six ?? null, table });
-    if (four === undefined && six === undefined) return none(world.interfaces().length, id);
+    if (four === undefined && six === undefined) return none(id);
     const findings = [...vpn(four ?? six, id), ...two(table, id)];
     const out = four ?? six;
     const values = { interface: out?.interface ?? '', address: out?.address ?? '' };
@@ -25,13 +25,13 @@ export const routes: Check = {
   },
 };
 
-function none(interfaces: number, evidence: string): Checked {
+function none(evidence: string): Checked {
   return {
     text: text('routes.none'),
     findings: [
       {
         code: 'ROUTE_NONE',
-        values: { interfaces },
+        values: {},
         because: [evidence],
         fix: [
           { text: text('routes.fix.connect'), who: 'you' },

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { formatIpv4 } from '../../core/inet.ts';
-import type { DefaultRoute, Interface, InterfaceKind, WayOut } from '../../doctor/world.ts';
+import type { DefaultRoute, InterfaceKind, WayOut } from '../../doctor/world.ts';
 import { findHomeNetwork } from '../mapping/home-network.ts';
 import { readText } from './text.ts';
 
@@ -24,19 +24,10 @@ export async function wayOut(family: 4 | 6): Promise<WayOut | undefined> {
   };
 }
 
-export function allInterfaces(): Interface[] {
-  return Object.entries(networkInterfaces()).map(([name, addresses]) => ({
-    name,
-    addresses: (addresses ?? []).map(({ family, address, cidr }) => ({
-      family: family === 'IPv6' ? 6 : 4,
-      address,
-      prefix: Number(cidr?.split('/')[1] ?? 0),
-    })),
-  }));
-}
-
 function interfaceOf(address: string): string | undefined {
-  return allInterfaces().find(({ addresses }) => addresses.some((one) => one.address === address))?.name;
+  return Object.entries(networkInterfaces()).find(([, all]) =>
+    all?.some((one) => one.address === address),
+  )?.[0];
 }
 
 /** ARPHRD_ of linux/include/uapi/linux/if_arp.h: none is what tun and WireGuard are. */

@@ -6,10 +6,13 @@ import type { GatewayState, World } from '../../doctor/world.ts';
 import { pathsOf, type Directories } from '../directories.ts';
 import { connectTo } from './connect.ts';
 import { disksOf } from './disks.ts';
-import { allInterfaces, defaultRoutes, wayOut } from './links.ts';
+import { defaultRoutes, wayOut } from './links.ts';
+import { listeners } from './listeners.ts';
 import { lookUp } from './lookup.ts';
 import { machine } from './machine.ts';
 import { askPage } from './page.ts';
+import { printed } from './printed.ts';
+import { askRouterWhoItIs } from './router.ts';
 import { seenByStun } from './stun-seen.ts';
 import { readText } from './text.ts';
 
@@ -36,12 +39,14 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     disks: () => disksOf([directories.config, directories.state, directories.run]),
     wayOut,
     defaultRoutes,
-    interfaces: allInterfaces,
     page: askPage,
     lookup: lookUp,
     resolvers: getServers,
     stun: seenByStun,
     connect: connectTo,
+    program: printed,
+    listeners,
+    router: askRouterWhoItIs,
   };
 }
 
