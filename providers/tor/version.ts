@@ -1,4 +1,10 @@
-import { isOlder, MINIMUM_VERSION, parseTorVersion, seriesOf, type TorVersion } from '../../src/wire/torversion.ts';
+import {
+  isOlder,
+  MINIMUM_VERSION,
+  parseTorVersion,
+  seriesOf,
+  type TorVersion,
+} from '../../src/wire/torversion.ts';
 
 const INSTALL = `install tor ${MINIMUM_VERSION} or later (from Debian security updates or deb.torproject.org), then: gateway down, gateway up`;
 
