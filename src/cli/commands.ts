@@ -19,7 +19,7 @@ import { ports } from './commands/ports.ts';
 import { portsClose, portsOpen } from './commands/ports-through.ts';
 import { qr } from './commands/qr.ts';
 import { relayDown, relayHomes, relayInvite, relayRemoveHome } from './commands/relay-machine.ts';
-import { relayServe, relayUp } from './commands/relay-up.ts';
+import { relayInstall, relayServe, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { siteAdd } from './commands/site.ts';
@@ -58,6 +58,7 @@ export const commands: readonly Command[] = [
   address,
   relayUp,
   relayServe,
+  relayInstall,
   relayDown,
   relayInvite,
   relayHomes,

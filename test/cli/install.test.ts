@@ -57,6 +57,18 @@ test('writes a program that runs, units, completion and manual; and removes all 
   expect((await runCli('uninstall', '--destdir', top)).exitCode).toBe(1);
 }, 60_000);
 
+test('writes the unit of a relay, with the options that were typed', async () => {
+  const options = ['--listen', '11.1.0.2:7443', '--tls-port', '8443', '--else', '127.0.0.1:9443'];
+  const typo = await runCli('relay', 'install', '--destdir', top, '--public', 'a b');
+  expect(typo).toMatchObject({ exitCode: 64, stderr: expect.stringContaining('--public is "a b"') });
+  expect(listed()).toEqual([]);
+  expect((await runCli('relay', 'install', '--destdir', top, ...options)).exitCode).toBe(0);
+  const unit = readFileSync(join(top, 'etc/systemd/system/gateway-relay.service'), 'utf8');
+  expect(unit).toContain(`ExecStart=/opt/gateway/current/bin/gateway relay up ${options.join(' ')}\n`);
+  expect((await runCli('uninstall', '--destdir', top)).exitCode).toBe(0);
+  expect(listed().filter((path) => path.endsWith('.service'))).toEqual([]);
+}, 60_000);
+
 /** man(7): a line that begins with a dot is a request; an unknown one loses its text. */
 test('the manual says every command, and no line is taken for a request by mistake', () => {
   const page = manualPage(commands, '1');

@@ -25,6 +25,24 @@ const PUBLIC: Option = {
   summary: 'Name or address that homes are to dial (the first address)',
 };
 
+const CARRYING: readonly Option[] = [
+  {
+    name: 'tls-port',
+    value: 'PORT',
+    summary: `TCP port for visitors of web names, where another program has ${TLS_PORT}`,
+  },
+  {
+    name: 'http-port',
+    value: 'PORT',
+    summary: `TCP port for visitors without TLS and for challenges (${HTTP_PORT}); 0: none`,
+  },
+  {
+    name: 'else',
+    value: 'HOST:PORT',
+    summary: 'Where visitors of all other names go, untouched: a web server of this machine on another port',
+  },
+];
+
 export const relayUp: Command = {
   name: 'relay up',
   summary: 'Run a relay on this machine, in the foreground',
@@ -34,32 +52,11 @@ export const relayUp: Command = {
     'While no home has joined it prints an invite, which works once, within a day. Every question is logged on stderr.',
   ],
   arguments: [],
-  options: [
-    { name: 'probe-only', summary: 'Carry nothing, only look' },
-    LISTEN,
-    PUBLIC,
-    {
-      name: 'tls-port',
-      value: 'PORT',
-      summary: `TCP port for visitors of web names, where another program has ${TLS_PORT}`,
-    },
-    {
-      name: 'http-port',
-      value: 'PORT',
-      summary: `TCP port for visitors without TLS and for challenges (${HTTP_PORT}); 0: none`,
-    },
-    {
-      name: 'else',
-      value: 'HOST:PORT',
-      summary:
-        'Where visitors of all other names go, untouched: a web server of this machine on another port',
-    },
-    STATE,
-  ],
+  options: [{ name: 'probe-only', summary: 'Carry nothing, only look' }, LISTEN, PUBLIC, ...CARRYING, STATE],
   examples: ['sudo gateway relay up', 'gateway relay up --probe-only --listen 11.1.0.2:7443'],
   run: async (input, context) => {
     if (!input.has('probe-only')) return carry(input, context);
-    for (const name of ['tls-port', 'http-port', 'else']) {
+    for (const { name } of CARRYING) {
       if (input.has(name)) throw new UsageError(`--${name} is for a relay that carries visitors`);
     }
     await face(input, context, { directory: directoryOf(input) });
@@ -67,9 +64,42 @@ export const relayUp: Command = {
   },
 };
 
+export const relayInstall: Command = {
+  name: 'relay install',
+  summary: 'Make this machine a relay, now and whenever it starts, and print an invite',
+  details: [
+    'Copies this program to /opt/gateway/versions, makes the users gateway, gateway-tor and gateway-edge, and writes gateway-relay.service for systemd, which runs gateway relay up with the same options. Doing it again changes what is different; visitors do not notice. gateway uninstall removes it.',
+  ],
+  arguments: [],
+  options: [
+    LISTEN,
+    PUBLIC,
+    ...CARRYING,
+    {
+      name: 'destdir',
+      value: 'DIR',
+      completion: 'file',
+      summary: 'Write below DIR, for a package; no users, no systemd',
+    },
+  ],
+  examples: [
+    'sudo gateway relay install',
+    'sudo gateway relay install --tls-port 8443 --public vps.example.net',
+  ],
+  run: async (input, context) => {
+    carryingOf(input);
+    const { installRelay } = await import('../install/relay.ts');
+    const words = ['listen', 'public', ...CARRYING.map(({ name }) => name)].flatMap((name) =>
+      input.list(name).flatMap((value) => [`--${name}`, value]),
+    );
+    return installRelay(input, words, context);
+  },
+};
+
 export const relayServe: Command = {
   name: 'relay serve',
   summary: 'The part of a relay that faces the network; gateway relay up starts it, as user gateway',
+  isHidden: true,
   arguments: [],
   options: [LISTEN, PUBLIC, STATE],
   run: async (input, context) => {
@@ -86,10 +116,7 @@ async function face(
   how: Pick<RelayOptions, 'directory' | 'carries'>,
 ): Promise<void> {
   const { addresses, port } = placesOf(input.list('listen'));
-  const publicHost = input.text('public');
-  if (publicHost !== undefined && !isHost(publicHost)) {
-    throw new UsageError(`--public is "${publicHost}", expected a name or an address, without a port`);
-  }
+  const publicHost = publicHostOf(input);
   const { runRelay } = await import('../../relay/main.ts');
   const { createLog } = await import('../../system/log.ts');
   const log = createLog('relay', process.env['GATEWAY_LOG']);
@@ -98,16 +125,32 @@ async function face(
   await runRelay(options, (up) => void tell(up, context));
 }
 
+function publicHostOf(input: Input): string | undefined {
+  const host = input.text('public');
+  if (host === undefined || isHost(host)) return host;
+  throw new UsageError(`--public is "${host}", expected a name or an address, without a port`);
+}
+
+/** Everything that was typed, checked. */
+function carryingOf(input: Input) {
+  publicHostOf(input);
+  const other = input.text('else');
+  if (other !== undefined && parseEndpoint(other) === undefined) {
+    throw new UsageError(`--else is "${other}", expected HOST:PORT, like 127.0.0.1:8443`);
+  }
+  const httpPort = portOf(input, 'http-port') ?? HTTP_PORT;
+  const tlsPort = portOf(input, 'tls-port') ?? TLS_PORT;
+  if (tlsPort === 0) throw new UsageError('--tls-port is 0, expected a port');
+  const { addresses } = placesOf(input.list('listen'));
+  return { addresses, other, tlsPort, httpPort: httpPort === 0 ? null : httpPort };
+}
+
 /** As root; the other part is this same program, as another user. */
 async function carry(input: Input, context: Context): Promise<number> {
   const { addressesFor } = await import('../../relay/main.ts');
   const { runRelayRoot } = await import('../../relay/root/main.ts');
   const { createLog } = await import('../../system/log.ts');
-  const other = input.text('else');
-  if (other !== undefined && parseEndpoint(other) === undefined) {
-    throw new UsageError(`--else is "${other}", expected HOST:PORT, like 127.0.0.1:8443`);
-  }
-  const listen = placesOf(input.list('listen'));
+  const { addresses, ...carrying } = carryingOf(input);
   const state = input.text('state');
   const handed = [
     ...input.list('listen').flatMap((each) => ['--listen', each]),
@@ -120,11 +163,9 @@ async function carry(input: Input, context: Context): Promise<number> {
   const front = [process.execPath, ...process.execArgv, mainFile(), ...json, 'relay', 'serve', ...handed];
   await runRelayRoot({
     state,
-    addresses: addressesFor(listen.addresses),
-    tlsPort: portOf(input, 'tls-port') ?? TLS_PORT,
-    httpPort: httpPortOf(input),
+    addresses: addressesFor(addresses),
+    ...carrying,
     wireguardPort: WIREGUARD_PORT,
-    other,
     front: front as unknown as Argv,
     log: createLog('relay-root', process.env['GATEWAY_LOG']),
     signal: context.signal,
@@ -144,11 +185,6 @@ function portOf(input: Input, name: string): number | undefined {
   throw new UsageError(`--${name} is "${text}", expected a port`);
 }
 
-function httpPortOf(input: Input): number | null {
-  const port = portOf(input, 'http-port') ?? HTTP_PORT;
-  return port === 0 ? null : port;
-}
-
 function isHost(text: string): boolean {
   return isHostName(text) || isIpv6(text) || parseIpv4(text) !== undefined;
 }
@@ -156,6 +192,8 @@ function isHost(text: string): boolean {
 async function tell(up: RelayUp, context: Context): Promise<void> {
   if (context.isJson) return show(context, up, () => '');
   context.terminal.print(`The relay listens on ${up.listening.join(', ')}.`);
+  // Else it would stand in the journal; gateway relay install asks for one.
+  if (process.env['GATEWAY_SUPERVISOR'] === 'systemd') return;
   if (up.invite === null) {
     const homes = up.homes === 1 ? 'One home has' : `${up.homes} homes have`;
     context.terminal.print(`${homes} joined; for another: gateway relay invite`);

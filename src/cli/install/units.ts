@@ -95,6 +95,39 @@ IPAddressDeny=any
 `;
 }
 
+export const RELAY_UNIT = 'gateway-relay.service';
+
+/** Both parts of a relay: the one that faces the network gives up every privilege at its start. */
+export function relayUnit(command: string, words: readonly string[]): string {
+  return `# Made by gateway relay install. To change something: systemctl edit ${RELAY_UNIT}
+[Unit]
+Description=Gateway relay: carries visitors to the homes that joined it
+Documentation=man:gateway(1)
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+TimeoutStartSec=60
+TimeoutStopSec=30
+ExecStart=${[command, 'relay', 'up', ...words].join(' ')}
+Restart=on-failure
+Environment=GATEWAY_SUPERVISOR=systemd
+${COMMON}
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_PTRACE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_KILL
+SystemCallFilter=@system-service
+SystemCallFilter=~@clock @module @mount @raw-io @reboot @swap @cpu-emulation @obsolete @debug
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
 /** /run is empty after each start of the machine. */
 export const TEMPORARY_FILES = `# Made by gateway install: see tmpfiles.d(5).
 d /run/gateway 1775 root gateway -
