@@ -17,6 +17,7 @@ import { relayPlaces, type RelayPlaces } from '../places.ts';
 import { type RelayGround, RootQuestion } from '../state.ts';
 import { Applier, takeAway } from './applier.ts';
 import { hasIpv6 } from './forwarding.ts';
+import { demandPorts } from './ports.ts';
 import { ensureTunnelIdentity, publicKeyOf } from './tunnel.ts';
 
 export interface RootOptions {
@@ -46,6 +47,7 @@ export async function runRelayRoot(options: RootOptions): Promise<void> {
   const { log, signal } = options;
   const places = relayPlaces(options.state);
   const environment = await prepareRelay(places, log);
+  await demandPorts(options, environment, signal);
   const identity = await ensureTunnelIdentity(places, signal);
   const ground = await groundOf(options, identity, publicKeyOf(identity));
   const { addresses, other } = options;
