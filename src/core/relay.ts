@@ -109,7 +109,7 @@ export type RelayDialled = z.infer<typeof RelayDialled>;
 
 /**
  * `refused`: the secret, invite or home is not known. `busy`: too many questions; ask later. `unsupported`: this relay
- * carries nothing, it only looks.
+ * cannot do that; `message` says why.
  */
 export const RELAY_FAILURES = ['refused', 'busy', 'malformed', 'unsupported', 'failed'] as const;
 export const RelayAnswer = z.discriminatedUnion('ok', [

@@ -7,7 +7,7 @@ import {
   type RelayDialled,
   type RelayJoined,
 } from '../core/relay.ts';
-import type { RelayCarried } from '../core/relay-carry.ts';
+import type { RelayCarried, RelayTunnel } from '../core/relay-carry.ts';
 import { Allowance, sourceOf } from './allowance.ts';
 import { dialTcp, dialUdp } from './dial-back.ts';
 import type { Carrier } from './carry/carrier.ts';
@@ -87,13 +87,16 @@ export class Answerer {
 
   async #join(request: Extract<RelayRequest, { ask: 'join' }>, asker: Asker): Promise<Answered> {
     const { carrier, members, now, log } = this.#options;
+    const key = request.tunnel?.publicKey;
+    const fault = key === undefined ? undefined : carrier?.keyFault(key);
+    if (fault !== undefined) return this.#refuse(asker, 'unsupported', fault);
     const home = await members.join(request.invite, request.credential, now());
     if (home === undefined) {
       return this.#refuse(asker, 'refused', 'this invite was used, is too old, or is none of ours');
     }
     log('info', 'a home joined', { home, source: asker.source });
-    const key = request.tunnel?.publicKey;
-    const tunnel = key === undefined ? undefined : await carrier?.setKey(home, key);
+    const tunnel = key === undefined ? undefined : await this.#firstKey(home, key);
+    if (typeof tunnel === 'string') return this.#refuse(asker, 'unsupported', tunnel);
     const joined = { ...(await this.#about(asker, home)), home };
     return {
       ok: true,
@@ -109,9 +112,9 @@ export class Answerer {
     }
     if (request.ask === 'rekey') {
       const tunnel = await carrier.setKey(home, request.tunnel.publicKey);
+      if (typeof tunnel === 'string') return this.#refuse(asker, 'unsupported', tunnel, false);
       log('info', 'a home has another key', { home, source: asker.source });
-      if (tunnel !== undefined) return { ok: true, value: tunnel };
-      return this.#refuse(asker, 'unsupported', 'this relay has no address left for a home', false);
+      return { ok: true, value: tunnel };
     }
     const carried = await carrier.carry(home, request.carry);
     if (carried === undefined) {

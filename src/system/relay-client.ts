@@ -24,7 +24,7 @@ const ASK_MS = 10_000;
 const SEE_LOG = 'see the log of the relay';
 const HINTS: Readonly<Record<(typeof RELAY_FAILURES)[number], string>> = {
   refused: 'join it again, with a new invite: gateway relay invite there, gateway relay join INVITE here',
-  unsupported: 'start it there without --probe-only: gateway relay up',
+  unsupported: 'see how it was started: without --probe-only it carries visitors, gateway relay up',
   busy: SEE_LOG,
   malformed: SEE_LOG,
   failed: SEE_LOG,

@@ -1,4 +1,3 @@
-import { GatewayError } from '../../core/errors.ts';
 import { formatEndpoint } from '../../core/inet.ts';
 import type { RelayCarried, RelayCarry, RelayCarrying, RelayTunnel } from '../../core/relay-carry.ts';
 import { readFileIfExists } from '../../system/files.ts';
@@ -50,15 +49,22 @@ export class Carrier {
     return carrier;
   }
 
-  /** A home's first key, or another one: whoever has the one before is cut off. `undefined`: no address is left. */
-  setKey(home: string, publicKey: string): Promise<RelayTunnel | undefined> {
+  /** Why this key cannot be a home's; asked before an invite is spent. `home`: absent for one that is to join. */
+  keyFault(publicKey: string, home?: string): string | undefined {
+    const all = this.#holdings.all();
+    const isTaken = all.some((other) => other.publicKey === publicKey && other.home !== home);
+    if (isTaken || publicKey === this.#ground.publicKey) return 'another home of this relay has this key';
+    const isHeld = home !== undefined && this.#holdings.of(home) !== undefined;
+    return isHeld || freeNumber(all) !== undefined ? undefined : 'this relay has no address left for a home';
+  }
+
+  /** A home's first key, or another one: whoever has the one before is cut off. Or why it cannot be. */
+  setKey(home: string, publicKey: string): Promise<RelayTunnel | string> {
     return this.#inTurn(async () => {
-      const all = this.#holdings.all();
-      const isTaken = all.some((other) => other.publicKey === publicKey && other.home !== home);
-      if (isTaken || publicKey === this.#ground.publicKey) throw keyTaken();
+      const fault = this.keyFault(publicKey, home);
+      if (fault !== undefined) return fault;
       const held = this.#holdings.of(home);
-      const number = held?.number ?? freeNumber(all);
-      if (number === undefined) return undefined;
+      const number = held?.number ?? freeNumber(this.#holdings.all()) ?? 0;
       const before = held ?? { home, number, names: [], ports: [], devicesPort: null };
       await this.#put({ ...before, publicKey });
       return this.#tunnelOf(number);
@@ -122,10 +128,17 @@ export class Carrier {
     };
   }
 
+  /** Durable before it is in effect; what cannot be in effect is taken back. */
   async #put(holding: Holding): Promise<void> {
     const before = this.#holdings.of(holding.home);
     if (JSON.stringify(before) !== JSON.stringify(holding)) await this.#holdings.put(holding);
-    await this.#apply();
+    try {
+      await this.#apply();
+    } catch (error) {
+      if (before === undefined) await this.#holdings.remove(holding.home);
+      else await this.#holdings.put(before);
+      throw error;
+    }
   }
 
   async #apply(): Promise<void> {
@@ -156,14 +169,6 @@ export class Carrier {
 
 function ask(root: LineClient, question: RootQuestion): Promise<unknown> {
   return root.ask(question);
-}
-
-function keyTaken(): GatewayError {
-  return new GatewayError('another home of this relay has this key', {
-    code: 'InvalidRequest',
-    retry: 'never',
-    hint: 'make another key',
-  });
 }
 
 /**
