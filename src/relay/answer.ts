@@ -104,6 +104,18 @@ export class Answerer {
     };
   }
 
+  /** A home that was to have a tunnel and cannot has not joined. */
+  async #firstKey(home: string, key: string): Promise<RelayTunnel | string | undefined> {
+    const { carrier, members } = this.#options;
+    let tunnel: RelayTunnel | string | undefined = 'it could not be done';
+    try {
+      tunnel = await carrier?.setKey(home, key);
+    } finally {
+      if (typeof tunnel === 'string') await members.leave(home);
+    }
+    return tunnel;
+  }
+
   async #carry(request: Extract<RelayRequest, { ask: 'carry' | 'rekey' }>, asker: Asker): Promise<Answered> {
     const { carrier, log } = this.#options;
     const { home } = request;
