@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { createServer as createHttp } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTls, type TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import type { RelayRequest } from '../../src/core/relay.ts';
 import { askRelay } from '../../src/system/relay-client.ts';
@@ -45,18 +45,14 @@ function proxied(accept: (socket: Socket, source: string) => void): Server {
 function serve(pem: string, marker: string): void {
   const sources = new WeakMap<Socket, string>();
   const key = readFileSync(pem);
-  const secure = createTls({ key, cert: key }, (socket: TLSSocket) => {
-    socket.on('error', () => socket.destroy());
-    socket.on('data', () => {
-      const source = sources.get((socket as unknown as { _parent: Socket })._parent) ?? '';
-      const body = `tls ${String(socket.servername)} from ${source} ${marker}\n`;
-      socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
-    });
-  });
-  secure.on('tlsClientError', () => undefined);
+  const secureContext = createSecureContext({ key, cert: key });
   proxied((socket, source) => {
-    sources.set(socket, source);
-    secure.emit('connection', socket);
+    const secure = new TLSSocket(socket, { isServer: true, secureContext });
+    secure.on('error', () => socket.destroy());
+    secure.on('data', () => {
+      const body = `tls ${String(secure.servername)} from ${source} ${marker}\n`;
+      secure.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+    });
   }).listen(443);
   const http = createHttp((request, response) => {
     response.end(`http ${request.headers.host} from ${sources.get(request.socket) ?? ''}\n`);
