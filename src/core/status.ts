@@ -8,6 +8,7 @@ import { KINDS, PRIVACIES } from './service.ts';
 /** Shapes of what is shown; the API serves them unchanged and `--json` prints them unchanged. */
 
 export const Tri = z.enum(['yes', 'no', 'unknown']);
+export type Tri = z.infer<typeof Tri>;
 export const CONDITION_TYPES = ['Accepted', 'Programmed', 'Published', 'Reachable'] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 

@@ -60,6 +60,28 @@ export const NatHop = z.object({
 });
 export type NatHop = z.infer<typeof NatHop>;
 
+/**
+ * Why a count of NATs is a range.
+ *
+ *   outside    nobody outside told which address this home has
+ *   unbounded  no router on the way was seen to own the public address: further ones may translate
+ *   unproved   of one router or more it is not proved whether it translates or lets through
+ *   addresses  nothing but one measurement says where it ends: no address of a router confirms it
+ *   state      nobody looked where state expires: that takes a relay, and the full examination
+ *   unsteady   state did not behave on the way: it expired although it was refreshed
+ *   disagree   measurements contradict each other: a router keeps state longer than the window, or one misleads
+ */
+export const NatDoubt = z.enum([
+  'outside',
+  'unbounded',
+  'unproved',
+  'addresses',
+  'state',
+  'unsteady',
+  'disagree',
+]);
+export type NatDoubt = z.infer<typeof NatDoubt>;
+
 /** How many routers translate addresses on the way out, and which. */
 export const NatReport = z.object({
   count: z.object({
@@ -68,6 +90,10 @@ export const NatReport = z.object({
     max: z.number().nullable(),
     /** The state-expiry count agrees with at least one proof of addresses, and `min` is `max`. */
     exact: z.boolean(),
+    /** Within the range; what is told with `probably`. */
+    likely: z.number(),
+    /** Why it is not exact; empty when it is. */
+    doubts: z.array(NatDoubt),
   }),
   hops: z.array(NatHop),
   /** Of all of them together (RFC 4787, found out as in RFC 5780). */
