@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseEndpoint } from './inet.ts';
 import { HomeTunnel, RelayCarry, RelayCarrying, RelayTunnel, RelayTunnelSettings } from './relay-carry.ts';
+import { WalkQuestion } from './relay-walk.ts';
 
 /**
  * What a home and its relay say to each other: over TLS 1.3, whose certificate the home knows by its fingerprint, one line
@@ -67,6 +68,8 @@ export const RelayRequest = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('rekey'), ...AsHome, tunnel: HomeTunnel }),
   /** Answered by `RelayCarried`. */
   z.strictObject({ ask: z.literal('carry'), ...AsHome, carry: RelayCarry }),
+  /** Over IPv4. Answered by `RelayWalked`. */
+  z.strictObject({ ask: z.literal('walk'), ...AsHome, walk: WalkQuestion }),
   /** To the address that asks, and no other. */
   z.strictObject({
     ask: z.literal('dialBack'),

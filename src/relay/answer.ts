@@ -12,6 +12,7 @@ import { Allowance, sourceOf } from './allowance.ts';
 import { dialTcp, dialUdp } from './dial-back.ts';
 import type { Carrier } from './carry/carrier.ts';
 import type { Members } from './members.ts';
+import type { Walks } from './walks.ts';
 
 /** Where a question came from and on which of our addresses it arrived. */
 export interface Asker {
@@ -28,6 +29,8 @@ export interface AnswerOptions {
   readonly version: string;
   /** Absent: this relay only looks. */
   readonly carrier?: Carrier | undefined;
+  /** Absent: its UDP port is taken. */
+  readonly walks?: Walks | undefined;
   readonly now: () => number;
   /** Everything that was asked and refused, for whoever runs the relay. No secrets. */
   readonly log: Log;
@@ -75,6 +78,7 @@ export class Answerer {
     }
     if (!this.#questions.take(request.home)) return tooMany(this.#options.log, request.home);
     if (request.ask === 'dialBack') return this.#dialBack(request, asker, signal);
+    if (request.ask === 'walk') return this.#walk(request, asker);
     if (request.ask === 'carry' || request.ask === 'rekey') return this.#carry(request, asker);
     if (request.ask === 'leave') {
       await this.#options.members.leave(request.home);
@@ -134,6 +138,16 @@ export class Answerer {
     }
     log('info', 'a home said what to carry', { home, ...countsOf(carried) });
     return { ok: true, value: carried };
+  }
+
+  #walk({ home, walk }: Extract<RelayRequest, { ask: 'walk' }>, asker: Asker): Answered {
+    const { walks, log } = this.#options;
+    if (walks === undefined)
+      return this.#refuse(asker, 'unsupported', 'this relay sends no datagrams', false);
+    const walked = walks.answer(home, walk, asker);
+    if (walked === 'busy') return tooMany(log, home);
+    if (walked !== undefined) return { ok: true, value: walked };
+    return this.#refuse(asker, 'malformed', 'there is no such walk, or it was asked for over IPv6', false);
   }
 
   async #dialBack(

@@ -16,6 +16,7 @@ import { Members } from './members.ts';
 import type { RelayPlaces } from './places.ts';
 import { listen } from './server.ts';
 import { serveStun, STUN_PORT } from './stun-server.ts';
+import { Walks } from './walks.ts';
 
 export interface RelayOptions {
   /** The relay's own: key, invites, homes. */
@@ -59,7 +60,17 @@ export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => vo
     root === undefined
       ? undefined
       : await Carrier.start({ members, directory, root, host, port, now: Date.now });
-  const answerer = new Answerer({ members, addresses, stunPort, carrier, version, now: Date.now, log });
+  const walks = await Walks.open({ addresses, now: Date.now, log, signal });
+  const answerer = new Answerer({
+    members,
+    addresses,
+    stunPort,
+    carrier,
+    walks,
+    version,
+    now: Date.now,
+    log,
+  });
   await listen({ addresses, port, identity, answerer, log, signal });
   const { fingerprint } = identity;
   const address = formatEndpoint({ host, port });

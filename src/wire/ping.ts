@@ -24,3 +24,9 @@ export function parseRecordedRoute(text: string): readonly string[] {
   }
   return recorded;
 }
+
+/** Who answered: `64 bytes from 11.2.0.2: icmp_seq=1 ttl=64 time=0.1 ms`. */
+export function parseEchoReply(text: string): string | undefined {
+  const found = /^\d+ bytes from ([0-9.]{7,15}): icmp_seq=/m.exec(text)?.[1];
+  return found !== undefined && parseIpv4(found) !== undefined ? found : undefined;
+}

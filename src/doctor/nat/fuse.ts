@@ -14,7 +14,8 @@ export function fuse(measurements: readonly Measurement[]): NatReport {
   const expiry = measurements.find((one) => one.method === 'expiry');
   const behaviour = measurements.find((one) => one.method === 'behaviour');
   const v6 = measurements.find((one) => one.method === 'stun' && one.address.includes(':'));
-  const marks = marksOf(path, expiry);
+  const filters = measurements.flatMap((one) => (one.method === 'opener' ? [one.outermost] : []));
+  const marks = marksOf(path, expiry, Math.max(0, ...filters));
   const isDirect = path.publicV4 !== undefined && path.places[0]?.address === path.publicV4;
   return {
     count: isDirect ? directCount(path) : countOf(path, marks),

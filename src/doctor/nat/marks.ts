@@ -14,7 +14,7 @@ export interface Marks {
   /** With where the public address begins. */
   readonly places: readonly Place[];
   readonly states: States | undefined;
-  of(ttl: number): Tri;
+  readonly of: (ttl: number) => Tri;
 }
 
 /**
@@ -28,32 +28,37 @@ export interface Marks {
  *   its state, made again, got another port                | translates
  *   anything else                                          | unknown; also where its state expires: firewalls forget, too
  */
-export function marksOf(path: Path, expiry: ExpirySeen | undefined): Marks {
-  const { publicV4, owner, routers, isOwnerProved } = path;
+export function marksOf(path: Path, expiry: ExpirySeen | undefined, filter = 0): Marks {
   const states = expiry === undefined ? undefined : statesOf(expiry);
-  const outermost = Math.max(0, ...(states?.stateful ?? []));
-  const hasStateBeyond = owner !== undefined && outermost > owner;
-  const known = path.places.at(-1)?.after ?? 0;
-  const last = hasStateBeyond ? outermost : (owner ?? routers ?? Math.max(known, outermost, gateways(path)));
-  const isUnbounded = owner === undefined && routers === undefined;
-  const end = publicV4 === undefined || isUnbounded ? [] : [{ after: last, address: publicV4 }];
+  const reach = reachOf(path, Math.max(filter, ...(states?.stateful ?? [])));
+  const { last, isUnbounded } = reach;
+  const end = path.publicV4 === undefined || isUnbounded ? [] : [{ after: last, address: path.publicV4 }];
   const places = onePerPlace([...path.places.filter(({ after }) => after < last), ...end]);
   const remade = new Set(states?.remade);
   const of = (ttl: number): Tri => {
     if (ttl > last) return isUnbounded ? 'unknown' : 'no';
     const before = places.findLast(({ after }) => after < ttl);
     const behind = places.find(({ after }) => after >= ttl);
-    const isKnown = before !== undefined && behind !== undefined;
-    if (isKnown && before.address === behind.address) return isOwn(path, before, behind) ? 'unknown' : 'no';
-    if (isKnown && before.after === ttl - 1 && behind.after === ttl) return 'yes';
-    const isOwner = ttl === owner && isOwnerProved;
-    return isOwner || remade.has(ttl) || isGateway(path, ttl) ? 'yes' : 'unknown';
+    const isOwner = ttl === path.owner && path.isOwnerProved;
+    const otherwise = isOwner || remade.has(ttl) || isGateway(path, ttl) ? 'yes' : 'unknown';
+    if (before === undefined || behind === undefined) return otherwise;
+    if (before.address === behind.address) return isOwn(path, before, behind) ? 'unknown' : 'no';
+    return before.after === ttl - 1 && behind.after === ttl ? 'yes' : otherwise;
   };
-  const isOther = path.places.some(
-    ({ after, address }) => after >= last && end.length > 0 && address !== publicV4,
-  );
-  const isTorn = hasStateBeyond || isOther || gateways(path) > last;
-  return { last, isUnbounded, isTorn, places, states, of };
+  const isOther = path.places.some(({ after, address }) => after >= last && address !== end[0]?.address);
+  return { ...reach, isTorn: reach.isTorn || (end.length > 0 && isOther), places, states, of };
+}
+
+/** As far as the owner of the public address; beyond it, when something filters or forgets there; else all the way. */
+function reachOf(path: Path, outermost: number): Pick<Marks, 'last' | 'isUnbounded' | 'isTorn'> {
+  const { owner, routers, places } = path;
+  const spoken = gateways(path);
+  if (owner !== undefined) {
+    const isTorn = outermost > owner || spoken > owner;
+    return { last: isTorn ? Math.max(outermost, spoken) : owner, isUnbounded: false, isTorn };
+  }
+  const known = Math.max(places.at(-1)?.after ?? 0, outermost, spoken);
+  return { last: routers ?? known, isUnbounded: routers === undefined, isTorn: known > (routers ?? known) };
 }
 
 /** Two networks with the same numbers: a router in between has by chance the address that stands before it. */

@@ -36,7 +36,9 @@ export type Seen =
   | { readonly method: 'pcp-source'; readonly ttl: number; readonly address: string }
   /** The outermost router that let nothing in which nobody had sent out for; 0: none does. */
   | { readonly method: 'opener'; readonly outermost: number }
-  | ExpirySeen;
+  | ExpirySeen
+  /** Could not be measured. */
+  | { readonly method: 'missing'; readonly what: string; readonly why: string };
 
 export interface PortmapSeen {
   readonly method: 'portmap';

@@ -55,6 +55,7 @@ export function measured(chain: readonly Router[], windowSeconds: number | undef
     { method: 'own-address', address: HOST },
     { method: 'stun', server: 'relay', address: publicV4 },
     { method: 'distance', routers: chain.length },
+    { method: 'opener', outermost: chain.findLastIndex(({ kind }) => kind !== 'plain') + 1 },
     ...(owner === undefined ? [] : [{ method: 'public-echo', ttl: owner } as const]),
     ...(owner === undefined && refuser === 0
       ? []

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fuse } from '../../../src/doctor/nat/fuse.ts';
 import type { Seen } from '../../../src/doctor/nat/measurement.ts';
