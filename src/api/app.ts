@@ -185,6 +185,11 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const draft = c.req.valid('json');
     return answerJob(c, log, (progress) => control.joinRelay(draft, progress, signal));
   });
+  app.openapi(WRITES.walk, (c) => {
+    const { name } = c.req.valid('param');
+    const question = c.req.valid('json');
+    return answerJob(c, log, () => control.walk(name, question, signal));
+  });
   app.openapi(WRITES.removeRelay, (c) => {
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeRelay(name, progress, signal));

@@ -35,8 +35,10 @@ import {
   StatusBody,
   UnexposeQuery,
   UpReport,
+  WalkBody,
 } from './schema.ts';
 import { PortsReport } from '../core/mapper.ts';
+import { WalkQuestion } from '../core/relay-walk.ts';
 import { Through } from '../core/through.ts';
 
 /** What the API offers, as data: the handlers (app.ts), openapi.json and docs/reference/api.md follow from it. */
@@ -251,6 +253,15 @@ export const WRITES = {
     summary: 'Join a relay by its invite',
     request: { query: NoQuery, body: json(RelayDraft) },
     responses: reports(RelayBody, ''),
+  }),
+  walk: createRoute({
+    method: 'post',
+    path: '/v1/relays/{name}/walk',
+    summary: 'Have a relay help to see which routers on the way keep state',
+    description:
+      'Without `session` a new walk begins. The relay sends its datagrams to the address that this gateway asks it from, and to no other.',
+    request: { params: RelayPath, query: NoQuery, body: json(WalkQuestion) },
+    responses: reports(WalkBody, 'What the relay heard so far.'),
   }),
   removeRelay: createRoute({
     method: 'delete',

@@ -12,6 +12,7 @@ import { TOKEN_KINDS } from '../core/node-access.ts';
 import { RIGHTS } from '../core/rights.ts';
 import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
 import { AddressStatus, DeviceStatus, RelayStatus, Status } from '../core/status.ts';
+import { RelayWalked } from '../core/relay-walk.ts';
 
 /**
  * Every request and response of the API. `satisfies` ties each to the interface in src/core, so that a change there
@@ -156,6 +157,7 @@ export const RelayDraft = z
   .meta({ id: 'RelayDraft' }) satisfies z.ZodType<control.RelayDraft>;
 export const AddressQuery = z.strictObject({ nat: z.enum(['true', 'false']).optional() });
 export const AddressBody = AddressStatus.meta({ id: 'AddressStatus' });
+export const WalkBody = RelayWalked.meta({ id: 'RelayWalked' });
 export const RelayPath = z.strictObject({ name: Name });
 export const RelayBody = RelayStatus.meta({ id: 'RelayStatus' });
 export const Relays = z.array(RelayBody).readonly();

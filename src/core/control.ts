@@ -9,6 +9,7 @@ import type { PortsReport } from './mapper.ts';
 import type { Through } from './through.ts';
 import type { ReachedBy } from './service.ts';
 import type { AddressStatus, DeviceStatus, RelayStatus, Status } from './status.ts';
+import type { RelayWalked, WalkQuestion } from './relay-walk.ts';
 
 /** What the API can ask of the running gateway. The daemon implements it; the API and CLI know nothing else of it. */
 export interface Control {
@@ -71,6 +72,8 @@ export interface Control {
   address(withNat: boolean, signal: AbortSignal): Promise<AddressStatus>;
   /** Asks each relay how it is. */
   relays(signal: AbortSignal): Promise<readonly RelayStatus[]>;
+  /** Has a relay help to see which routers on the way keep state; see relay-walk.ts. */
+  walk(relay: string, question: WalkQuestion, signal: AbortSignal): Promise<RelayWalked>;
   /** Takes an invite: the relay learns this gateway, and gateway.yaml the relay. */
   joinRelay(draft: RelayDraft, progress: Progress, signal: AbortSignal): Promise<RelayStatus>;
   removeRelay(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;

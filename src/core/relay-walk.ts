@@ -40,6 +40,8 @@ export const RelayWalked = z.object({
   /** Of the relay: the one that was asked, and another; `null`: it has no other. */
   address: z.ipv4(),
   other: z.ipv4().nullable(),
+  /** Where it answers STUN; `null`: nowhere. */
+  stunPort: z.int().min(1).max(65_535).nullable(),
   /** Flows, and the port that each comes from, as the relay sees it. */
   heard: z.array(z.tuple([Flow, z.int().min(1).max(65_535)])).max(MAX_WALK_FLOWS),
 });

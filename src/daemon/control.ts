@@ -92,6 +92,7 @@ export function createControl(options: ControlOptions): Control {
     address: async (withNat, signal) =>
       reportAddress(ports.home.addresses(), withNat ? await relays.nat(signal) : null),
     relays: (signal) => relays.list(signal),
+    walk: (relay, question, signal) => relays.walk(relay, question, signal),
     joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),
     removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),
     certificates: (signal) => reportCertificates(options.certifier, signal),

@@ -4,6 +4,7 @@ import type { Progress, RelayDraft, UpReport } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, parseIpv4 } from '../core/inet.ts';
 import type { Crypto, Keys } from '../core/ports.ts';
+import type { RelayWalked, WalkQuestion } from '../core/relay-walk.ts';
 import { type Relay, RelayAbout, RelayJoined, relayKeyName } from '../core/relay.ts';
 import { Secret } from '../core/secret.ts';
 import type { NatStatus, RelayStatus } from '../core/status.ts';
@@ -63,6 +64,12 @@ export class Relays {
     // What nobody could look at before is looked at now.
     for (const service of engine.desired?.services ?? []) engine.health.retry(service.name);
     return this.#look({ name, address, fingerprint, home }, signal);
+  }
+
+  walk(name: string, question: WalkQuestion, signal: AbortSignal): Promise<RelayWalked> {
+    const relay = this.#known().find((one) => one.name === name);
+    if (relay !== undefined) return this.#options.vantages.walk(relay, question, signal);
+    throw new GatewayError(`there is no relay ${name}`, { code: 'RelayUnknown', retry: 'never' });
   }
 
   /** As the first relay that answers STUN finds it; `null` when none does. */

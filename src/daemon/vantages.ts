@@ -11,6 +11,7 @@ import {
   relayKeyName,
   type RelayRequest,
 } from '../core/relay.ts';
+import { RelayWalked, type WalkQuestion } from '../core/relay-walk.ts';
 import { askRelay, holdRelay, type RelayPlace } from '../system/relay-client.ts';
 import { askStun } from '../system/stun.ts';
 import type { Recorder } from './journal.ts';
@@ -119,6 +120,16 @@ export class RelayVantages implements Vantages {
   async hold(relay: Relay, signal: AbortSignal): Promise<void> {
     const question = { ask: 'hold', home: relay.home, secret: await this.#secretOf(relay) } as const;
     await holdRelay(relay, question, RelayAbout, ({ observed }) => this.#options.saw(observed), signal);
+  }
+
+  /** Over IPv4: it counts routers, and speaks to the address that asks alone. */
+  async walk(relay: Relay, walk: WalkQuestion, signal: AbortSignal): Promise<RelayWalked> {
+    const place = await this.#placeOf(relay, 4, signal);
+    if (place !== undefined) return this.ask(relay, { ask: 'walk', walk }, RelayWalked, signal, place);
+    throw new GatewayError(`the relay ${relay.name} has no IPv4 address`, {
+      code: 'NotSupported',
+      retry: 'never',
+    });
   }
 
   /** Another relay may take this name. */

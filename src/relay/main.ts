@@ -60,7 +60,7 @@ export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => vo
     root === undefined
       ? undefined
       : await Carrier.start({ members, directory, root, host, port, now: Date.now });
-  const walks = await Walks.open({ addresses, now: Date.now, log, signal });
+  const walks = await Walks.open({ addresses, stunPort, now: Date.now, log, signal });
   const answerer = new Answerer({
     members,
     addresses,

@@ -15,6 +15,8 @@ import { Allowance } from './allowance.ts';
 import type { Asker } from './answer.ts';
 
 export interface WalksOptions {
+  /** Told to homes. */
+  readonly stunPort: number | null;
   readonly addresses: readonly string[];
   readonly now: () => number;
   readonly log: Log;
@@ -81,7 +83,8 @@ export class Walks {
       this.#send(session, send, other);
     }
     const heard = [...session.heard];
-    return { session: session.id, port: WALK_PORT, address: session.contacted, other, heard };
+    const { stunPort } = this.#options;
+    return { session: session.id, port: WALK_PORT, address: session.contacted, other, stunPort, heard };
   }
 
   #begin(home: string, { source, contacted }: Asker): Session | undefined {

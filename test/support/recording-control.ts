@@ -191,6 +191,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
     certificates: () => Promise.resolve([certificate('pay.shop.test')]),
     renewCertificate: (name) => report('renewCertificate', name).then(() => null),
     relays: () => Promise.resolve([relay('vps')]),
+    walk: () => Promise.reject(new GatewayError('no relay walks here', { code: 'RelayUnreachable' })),
     joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
     removeRelay: (name) => report('removeRelay', name),
     ports: () => Promise.resolve(world.ports),
