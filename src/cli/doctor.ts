@@ -27,6 +27,8 @@ export async function runDoctor(
   const world = await openWorld({
     directories: directoriesIn(root),
     ask: async (path, until) => (await context.client()).get(path, until),
+    post: async (path, body, until) =>
+      (await context.client()).send('POST', path, body, () => undefined, until),
     signal,
   });
   const live = liveProgress({ checks, say, context });

@@ -1,4 +1,5 @@
 import type { Status } from '../core/status.ts';
+import type { Mode, NatReport } from './types.ts';
 
 /**
  * What checks may do to find out; src/system/doctor does it. Nothing here changes anything. What could not be had is a
@@ -34,6 +35,8 @@ export interface World {
   listeners(signal: AbortSignal): Promise<readonly Listener[]>;
   /** What the nearest router says of itself by UPnP; `undefined`: it says nothing. */
   router(signal: AbortSignal): Promise<RouterSeen | undefined>;
+  /** How many routers translate addresses on the way out. Takes no longer than the mode says; changes nothing. */
+  nat(mode: Mode, isOffline: boolean, signal: AbortSignal): Promise<NatReport>;
   /** Does something accept a TCP connection there? */
   connect(host: string, port: number, signal: AbortSignal): Promise<Connected>;
 }

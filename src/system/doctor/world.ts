@@ -11,6 +11,7 @@ import { listeners } from './listeners.ts';
 import { lookUp } from './lookup.ts';
 import { machine } from './machine.ts';
 import { askPage } from './page.ts';
+import { lookForNats } from './nat.ts';
 import { printed } from './printed.ts';
 import { askRouterWhoItIs } from './router.ts';
 import { seenByStun } from './stun-seen.ts';
@@ -20,6 +21,8 @@ export interface WorldOptions {
   readonly directories: Directories;
   /** An answer of the API; rejects with `GatewayError`. */
   readonly ask: <Answer>(path: string, signal: AbortSignal) => Promise<Answer>;
+  /** What a change comes to; rejects with `GatewayError`. */
+  readonly post: <Answer>(path: string, body: unknown, signal: AbortSignal) => Promise<Answer>;
   readonly signal: AbortSignal;
 }
 
@@ -44,6 +47,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     resolvers: getServers,
     stun: seenByStun,
     connect: connectTo,
+    nat: (mode, isOffline, until) => lookForNats(options, mode, isOffline, until),
     program: printed,
     listeners,
     router: askRouterWhoItIs,
