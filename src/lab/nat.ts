@@ -31,9 +31,17 @@ export function natRules(nat: Nat, forwards: readonly Forward[]): string {
     '  }',
     '  chain postrouting {',
     '    type nat hook postrouting priority 100',
-    `    oifname ${outside} ${MASQUERADE[nat.behaviour]}`,
+    `    oifname ${outside} ${nat.pool === undefined ? MASQUERADE[nat.behaviour] : `snat to ${nat.pool}`}`,
     '  }',
     '}',
+    firewallRules(nat.outside),
+  ].join('\n');
+}
+
+/** Lets in what somebody went out for, and what is forwarded; pure. */
+export function firewallRules(network: string): string {
+  const outside = `"${network}"`;
+  return [
     'table ip filter {',
     '  chain forward {',
     '    type filter hook forward priority 0; policy drop',

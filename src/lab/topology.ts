@@ -39,6 +39,8 @@ const Nat = z.strictObject({
   behaviour: z.enum(NAT_BEHAVIOURS).default('endpoint-independent'),
   /** Everything that arrives unasked goes to this host ("exposed host"). */
   dmz: Ipv4.optional(),
+  /** Translates to this address, which is on no interface: a carrier's. Routers outside need a route for it. */
+  pool: Ipv4.optional(),
 });
 export type Nat = z.infer<typeof Nat>;
 
@@ -107,6 +109,10 @@ const NodeSpec = z.strictObject({
   /** Name server; default: the lab's own. `none`: no name server. */
   resolver: z.union([Ipv4, z.literal('none')]).optional(),
   nat: Nat.optional(),
+  /** Lets in from this network only what somebody went out for, and translates nothing. */
+  firewall: z.strictObject({ outside: NetworkName }).optional(),
+  /** Seconds after which a router with NAT or firewall forgets a flow of UDP; left out: Linux's 30, and 120 once answered. */
+  forgetsAfter: z.int().min(1).max(3600).optional(),
   forwards: z.array(Forward).default([]),
   services: z.array(Service).default([]),
 });
@@ -179,7 +185,14 @@ function nodeMistakes(topology: Topology, name: string, node: NodeSpec): string[
   ];
 }
 
-function natMistakes(mine: readonly Attachment[], name: string, { nat, forwards, kind }: NodeSpec): string[] {
+function natMistakes(
+  mine: readonly Attachment[],
+  name: string,
+  { nat, firewall, forwards, kind }: NodeSpec,
+): string[] {
+  if (firewall !== undefined && !mine.some(({ network }) => network === firewall.outside)) {
+    return [`firewall.outside: ${name} is not in a network named ${firewall.outside}`];
+  }
   if (nat === undefined) return forwards.length > 0 ? ['forwards: they need nat'] : [];
   const mistakes: string[] = [];
   if (kind !== 'router') mistakes.push('nat: only a node of kind router has one');

@@ -1,5 +1,5 @@
 import { run } from '../system/run.ts';
-import { natRules } from './nat.ts';
+import { firewallRules, natRules } from './nat.ts';
 import { environmentOutside } from './places.ts';
 import { isIpv6, networksOf, type NodeSpec, type Topology } from './topology.ts';
 
@@ -91,13 +91,28 @@ export async function ipBatch(commands: readonly string[], { enter, signal }: In
   });
 }
 
+/** Of each network namespace its own. */
+const FLOW_TIMERS = [
+  'net.netfilter.nf_conntrack_udp_timeout',
+  'net.netfilter.nf_conntrack_udp_timeout_stream',
+];
+
 /** Forwarding of a router, and its NAT. Rules first: never a moment without the filter. */
 export async function startRouting(spec: NodeSpec, { enter, signal }: Inside): Promise<void> {
   const env = environmentOutside();
   if (spec.nat !== undefined) {
     await run(enter(['nft', '-f', '-']), { signal, input: natRules(spec.nat, spec.forwards), env });
+  } else if (spec.firewall !== undefined) {
+    await run(enter(['nft', '-f', '-']), { signal, input: firewallRules(spec.firewall.outside), env });
   }
   // Rate limits of ICMP errors are per router and make traces through several of them incomplete.
-  const settings = ['net.ipv4.icmp_ratelimit=0', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
+  const forgets =
+    spec.forgetsAfter === undefined ? [] : FLOW_TIMERS.map((name) => `${name}=${spec.forgetsAfter}`);
+  const settings = [
+    'net.ipv4.icmp_ratelimit=0',
+    'net.ipv4.ip_forward=1',
+    'net.ipv6.conf.all.forwarding=1',
+    ...forgets,
+  ];
   await run(enter(['sysctl', '-q', '-e', '-w', ...settings]), { signal, env });
 }

@@ -1,0 +1,63 @@
+import type { Mode, NatReport } from '../../src/doctor/types.ts';
+import { startLab } from '../../src/lab/index.ts';
+import { chainTopology, NatLab, natsIn, type Chain } from '../support/nat-chains.ts';
+import type { Row } from './rows.ts';
+
+export interface Examined extends Row {
+  readonly truth: number;
+  readonly report: NatReport;
+  readonly seconds: number;
+}
+
+export interface ExamineOptions {
+  readonly mode: Mode;
+  /** Left out: what the mode says. */
+  readonly windowSeconds?: number;
+  readonly signal: AbortSignal;
+}
+
+/** All at once, in one lab: the window of one is the window of all. */
+export async function examineTogether(
+  rows: readonly Row[],
+  { mode, windowSeconds, signal }: ExamineOptions,
+): Promise<Examined[]> {
+  await using lab = await startLab(chainTopology(rows.map(({ chain }) => chain)), { signal });
+  const homes = await NatLab.start(lab, signal);
+  return Promise.all(
+    rows.map(async (row, number) => {
+      const window = windowSeconds === undefined ? {} : { windowSeconds };
+      const { report, seconds } = await homes.look(number, { mode, ...window, signal });
+      return { ...row, truth: natsIn(row.chain), report, seconds };
+    }),
+  );
+}
+
+/** Wrong: an exact count that is none, or a range without the truth. */
+export function isWrong({ truth, report: { count } }: Examined): boolean {
+  return truth < count.min || truth > (count.max ?? Infinity) || (count.exact && count.min !== truth);
+}
+
+/** `2`, or `1–3, probably 2 (unproved)`. */
+export function verdictOf({ count }: NatReport): string {
+  const { min, max, exact, likely, doubts } = count;
+  if (exact) return String(min);
+  const range = max === null ? `${min} or more` : min === max ? String(min) : `${min}–${max}`;
+  return `${range}, probably ${likely} (${doubts.join(', ')})`;
+}
+
+/** `N` NAT, `-` plain, `F` firewall; then what is special: `Nupc@150` speaks all and remembers for 150 s. */
+export function drawn(chain: Chain): string {
+  const letters = { nat: 'N', plain: '-', firewall: 'F' } as const;
+  const short = { upnp: 'u', 'nat-pmp': 'n', pcp: 'p' } as const;
+  const words = chain.map(({ kind, speaks = [], timer, hasPool, inside = 'home', behaviour }) => {
+    const spoken = speaks.map((protocol) => short[protocol]).join('');
+    const marks = [
+      ...(hasPool === true ? ['pool'] : []),
+      ...(inside === 'home' || kind !== 'nat' ? [] : [inside]),
+      ...(behaviour === undefined || behaviour === 'endpoint-independent' ? [] : [behaviour]),
+    ];
+    const more = marks.length > 0 ? `(${marks.join(' ')})` : '';
+    return `${letters[kind]}${spoken}${timer === undefined ? '' : `@${timer}`}${more}`;
+  });
+  return words.length === 0 ? 'none' : words.join(' ');
+}
