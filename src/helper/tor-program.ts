@@ -1,10 +1,8 @@
-import { realpath, stat } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { errnoOf, GatewayError } from '../core/errors.ts';
-import { fileError } from '../system/files.ts';
+import { GatewayError } from '../core/errors.ts';
 import { run } from '../system/run.ts';
 import { parseTorVersion } from '../wire/torversion.ts';
 import type { HelperEnvironment } from './environment.ts';
+import { identityOnPath } from './on-path.ts';
 import { asUser } from './run-as.ts';
 
 /** What the program on PATH says of itself: what the next start would run. */
@@ -46,20 +44,4 @@ async function ask({ tor, log }: HelperEnvironment, signal: AbortSignal): Promis
     log('warn', 'tor could not be asked for its version', { error: error.message });
     return NONE;
   }
-}
-
-async function identityOnPath(name: string): Promise<string | undefined> {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    if (directory === '') continue;
-    try {
-      const path = await realpath(join(directory, name));
-      const { dev, ino, mtimeMs, size } = await stat(path);
-      return [path, dev, ino, mtimeMs, size].join();
-    } catch (error) {
-      if (!['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) {
-        throw fileError(`${directory}/${name} could not be looked at`, error);
-      }
-    }
-  }
-  return undefined;
 }

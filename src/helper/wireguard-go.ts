@@ -4,12 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GatewayError } from '../core/errors.ts';
 import { fileError, readFileIfExists, removeFile } from '../system/files.ts';
 import type { HelperEnvironment } from './environment.ts';
+import { identityOnPath } from './on-path.ts';
 import { isAlive } from './outliving.ts';
 import { startOutliving } from './supervise.ts';
 
 /** WireGuard in user space, one process for an interface; it outlives us. Only where the kernel has none. */
 
 const PROGRAM = 'wireguard-go';
+/** Of a later release, where bin/setup could bring it: Debian 12's handles each packet alone. */
+const LATER_PROGRAM = 'wireguard-go-later';
 const START_TIMEOUT_MS = 5000;
 const STOP_TIMEOUT_MS = 2000;
 
@@ -34,7 +37,7 @@ export async function startWireguardGo(
   const pid = await startOutliving(
     {
       unit: `gateway-wireguard@${name}`,
-      argv: [PROGRAM, '-f', name],
+      argv: [(await identityOnPath(LATER_PROGRAM)) === undefined ? PROGRAM : LATER_PROGRAM, '-f', name],
       writable: [logs, dirname(socketOf(name))],
       logFile,
       env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'error' },

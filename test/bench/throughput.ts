@@ -94,7 +94,7 @@ async function tunnel(
 ): Promise<void> {
   const key = join(node.directory, 'bare.key');
   await writeFile(key, base64(secret), { mode: 0o600 });
-  await node.run(['wireguard-go', 'wgbare'], { signal });
+  await node.run(['sh', '-c', `"$(command -v wireguard-go-later || echo wireguard-go)" wgbare`], { signal });
   await node.run(['wg', 'set', 'wgbare', 'private-key', key, ...settings], { signal });
   await node.run(['ip', 'addr', 'add', `${address}/24`, 'dev', 'wgbare'], { signal });
   await node.run(['ip', 'link', 'set', 'wgbare', 'mtu', '1420', 'up'], { signal });

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabNode } from '../index.ts';
+import { toolsFolder } from '../places.ts';
 
-/** A phone with the stock WireGuard tools. Nothing but the picture of the QR code reaches it. */
+/** A phone with the stock WireGuard tools, as new as they can be had. Nothing but the picture of the QR code reaches it. */
 export class Phone {
   readonly node: LabNode;
   #conf: string | undefined;
@@ -42,7 +44,8 @@ export class Phone {
     if (this.#conf === undefined) return;
     // Debian's wg-quick tries the kernel first and falls back to this by itself. With LOG_LEVEL set, wireguard-go would
     // keep our pipes open for as long as the tunnel stands.
-    const choice = 'WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go';
+    const later = existsSync(join(toolsFolder(), 'bin', 'wireguard-go-later')) ? '-later' : '';
+    const choice = `WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go${later}`;
     await this.node.run(['env', '--unset=LOG_LEVEL', choice, 'wg-quick', verb, this.#conf], { signal });
   }
 }
