@@ -17,7 +17,7 @@ export async function cli(
   try {
     const remote = remoteOf(argv);
     if (remote !== undefined) return await runRemote(remote, interrupt);
-    const parsed = parseCommandLine(argv, commands);
+    const parsed = parseCommandLine(isVersionAsked(argv) ? ['version'] : argv, commands);
     // Elsewhere it would be read as said, and the command run here.
     if (parsed.input.text('host') !== undefined) throw new UsageError('-H stands before everything else');
     if (parsed.command === undefined || parsed.wantsHelp) return help(parsed, terminal);
@@ -31,6 +31,11 @@ export async function cli(
   } finally {
     interrupt.release();
   }
+}
+
+/** What people type at a program that they do not know yet. */
+function isVersionAsked([first, ...rest]: readonly string[]): boolean {
+  return rest.length === 0 && (first === '--version' || first === '-V');
 }
 
 /** Terminal, Ctrl-C and exit code are those of the command over there; ssh's own failures end with 255. */

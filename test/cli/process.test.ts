@@ -33,6 +33,13 @@ test('the exit code and both streams are as they should be in a pipe, without co
   expect(stdout).not.toContain('\u001b');
 });
 
+test.each(['--version', '-V', 'version'])('%s says which gateway this is', async (asked) => {
+  expect(await start([asked]).ended).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^gateway \d+\.\d+\.\d+ \(Node 24\./),
+  });
+});
+
 test('Ctrl-C ends the waiting, not the work, and says so', async () => {
   const begun = Promise.withResolvers<void>();
   const applied = Promise.withResolvers<void>();
