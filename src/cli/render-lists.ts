@@ -85,8 +85,12 @@ export function renderRelays(relays: readonly RelayStatus[]): string {
   return [...lines, ...troubles.map(({ name, message }) => `! ${name}: ${plain(message)}`)].join('\n');
 }
 
-function keysOf({ publicKey, onionKey }: DeviceStatus): string {
-  const keys = [...(publicKey === null ? [] : ['wireguard']), ...(onionKey === null ? [] : ['onion'])];
+function keysOf({ publicKey, onionKey, certificate }: DeviceStatus): string {
+  const keys = [
+    ...(publicKey === null ? [] : ['wireguard']),
+    ...(onionKey === null ? [] : ['onion']),
+    ...(certificate === null ? [] : ['certificate']),
+  ];
   return keys.join(', ') || '–';
 }
 

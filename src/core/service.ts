@@ -64,6 +64,8 @@ export interface Device {
   readonly publicKey?: string | undefined;
   /** Its key for onion services that ask for one (x25519, 52 letters of base32); handed out in the same way. */
   readonly onionKey?: string | undefined;
+  /** SHA-256 of the certificate that it shows at pages for devices, hex; handed out in the same way. */
+  readonly certificate?: string | undefined;
   /** ISO 8601 */
   readonly addedAt: string;
   /** ISO 8601; it is revoked then. Absent: it stays until somebody revokes it. */

@@ -17,6 +17,7 @@ const DeviceSchema = z.strictObject({
   services: z.array(z.string()).readonly(),
   publicKey: z.string().optional(),
   onionKey: z.string().optional(),
+  certificate: z.string().optional(),
   addedAt: z.string(),
   expiresAt: z.string().optional(),
   reachedBy: z

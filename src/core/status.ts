@@ -96,6 +96,8 @@ export const DeviceStatus = z.object({
   publicKey: z.string().nullable(),
   /** For onion services that ask for a key; `null` when it needs none. */
   onionKey: z.string().nullable(),
+  /** SHA-256 of the certificate that it shows at pages for devices, hex; `null` when it needs none. */
+  certificate: z.string().nullable(),
   addedAt: z.string(),
   /** It is revoked then; `null` when it stays. */
   expiresAt: z.string().nullable(),

@@ -36,6 +36,7 @@ import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
+import { DeviceLinks } from './device-links.ts';
 import { Devices } from './devices.ts';
 import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
@@ -112,7 +113,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const fallbackMemory = createFallbackMemory(store, log);
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed, fallbackMemory });
   const watch = new NamespaceWatch({ helper, log, changed: wake });
-  const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
+  const links = createLinks(paths, ports, record);
+  const pieces = { paths, store, ports, names, mapper, certifier, engine, record, links };
   const changes = createChanges({ ...pieces, watch });
   const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, home, leave });
   const egressWatch = new EgressWatch({
@@ -127,11 +129,15 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
-    await Promise.all([mapper.close(), certifier.close()]);
+    await Promise.all([mapper.close(), certifier.close(), links.close()]);
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
   return { engine, changes, control, watch, home, recurring, record, close };
+}
+
+function createLinks({ handoutSocket: socket }: Paths, ports: Ports, record: Recorder): DeviceLinks {
+  return new DeviceLinks({ ...ports, socket, record });
 }
 
 function createTor(paths: Paths, wake: () => void): Ports['tor'] {
@@ -170,6 +176,7 @@ interface Pieces {
   readonly certifier: CertificateKeeper;
   readonly engine: Engine;
   readonly record: Recorder;
+  readonly links: DeviceLinks;
 }
 
 function createChanges({

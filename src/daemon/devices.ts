@@ -52,7 +52,7 @@ export class Devices {
     demandRoom(services, ways, store.devices());
     demandUsed(brought.onionKey, ways, services);
     demandOwn(brought.publicKey, ways, store.devices());
-    const keys = ways.map((provider) => makeKeys(provider, brought, ports.crypto));
+    const keys = await makeKeys(name, ways, brought, ports);
     const { reachedBy } = draft;
     demandReachers(name, reachedBy ?? [], engine.desired);
     const device: Device = {
@@ -74,7 +74,7 @@ export class Devices {
     changes.demandUp();
     const before = this.#find(name);
     const ways = waysFor(before.services, engine.desired, providers);
-    const keys = ways.map((provider) => makeKeys(provider, {}, ports.crypto));
+    const keys = await makeKeys(name, ways, {}, ports);
     const device = { ...withoutKeys(before), addedAt: new Date(ports.now()).toISOString() };
     const enrolled = await enrolment.enrol({ device, keys }, progress, signal);
     await enrolment.forget(before);
@@ -101,7 +101,7 @@ export class Devices {
     demandRoom(added, ways, store.devices());
     demandReachers(name, reachedBy, engine.desired);
     const missing = ways.filter((provider) => keyOf(before, provider) === undefined);
-    const keys = missing.map((provider) => makeKeys(provider, {}, ports.crypto));
+    const keys = await makeKeys(name, missing, {}, ports);
     demandTunnel(before, missing, reachedBy);
     const device = withGrant(before, { services, reachedBy });
     const known = { providers: ways.filter((provider) => !missing.includes(provider)), services };

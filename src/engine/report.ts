@@ -161,6 +161,7 @@ export function reportDevice(
     address6: textIn(peer, 'address6'),
     publicKey: device.publicKey ?? null,
     onionKey: device.onionKey ?? null,
+    certificate: device.certificate ?? null,
     addedAt: device.addedAt,
     expiresAt: device.expiresAt ?? null,
     latestHandshake:

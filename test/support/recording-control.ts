@@ -69,6 +69,7 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
     address6: null,
     publicKey: 'pub',
     onionKey: null,
+    certificate: null,
     expiresAt: null,
     addedAt: '2026-01-02T03:00:00.000Z',
     latestHandshake: null,

@@ -2,7 +2,7 @@ import type { Enrolled, Grant, Taken } from '../../core/control.ts';
 import { type Command, EXIT, type Input, type Option } from '../command.ts';
 import { handOut } from '../enrolment.ts';
 import { UsageError } from '../failure.ts';
-import { FILE_OPTIONS } from '../handout-files.ts';
+import { CERTIFICATE_FILE, FILE_OPTIONS } from '../handout-files.ts';
 import { ONION_DIR } from '../onion-files.ts';
 import { reacherOf, servicesOption } from '../parse.ts';
 import { wipeOnceSaved } from '../secret-screen.ts';
@@ -30,6 +30,7 @@ export const deviceGrant: Command = {
       'A service that may connect to this port of it (webhooks); may be repeated',
     ),
     ONION_DIR,
+    CERTIFICATE_FILE,
     ...FILE_OPTIONS,
   ],
   examples: ['gateway device grant alice-phone --service lnd'],

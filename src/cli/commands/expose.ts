@@ -11,6 +11,7 @@ const VIA: Option = {
   completion: 'providers',
   summary: `The way in: ${PROVIDER_IDS.join(' or ')}`,
 };
+const ACCESSES = ['anyone', 'devices'] as const;
 const SERVICE = { name: 'SERVICE', completion: 'services', summary: 'Name of the service' } as const;
 
 export const expose: Command = {
@@ -23,6 +24,12 @@ export const expose: Command = {
   options: [
     VIA,
     { name: 'domain', value: 'NAME', summary: 'With --via clearnet: the name that visitors type' },
+    {
+      name: 'access',
+      value: 'WHOM',
+      completion: ACCESSES,
+      summary: 'With --via clearnet: anyone (default), or only devices that were added',
+    },
     { name: 'no-wait', summary: 'With --via clearnet: do not wait until the page was visited' },
     keyOption('import'),
   ],
@@ -50,16 +57,20 @@ export const expose: Command = {
 
 /** What a way in is told of its own. */
 function bodyOf(input: Input): { options?: Record<string, string> } {
-  const domain = input.text('domain');
+  const [domain, access] = [input.text('domain'), input.text('access')];
   if (input.text('via') === 'clearnet') {
-    if (domain !== undefined) return { options: { domain } };
+    if (access !== undefined && !ACCESSES.some((each) => each === access)) {
+      throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
+    }
+    if (domain !== undefined) return { options: { domain, ...(access === undefined ? {} : { access }) } };
     throw new UsageError(
       '--domain is missing',
       'write the name that visitors type: --domain pay.example.com',
     );
   }
-  if (domain === undefined) return {};
-  throw new UsageError('--domain is for pages only', 'write --via clearnet with it');
+  if (domain === undefined && access === undefined) return {};
+  const stray = domain === undefined ? '--access' : '--domain';
+  throw new UsageError(`${stray} is for pages only`, 'write --via clearnet with it');
 }
 
 export const unexpose: Command = {
