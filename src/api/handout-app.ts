@@ -96,8 +96,6 @@ function page(
   rest = '',
 ): Response {
   const head = `<meta charset=utf-8><meta name=viewport content="width=device-width"><title>${title}</title>`;
-  return c.html(
-    `<!doctype html><html lang=en>${head}<h1>${title}</h1><p>${text}</p>${rest}`,
-    status,
-  ) as Response;
+  const html = `<!doctype html><html lang=en>${head}<h1>${title}</h1><p>${text}</p>${rest}`;
+  return c.html(html, status);
 }

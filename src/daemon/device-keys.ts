@@ -28,14 +28,12 @@ export function makeKeys(
   brought: Brought,
   ports: Pick<Ports, 'crypto' | 'keys' | 'now'>,
 ): Promise<FreshKeys[]> {
-  return Promise.all(
-    providers.map((provider) => {
-      const field = fieldOf(provider);
-      return field === 'certificate'
-        ? issueTo(device, provider, ports)
-        : makeKey(provider, field, brought, ports.crypto);
-    }),
-  );
+  const make = async (provider: Provider): Promise<FreshKeys> => {
+    const field = fieldOf(provider);
+    if (field === 'certificate') return issueTo(device, provider, ports);
+    return makeKey(provider, field, brought, ports.crypto);
+  };
+  return Promise.all(providers.map(make));
 }
 
 /** Its name must not change: the key would seem lost. */

@@ -14,6 +14,7 @@ import {
 } from './edge-devices.ts';
 import { page, servicePages } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
+import { bindInner, type EdgeSockets, type InnerSocket, stepTo } from './edge-steps.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
@@ -64,14 +65,6 @@ export function edgeMaps(spec: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<stri
     ...deviceFiles(spec),
     ...relayMaps(spec),
   ]);
-}
-
-/** Paths of sockets, quoted. */
-export interface EdgeSockets {
-  /** One of HAProxy's own. */
-  readonly inner: (name: string) => string;
-  /** Of the daemon, which hands out certificates of devices. */
-  readonly handouts: string;
 }
 
 export function webLines(spec: EdgeSpec, here: EdgeHere, sockets: EdgeSockets): string[] {
@@ -172,17 +165,6 @@ function doorLines(door: Door, { hasAddress }: EdgeHere, spec: EdgeSpec): string
 
 const PROXY_HEADERS =
   '^(x[-_]forwarded([-_].*)?|forwarded|x[-_]real[-_]ip|x[-_]client[-_]ip|true[-_]client[-_]ip|x[-_]original[-_].*|x[-_]rewrite[-_].*|proxy)$';
-
-type InnerSocket = EdgeSockets['inner'];
-
-/** The end of a step, where TLS ends. */
-function bindInner(innerSocket: InnerSocket, name: string, list: string, rest: string): string {
-  return `    bind ${innerSocket(name)} accept-proxy mode 600 ssl crt-list ${list} ssl-min-ver TLSv1.2${rest}`;
-}
-
-function stepTo(innerSocket: InnerSocket, name: string): string[] {
-  return [`backend gateway.${name}`, `    server inner ${innerSocket(name)} send-proxy-v2`];
-}
 
 function innerLines({ hasAddress }: EdgeHere, innerSocket: InnerSocket): string[] {
   const bind = (name: string, list: string, rest: string): string => bindInner(innerSocket, name, list, rest);
