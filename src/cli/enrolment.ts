@@ -32,9 +32,11 @@ export async function handOut(
     const enrolled = await ask();
     const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
     const certificate = enrolled.handouts.find(({ kind }) => kind === 'client-certificate');
+    const link = enrolled.handouts.find(({ kind }) => kind === 'client-certificate-link');
+    const code = conf ?? link;
     const pkcs12 = certificate === undefined ? undefined : Buffer.from(certificate.text, 'base64');
     const written = {
-      conf: conf === undefined ? [] : await files.fill(conf.text),
+      code: code === undefined ? [] : await files.fill(code.text),
       onions: await onionFiles.fill(enrolled.handouts),
       certificate: await certificateFile.fill(pkcs12),
     };
@@ -49,7 +51,8 @@ export async function handOut(
   }
 }
 
-type Written = Readonly<Record<'conf' | 'onions' | 'certificate', readonly string[]>>;
+/** Names of files. `code`: of what one scans first, the tunnel or else the link to a certificate. */
+type Written = Readonly<Record<'code' | 'onions' | 'certificate', readonly string[]>>;
 
 /** What `device add` shows once; `written` are handouts that went to files instead. Resolves with what is secret of it. */
 async function showEnrolment(
@@ -57,24 +60,29 @@ async function showEnrolment(
   written: Written,
   terminal: Terminal,
 ): Promise<readonly Handout[]> {
-  const files = [...written.conf, ...written.onions, ...written.certificate];
+  const files = [...written.code, ...written.onions, ...written.certificate];
   if (files.length > 0) terminal.print(`Written, readable by you alone: ${files.join(', ')}`);
   const conf = handouts.find(({ kind }) => kind === 'wireguard-config');
-  if (conf !== undefined) await showConf(conf.text, written.conf.length > 0, terminal);
-  const shown = handouts.filter((handout) => isShown(handout, written));
-  for (const handout of shown) if (handout !== conf) terminal.print(await inWords(handout));
+  if (conf !== undefined) await showConf(conf.text, written.code.length > 0, terminal);
+  const shown = handouts.filter((handout) => isShown(handout, written, conf !== undefined));
+  for (const handout of shown) terminal.print(await inWords(handout));
   if (device.expiresAt !== null)
     terminal.print(`${device.name} is revoked by itself at ${device.expiresAt}.`);
   for (const notice of notices) terminal.print(`! ${plain(notice)}`);
-  return shown.filter((handout) => handout.secret && (handout !== conf || written.conf.length === 0));
+  const drawnConf = conf === undefined || written.code.length > 0 ? [] : [conf];
+  return [...drawnConf, ...shown.filter(({ secret }) => secret)];
 }
 
-/** A certificate is a file, which is fetched by its link, or is written already; its password is shown with both. */
-function isShown({ kind, secret }: Handout, written: Written): boolean {
-  if (kind === 'client-certificate') return false;
-  if (kind === 'client-certificate-link') return written.certificate.length === 0;
-  const isOnionKey = secret && kind !== 'wireguard-config' && kind !== 'client-certificate-password';
-  return !isOnionKey || written.onions.length === 0;
+/**
+ * Apart from the tunnel's. A certificate is a file, which is fetched by its link, or is written already; its password is
+ * shown with both.
+ */
+function isShown({ kind, secret }: Handout, written: Written, hasConf: boolean): boolean {
+  if (kind === 'wireguard-config' || kind === 'client-certificate') return false;
+  if (kind === 'client-certificate-link') {
+    return written.certificate.length === 0 && (hasConf || written.code.length === 0);
+  }
+  return !secret || kind === 'client-certificate-password' || written.onions.length === 0;
 }
 
 async function inWords({ kind, label, file, text }: Handout): Promise<string> {

@@ -30,7 +30,7 @@ export function renderDevices(devices: readonly DeviceStatus[], now: number): st
     ['DEVICE', 'REACHES', 'REACHED BY', 'KEYS', 'WALLETS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
     devices.map((device) => [
       device.name,
-      device.services.join(', ') || '–',
+      [...device.services, ...device.rights].join(', ') || '–',
       reachersOf(device) || '–',
       keysOf(device),
       device.wallets.map(({ service, rights }) => `${service} (${rights})`).join(', ') || '–',

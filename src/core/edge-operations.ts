@@ -65,6 +65,8 @@ export const EdgeClient = z.strictObject({
   fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
   /** Sorted. */
   services: z.array(Name).min(1),
+  /** Those of them at which it may ask what `guard` keeps from others. Sorted. */
+  unlocks: z.array(Name).min(1).optional(),
 });
 export type EdgeClient = z.infer<typeof EdgeClient>;
 

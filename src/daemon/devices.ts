@@ -7,7 +7,7 @@ import { endTokens } from '../core/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
-import { demandOwn, demandReachers } from './device-demands.ts';
+import { demandNodes, demandOwn, demandReachers } from './device-demands.ts';
 import { keyOf, makeKeys, withoutKeys } from './device-keys.ts';
 import { demandRoom, waysFor } from './device-ways.ts';
 import { demandTunnel, withGrant, withoutGrant, wordsOf } from './device-grants.ts';
@@ -53,13 +53,15 @@ export class Devices {
     demandUsed(brought.onionKey, ways, services);
     demandOwn(brought.publicKey, ways, store.devices());
     const keys = await makeKeys(name, ways, brought, ports);
-    const { reachedBy } = draft;
+    const { reachedBy, rights = [] } = draft;
+    demandNodes(rights, services, engine.desired);
     demandReachers(name, reachedBy ?? [], engine.desired);
     const device: Device = {
       name,
       services: [...services],
       addedAt: new Date(ports.now()).toISOString(),
       ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(rights.length === 0 ? {} : { rights }),
       ...(reachedBy === undefined ? {} : { reachedBy }),
     };
     const enrolled = await enrolment.enrol({ device, keys }, progress, signal);
@@ -93,9 +95,10 @@ export class Devices {
    */
   async grant(name: string, wish: Grant, progress: Progress, signal: AbortSignal): Promise<Enrolled> {
     const { changes, engine, enrolment, ports, providers, record, store } = this.#options;
-    const { services, reachedBy = [] } = wish;
+    const { services, rights = [], reachedBy = [] } = wish;
     changes.demandUp();
     const before = this.#find(name);
+    demandNodes(rights, [...before.services, ...services], engine.desired);
     const ways = waysFor(services, engine.desired, providers);
     const added = services.filter((service) => !before.services.includes(service));
     demandRoom(added, ways, store.devices());
@@ -103,7 +106,7 @@ export class Devices {
     const missing = ways.filter((provider) => keyOf(before, provider) === undefined);
     const keys = await makeKeys(name, missing, {}, ports);
     demandTunnel(before, missing, reachedBy);
-    const device = withGrant(before, { services, reachedBy });
+    const device = withGrant(before, { services, rights, reachedBy });
     const known = { providers: ways.filter((provider) => !missing.includes(provider)), services };
     const enrolled = await enrolment.enrol({ device, keys, known }, progress, signal);
     record('device.granted', `device ${name} was given ${wordsOf(wish)}`, { device: name });

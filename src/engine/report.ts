@@ -155,6 +155,7 @@ export function reportDevice(
   return {
     name: device.name,
     services: [...device.services],
+    rights: [...(device.rights ?? [])],
     reachedBy: (device.reachedBy ?? []).map((one) => ({ ...one })),
     wallets: tokens.map(({ service, kind, rights }) => ({ service, kind, rights })),
     address: textIn(peer, 'address'),

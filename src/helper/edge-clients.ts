@@ -11,7 +11,8 @@ import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 
 /**
- * Devices that are let in by certificate: lines `service/fingerprint device` of a map, on disk for HAProxy's next start
+ * Devices that are let in by certificate: lines `service/fingerprint device` of a map, and `service/unlock/fingerprint
+ * device` where they may open a wallet, on disk for HAProxy's next start
  * and in the running one. That one is told first: what a file says and nobody heard would look done.
  */
 export const setClient: Handler<'edge.client'> = ({ client }, environment, signal) =>
@@ -31,8 +32,11 @@ interface Line {
   readonly name: string;
 }
 
-function linesOf({ name, fingerprint, services }: EdgeClient): Line[] {
-  return services.map((service) => ({ key: `${service}/${fingerprint}`, name }));
+function linesOf({ name, fingerprint, services, unlocks = [] }: EdgeClient): Line[] {
+  return [
+    ...services.map((service) => ({ key: `${service}/${fingerprint}`, name })),
+    ...unlocks.map((service) => ({ key: `${service}/unlock/${fingerprint}`, name })),
+  ];
 }
 
 async function change(
@@ -99,10 +103,13 @@ function seatsOf(keys: readonly string[], table: string): ReadonlySet<string> {
 export async function listClients(directory: EdgeDirectory): Promise<EdgeClient[]> {
   const clients = new Map<string, EdgeClient>();
   for (const { key, name } of await readLines(directory)) {
-    const [service = '', fingerprint = ''] = key.split('/');
+    const words = key.split('/');
+    const [service = '', fingerprint = ''] = [words[0], words.at(-1)];
     const id = `${name}/${fingerprint}`;
-    const services = [...(clients.get(id)?.services ?? []), service].sort();
-    clients.set(id, { name, fingerprint, services });
+    const { services = [], unlocks = [] } = clients.get(id) ?? {};
+    const may = words.length > 2 ? [...unlocks, service].sort() : unlocks;
+    const reached = words.length > 2 ? services : [...services, service].sort();
+    clients.set(id, { name, fingerprint, services: reached, ...(may.length === 0 ? {} : { unlocks: may }) });
   }
   return [...clients.values()];
 }

@@ -41,11 +41,15 @@ export const DEVICES_ONLY: readonly string[] = [
   `    acl handout path -m reg ^${HANDOUT_PATH.replaceAll('.', '[.]')}[A-Za-z0-9_-]{22}$`,
   '    http-request set-var(txn.fingerprint) ssl_c_der,sha2(256),hex,lower',
   `    http-request set-var-fmt(txn.client) "%[var(txn.host),map_str(${DEVICES_MAP})]/%[var(txn.fingerprint)]"`,
+  `    http-request set-var-fmt(txn.unlock) "%[var(txn.host),map_str(${DEVICES_MAP})]/unlock/%[var(txn.fingerprint)]"`,
   `    acl granted var(txn.client),map(${CLIENTS_MAP}) -m found`,
   '    http-request set-var-fmt(txn.seat) "%[var(txn.client)],%[src]:%[src_port]"',
   `    http-request track-sc1 var(txn.seat) table ${SEATS} if granted`,
   `    http-request return ${page('devices')} unless handout or granted`,
 ];
+
+/** Who was given the right. At a page for anyone nobody was asked who they are, so nobody is. */
+export const UNLESS_MAY_UNLOCK = `!{ var(txn.unlock),map(${CLIENTS_MAP}) -m found }`;
 
 /** Before the backend of the name is chosen. */
 export const TO_HANDOUTS: readonly string[] = ['    use_backend gateway.handouts if handout'];
@@ -61,6 +65,7 @@ export function deviceBackends(socket: string): string[] {
     '    mode http',
     '    timeout server 10s',
     `    http-error status 503 ${page('absent').replace(/^status \d+ /, '')}`,
-    `    server daemon unix@${socket}`,
+    // Nothing there takes long, and nobody shall keep the daemon from its work.
+    `    server daemon unix@${socket} maxconn 20`,
   ];
 }

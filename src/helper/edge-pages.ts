@@ -11,7 +11,11 @@ const TEXTS = {
     'Not at the moment',
     'The gateway that hands out certificates does not answer, and knows no link any more that it made before. Ask for another one.',
   ],
-  wallet: [403, 'Not from here', 'The wallet cannot be opened from here. Open it on its own machine.'],
+  wallet: [
+    403,
+    'Not from here',
+    'The wallet cannot be opened from here. Open it on its own machine, or with a device that was given the right lnd:unlock.',
+  ],
   elsewhere: [
     421,
     'Another page',

@@ -11,6 +11,7 @@ import {
   neverByHttp,
   TO_HANDOUTS,
   toDevices,
+  UNLESS_MAY_UNLOCK,
 } from './edge-devices.ts';
 import { page, servicePages } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
@@ -267,7 +268,9 @@ const WALLET_CALLS = '(unlockwallet|initwallet|genseed|changepassword|walletunlo
 
 function guardLines({ guard }: EdgeSite): string[] {
   if (guard === undefined) return [];
-  return [`    http-request return ${page('wallet')} if { path,url_dec -i -m reg ${WALLET_CALLS} }`];
+  return [
+    `    http-request return ${page('wallet')} if { path,url_dec -i -m reg ${WALLET_CALLS} } ${UNLESS_MAY_UNLOCK}`,
+  ];
 }
 
 function backendLines(site: EdgeSite, { pool, source }: EdgeSpec): string[] {

@@ -109,6 +109,48 @@ describe('a page for devices', () => {
   });
 });
 
+describe("a Lightning node's wallet", () => {
+  const NODE: EdgeSite = {
+    ...FOR_DEVICES,
+    service: 'lnd',
+    domain: 'lnd.test',
+    speaksTls: true,
+    guard: 'wallet',
+    to: { host: '10.64.1.5', port: 8081 },
+  };
+  const clients: EdgeClient[] = [
+    { name: 'phone', fingerprint: phone.fingerprint, services: ['lnd'], unlocks: ['lnd'] },
+    { name: 'laptop', fingerprint: laptop.fingerprint, services: ['lnd'] },
+  ];
+  const unlock = { sni: NODE.domain, send: [get('/v1/unlockwallet', NODE.domain)] };
+
+  it('is opened by a device that was given the right, and by no other', async () => {
+    const { pem } = await selfSigned([NODE.domain]);
+    await lab.addService('lnd', NODE.to.host, NODE.to.port);
+    await lab.serve('lnd', NODE.to.port, pem);
+    await lab.up([...SITES, NODE], { authority, clients });
+    await lab.give(NODE.domain, pem);
+    await letIn(...clients);
+    expect((await call('edge.observe', {})).clients).toEqual(clients.toReversed());
+    const [may, mayNot, usual, nobody] = await lab.visitAll([
+      { ...unlock, client: shown(phone) },
+      { ...unlock, client: shown(laptop) },
+      { sni: NODE.domain, send: [get('/v1/getinfo', NODE.domain)], client: shown(laptop) },
+      unlock,
+    ]);
+    expect(may?.answer).toMatch(/^lnd \+ 0 bytes\r\nGET \/v1\/unlockwallet/m);
+    expect(mayNot?.answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened from here/);
+    expect(usual?.answer).toMatch(/^lnd \+ 0 bytes/m);
+    expect(nobody?.answer).toMatch(/^HTTP\/1\.1 403 [^]*Only devices/);
+    // Where everybody is let in nobody is asked for a certificate, so nobody may.
+    await lab.up([...SITES, { ...NODE, access: 'anyone' }], { authority, clients });
+    const [open] = await lab.visitAll([{ ...unlock, client: shown(phone) }]);
+    expect(open?.answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened from here/);
+    await lab.up(SITES, DEVICES);
+    await letIn(...CLIENTS);
+  });
+});
+
 describe('a device that is revoked', () => {
   const handshake = ['GET /live HTTP/1.1', `Host: ${NAME}`, 'Connection: Upgrade', 'Upgrade: websocket'];
   const keys = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', '', ''];

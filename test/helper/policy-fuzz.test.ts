@@ -69,7 +69,7 @@ const APPLIED: Applied = Applied.parse({
   listen: { https: 443, http: 80 },
   tunnels: [TUNNEL],
   edgeTunnels: [EDGE_TUNNEL],
-  clients: [{ name: 'phone', fingerprint: 'a'.repeat(64), services: ['btcpay', 'shop'] }],
+  clients: [{ name: 'phone', fingerprint: 'a'.repeat(64), services: ['btcpay', 'shop'], unlocks: ['shop'] }],
 });
 
 interface Case<Name extends OperationName> {
@@ -253,7 +253,14 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'edge.stop': { input: {} },
   'edge.cut': { input: { service: 'shop' }, free: ONE_NAME },
   'edge.client': {
-    input: { client: { name: 'phone', fingerprint: 'a'.repeat(64), services: ['btcpay', 'shop'] } },
+    input: {
+      client: {
+        name: 'phone',
+        fingerprint: 'a'.repeat(64),
+        services: ['btcpay', 'shop'],
+        unlocks: ['shop'],
+      },
+    },
   },
   'edge.client.remove': { input: { name: 'phone' }, free: { name: ANY } },
   'edge.certificate': {

@@ -63,6 +63,7 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
   return {
     name,
     services: ['shop'],
+    rights: [],
     reachedBy: [],
     wallets: [],
     address: '10.64.8.1',

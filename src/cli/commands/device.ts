@@ -8,7 +8,7 @@ import { parseExpiry } from '../expiry.ts';
 import { UsageError } from '../failure.ts';
 import { CERTIFICATE_FILE, FILE_OPTIONS } from '../handout-files.ts';
 import { ONION_DIR } from '../onion-files.ts';
-import { servicesOption, wholeNumber } from '../parse.ts';
+import { rightOf, rightsOption, servicesOption, wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
 import { segment, show, warnings } from '../report.ts';
 import { wipe, wipeOnceSaved } from '../secret-screen.ts';
@@ -37,6 +37,7 @@ export const deviceAdd: Command = {
   arguments: [{ name: 'NAME', summary: 'A name for it: a to z, 0 to 9, dashes' }],
   options: [
     servicesOption('A service that it may reach; may be repeated'),
+    rightsOption('lnd:unlock: it may open the wallet of an LND that it reaches by a page'),
     {
       name: 'expires',
       value: 'TIME',
@@ -67,12 +68,14 @@ export const deviceAdd: Command = {
         'name each service that the device may reach: --service shop',
       );
     }
+    const rights = input.list('right').map(rightOf);
     const expiresAt = parseExpiry(input.text('expires'), Date.now());
     const onionKey = input.text('onion-key');
     const publicKey = input.text('public-key');
     const draft = {
       name,
       services,
+      ...(rights.length === 0 ? {} : { rights }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
       ...(onionKey === undefined ? {} : { onionKey }),
       ...(publicKey === undefined ? {} : { publicKey }),

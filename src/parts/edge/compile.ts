@@ -61,7 +61,8 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
   const held = [...keep].filter(([key]) => users.includes(key) || ledger[key] !== undefined);
   const neededBy = [...new Set(held.map(([, name]) => name))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
-  const clients = devices.flatMap((device) => clientResource(device, forDevices));
+  const nodes = new Set(services.filter(({ kind }) => kind === 'lnd').map(({ name }) => name));
+  const clients = devices.flatMap((device) => clientResource(device, forDevices, nodes));
   const kept = authority === undefined ? [] : [[AUTHORITY, authority] as const];
   return {
     resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound, ...clients],
@@ -72,12 +73,15 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
 }
 
 function clientResource(
-  { name, certificate, services }: Device,
+  { name, certificate, services, rights = [] }: Device,
   forDevices: ReadonlySet<string>,
+  nodes: ReadonlySet<string>,
 ): Resource<Spec>[] {
   const mine = services.filter((service) => forDevices.has(service)).sort();
   if (certificate === undefined || mine.length === 0) return [];
-  const spec = { type: 'client', name, fingerprint: certificate, services: mine } as const;
+  const unlocks = rights.includes('lnd:unlock') ? mine.filter((service) => nodes.has(service)) : [];
+  const may = unlocks.length === 0 ? {} : { unlocks };
+  const spec = { type: 'client', name, fingerprint: certificate, services: mine, ...may } as const;
   return [{ key: `client:${name}`, spec, neededBy: mine, label: name }];
 }
 
