@@ -18,6 +18,8 @@ const MISSES = { one: 10, all: 100 } as const;
 
 interface Link {
   readonly device: string;
+  /** Of the certificate. */
+  readonly fingerprint: string | undefined;
   readonly file: string;
   /** Of the page at which it works, as `Host` says it. */
   readonly host: string;
@@ -63,6 +65,7 @@ export class DeviceLinks implements HandoutDesk {
     this.#forget();
     this.#links.set(this.#hash(token), {
       device: device.name,
+      fingerprint: device.certificate,
       file: certificate.file,
       host,
       expiresAtMs: now() + LIFE_MS,
@@ -76,6 +79,11 @@ export class DeviceLinks implements HandoutDesk {
       text: `${origin}${HANDOUT_PATH}${token}`,
     };
     return [link, ...handouts];
+  }
+
+  /** The certificate opens nothing any more. */
+  drop(fingerprint: string): void {
+    for (const link of this.#links.values()) if (link.fingerprint === fingerprint) link.pkcs12 = undefined;
   }
 
   look(token: string, host: string, from: string): Handed {

@@ -82,6 +82,9 @@ export class Enrolment {
 
   /** Removes what is kept of a device's keys: of all, or of those that `after` has no more. */
   async forget(device: Device, after?: Device): Promise<void> {
+    const { certificate } = device;
+    if (certificate !== undefined && certificate !== after?.certificate)
+      this.#options.links.drop(certificate);
     for (const provider of this.#options.providers) {
       const publicKey = keyOf(device, provider);
       if (after !== undefined && keyOf(after, provider) === publicKey) continue;

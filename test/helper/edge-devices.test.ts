@@ -206,7 +206,8 @@ describe('the link to a certificate', () => {
   let links: DeviceLinks;
   const make = async (): Promise<string> => {
     const file = Buffer.from(pkcs12('phone', phone, 'password')).toString('base64');
-    const handouts = await links.add({ name: 'phone', services: ['shop'], addedAt: '' }, [
+    const device = { name: 'phone', services: ['shop'], addedAt: '', certificate: phone.fingerprint };
+    const handouts = await links.add(device, [
       { kind: 'client-certificate', label: '', file: 'phone.p12', secret: true, text: file },
       { kind: 'link', label: '', file: '', secret: false, text: `https://${NAME}` },
     ]);
@@ -257,6 +258,9 @@ describe('the link to a certificate', () => {
     expect(await curl('-X', 'POST', link.replace(NAME, WIKI.domain))).not.toMatch(/phone/);
     now += 16 * 60_000;
     expect(await curl('-X', 'POST', link)).toMatch(/The time of this link is over[^]*\n410$/);
+    const revoked = await make();
+    links.drop(phone.fingerprint);
+    expect(await curl('-X', 'POST', revoked)).toMatch(/link is over[^]*\n410$/);
   });
 
   it('is not found by trying', async () => {
