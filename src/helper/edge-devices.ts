@@ -11,7 +11,7 @@ export const DEVICES_MAP = 'devices.map';
 export const CLIENTS_MAP = 'clients.map';
 const AUTHORITY = 'devices-authority.pem';
 /** `shop/<fingerprint>,<address>:<port>` of each connection by which a device was let in. */
-export const SEATS = 'gateway.clients';
+export const SEATS = 'gateway.seats';
 
 /** Files that the configuration reads besides maps, by name. */
 export function deviceFiles({ authority }: EdgeSpec): [string, string][] {
@@ -21,7 +21,7 @@ export function deviceFiles({ authority }: EdgeSpec): [string, string][] {
 /** To that frontend; without an authority there is none, and the others let nobody in at these names. */
 export function toDevices({ authority }: EdgeSpec): string[] {
   if (authority === undefined) return [];
-  return [`    use_backend gateway.devices if { req.ssl_sni,lower,map(${DEVICES_MAP}) -m found }`];
+  return [`    use_backend gateway.certified if { req.ssl_sni,lower,map(${DEVICES_MAP}) -m found }`];
 }
 
 /** By plain http the link would be for everybody on the way to read, and to use first. */

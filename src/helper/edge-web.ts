@@ -206,11 +206,11 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: InnerSocket): string[
 function deviceLines({ inner, handouts }: EdgeSockets): string[] {
   return [
     '',
-    ...stepTo(inner, 'devices'),
+    ...stepTo(inner, 'certified'),
     '',
-    'frontend gateway.devices',
+    'frontend gateway.certified',
     '    mode http',
-    bindInner(inner, 'devices', CERTIFICATE_LIST, ` strict-sni alpn h2,http/1.1${ASKS_FOR_CERTIFICATE}`),
+    bindInner(inner, 'certified', CERTIFICATE_LIST, ` strict-sni alpn h2,http/1.1${ASKS_FOR_CERTIFICATE}`),
     ...HTTP_TIMES,
     '    http-request set-var(txn.sni) ssl_fc_sni,lower',
     ...requestLines(SITE_MAP, DEVICES_ONLY, TO_HANDOUTS),
