@@ -99,7 +99,7 @@ function seatsOf(keys: readonly string[], table: string): ReadonlySet<string> {
   return new Set(taken.filter(([, key]) => keys.includes(key ?? '')).map(([, , seat]) => seat ?? ''));
 }
 
-/** What is on disk, by device. */
+/** What is on disk, sorted by device. */
 export async function listClients(directory: EdgeDirectory): Promise<EdgeClient[]> {
   const clients = new Map<string, EdgeClient>();
   for (const { key, name } of await readLines(directory)) {
@@ -111,7 +111,7 @@ export async function listClients(directory: EdgeDirectory): Promise<EdgeClient[
     const reached = words.length > 2 ? services : [...services, service].sort();
     clients.set(id, { name, fingerprint, services: reached, ...(may.length === 0 ? {} : { unlocks: may }) });
   }
-  return [...clients.values()];
+  return [...clients.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Empty where there is none: HAProxy does not start without it. */

@@ -146,12 +146,15 @@ describe("a Lightning node's wallet", () => {
     await lab.up([...SITES, { ...NODE, access: 'anyone' }], { authority, clients });
     const [open] = await lab.visitAll([{ ...unlock, client: shown(phone) }]);
     expect(open?.answer).toMatch(/^HTTP\/1\.1 403 [^]*The wallet cannot be opened from here/);
-    await lab.up(SITES, DEVICES);
-    await letIn(...CLIENTS);
   });
 });
 
 describe('a device that is revoked', () => {
+  beforeAll(async () => {
+    await lab.up(SITES, DEVICES);
+    await letIn(...CLIENTS);
+  });
+
   const handshake = ['GET /live HTTP/1.1', `Host: ${NAME}`, 'Connection: Upgrade', 'Upgrade: websocket'];
   const keys = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13', '', ''];
   const pieces = [[...handshake, ...keys].join('\r\n'), ...Array.from({ length: 6 }, () => 'echo')];
