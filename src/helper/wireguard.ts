@@ -34,7 +34,7 @@ export const ensureWireguard: Handler<'wireguard.ensure'> = async (input, enviro
   const { network, name } = input;
   const hub = await demandHub(network);
   const found = await findAnswering(network, name, environment, signal);
-  const link = found ?? (await createWireguard(name, environment, signal));
+  const link = found ?? (await create(name, environment, signal));
   const moved = link.place === 'host';
   if (moved) await run(['ip', 'link', 'set', 'dev', name, 'netns', hub], { signal });
   const isUp = link.isUp && !moved;
@@ -91,7 +91,7 @@ const ASK_KERNEL_AGAIN_MS = 10 * 60_000;
 let kernelLackedItAt = -Infinity;
 
 /** It is with us, and as bare as a new link is. */
-export async function createWireguard(
+async function create(
   name: string,
   environment: Pick<HelperEnvironment, 'paths' | 'log'>,
   signal: AbortSignal,

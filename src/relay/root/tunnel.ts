@@ -5,7 +5,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { overlaps, parseCidr } from '../../core/inet.ts';
 import type { HelperEnvironment } from '../../helper/environment.ts';
 import { withSecretFile } from '../../helper/secret-file.ts';
-import { createWireguard } from '../../helper/wireguard.ts';
+import { createInterface } from '../../helper/wireguard.ts';
 import { stopWireguardGo } from '../../helper/wireguard-go.ts';
 import { dumpIn } from '../../helper/wireguard-links.ts';
 import { nodeCrypto } from '../../system/crypto.ts';
@@ -98,7 +98,7 @@ export async function ensureTunnel(
   if (found === undefined || (await dumpIn(undefined, name, signal)) === undefined) {
     await stopWireguardGo(name, signal);
     if (found !== undefined) await removeLink(undefined, name, signal);
-    await createWireguard(name, environment, signal);
+    await createInterface(name, environment, signal);
   }
   const address6 = address6In(ground, RELAY_NUMBER);
   const lines = [
