@@ -48,6 +48,8 @@ export type Answered =
 /** A home at rest asks once a minute; one that looks for a fault, a few times in a second. */
 const DIALS = { burst: 30, refillMs: 2000 };
 const QUESTIONS = { burst: 60, refillMs: 500 };
+/** Each is work for the part that is root. */
+const CHANGES = { burst: 30, refillMs: 2000 };
 const WRONG_SECRETS = { burst: 10, refillMs: 30_000 };
 
 /** What the relay does for a question; transport and framing are elsewhere. */
@@ -56,12 +58,14 @@ export class Answerer {
   readonly #wrong: Allowance;
   readonly #questions: Allowance;
   readonly #dials: Allowance;
+  readonly #changes: Allowance;
 
   constructor(options: AnswerOptions) {
     this.#options = options;
     this.#wrong = new Allowance(WRONG_SECRETS, options.now);
     this.#questions = new Allowance(QUESTIONS, options.now);
     this.#dials = new Allowance(DIALS, options.now);
+    this.#changes = new Allowance(CHANGES, options.now);
   }
 
   /** Is it worth the handshake? Whoever guessed too often is not even answered. */
@@ -126,6 +130,7 @@ export class Answerer {
     if (carrier === undefined) {
       return this.#refuse(asker, 'unsupported', 'this relay carries nothing, it only looks', false);
     }
+    if (!this.#changes.take(home)) return tooMany(log, home);
     if (request.ask === 'rekey') {
       const tunnel = await carrier.setKey(home, request.tunnel.publicKey);
       if (typeof tunnel === 'string') return this.#refuse(asker, 'unsupported', tunnel, false);

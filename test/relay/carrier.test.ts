@@ -160,6 +160,23 @@ it('says nothing is granted when it could not be done, and grants it when it can
   expect((await home.status()).carrying).toMatchObject({ names: ['good.test'], handshakeAgeSeconds: null });
 });
 
+it('does no work for what is in effect, and lets no home keep it busy', async () => {
+  const { invite } = await startFront();
+  const home = await joinAsHome(invite);
+  await home.carry(['a.test']);
+  const before = applied.length;
+  await home.carry(['a.test']);
+  expect(applied.length).toBe(before);
+  const refusals: string[] = [];
+  for (let count = 0; count < 36; count += 1) {
+    await home.carry([`a${count}.test`]).catch((error: Error) => refusals.push(error.message));
+  }
+  expect(refusals.length).toBeGreaterThan(0);
+  expect(refusals.join()).toContain('too many questions');
+  const other = await joinAsHome();
+  expect((await other.carry(['b.test'])).names).toMatchObject([{ granted: true }]);
+});
+
 it('starts with nothing lost or invented when what a home holds is damaged', async () => {
   const { invite } = await startFront();
   const { home } = await joinAsHome(invite);

@@ -131,7 +131,9 @@ export class Carrier {
   /** Durable before it is in effect; what cannot be in effect is taken back. */
   async #put(holding: Holding): Promise<void> {
     const before = this.#holdings.of(holding.home);
-    if (JSON.stringify(before) !== JSON.stringify(holding)) await this.#holdings.put(holding);
+    // In effect already: the part that is root looks after that by itself.
+    if (JSON.stringify(before) === JSON.stringify(holding)) return;
+    await this.#holdings.put(holding);
     try {
       await this.#apply();
     } catch (error) {
