@@ -156,7 +156,7 @@ export class RelayCarryLab {
   }
 
   /** What comes out of the tunnel at this home is answered. */
-  async serve(node: string, marker: string): Promise<void> {
+  async serve({ node, tunnel }: RawHome, marker: string): Promise<void> {
     const { directory } = this.lab.node(node);
     const pem = join(directory, 'site.pem');
     const make = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=shop';
@@ -166,7 +166,8 @@ export class RelayCarryLab {
       input: await readFile(`${pem}.crt`),
     });
     const logFile = join(directory, 'serve.log');
-    await this.lab.node(node).detach([NODE_INSIDE, HOME_MAIN, 'serve', pem, marker], { logFile });
+    const argv: Argv = [NODE_INSIDE, HOME_MAIN, 'serve', pem, marker, tunnel.address];
+    await this.lab.node(node).detach(argv, { logFile });
     await expect.poll(() => readFile(logFile, 'utf8'), { timeout: 10_000 }).toContain('ready');
   }
 

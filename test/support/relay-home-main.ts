@@ -11,7 +11,7 @@ import { askRelay } from '../../src/system/relay-client.ts';
  * A home of a relay, without a gateway: what comes out of the tunnel is told who sent it.
  *
  *   relay-home-main.ts ask ADDRESS FINGERPRINT REQUEST   one question; prints the answer
- *   relay-home-main.ts serve PEM MARKER                  443 (TLS) and 80 behind PROXY v2; TCP 9735, UDP 9999 and 51820 plain
+ *   relay-home-main.ts serve PEM MARKER ADDRESS          443 (TLS) and 80 behind PROXY v2; TCP 9735, UDP 9999 and 51820 plain
  */
 const [verb, ...rest] = process.argv.slice(2);
 
@@ -22,7 +22,7 @@ if (verb === 'ask') {
     (value) => console.log(JSON.stringify({ value })),
     (error: Error) => console.log(JSON.stringify({ error: error.message })),
   );
-} else serve(rest[0] ?? '', rest[1] ?? '');
+} else serve(rest[0] ?? '', rest[1] ?? '', rest[2] ?? '');
 
 /** The visitor whom the relay names (PROXY protocol, version 2, 2.2). */
 function proxied(accept: (socket: Socket, source: string) => void): Server {
@@ -42,7 +42,7 @@ function proxied(accept: (socket: Socket, source: string) => void): Server {
   });
 }
 
-function serve(pem: string, marker: string): void {
+function serve(pem: string, marker: string, address: string): void {
   const sources = new WeakMap<Socket, string>();
   const key = readFileSync(pem);
   const secureContext = createSecureContext({ key, cert: key });
@@ -73,7 +73,8 @@ function serve(pem: string, marker: string): void {
     socket.on('message', (_data, from) =>
       socket.send(`udp ${port} from ${from.address}:${from.port}`, from.port, from.address),
     );
-    socket.bind(port);
+    // Or the answer would leave by another way than it came.
+    socket.bind(port, address);
   }
   console.log('ready');
 }
