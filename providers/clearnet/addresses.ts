@@ -1,6 +1,6 @@
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Ports } from '../../src/core/ports.ts';
-import { isAddress } from './domain.ts';
+import { isAddress } from '../../src/core/domain.ts';
 
 /** A resolver that is down must not hold up everything else. */
 const PATIENCE_MS = 2000;

@@ -1,5 +1,5 @@
 import type { Compiled, CompileInput, Exposure, PortWant, Problem, Want } from '../../src/core/contract.ts';
-import { isAddress } from './domain.ts';
+import { isAddress } from '../../src/core/domain.ts';
 import {
   HTTP_OUTSIDE,
   HTTPS_OUTSIDE,
@@ -15,7 +15,6 @@ interface Site {
   readonly service: string;
   readonly domain: string;
   readonly mode: Spec['mode'];
-  readonly access: 'anyone' | 'devices';
 }
 
 /** Everything that makes it is asked of the built-in parts; the own resource says that it is there. */
@@ -28,9 +27,7 @@ export function compile({ exposures, settings }: CompileInput<Options, Settings>
   const read = sorted.map((exposure) => readExposure(exposure, owners));
   const sites = read.flatMap((one) => ('code' in one ? [] : [one]));
   return {
-    resources: sites.map(({ access: _access, ...spec }) => {
-      return { key: siteKey(spec.service), spec, neededBy: [spec.service] };
-    }),
+    resources: sites.map((site) => ({ key: siteKey(site.service), spec: site, neededBy: [site.service] })),
     wants: sites.flatMap((site) => wantsFor(site, settings, told.has(site.service))),
     problems: read.flatMap((one) => ('code' in one ? [one] : [])),
     ledger: {},
@@ -39,7 +36,7 @@ export function compile({ exposures, settings }: CompileInput<Options, Settings>
 
 /** A name belongs to the first service that has it, by name. */
 function readExposure(
-  { service: { name: service, kind }, options: { domain, access = 'anyone' } }: Exposure<Options>,
+  { service: { name: service, kind }, options: { domain } }: Exposure<Options>,
   owners: ReadonlyMap<string, string>,
 ): Site | Problem {
   const owner = owners.get(domain);
@@ -52,11 +49,7 @@ function readExposure(
     };
   }
   const mode = modeOf(kind);
-  if (access === 'devices' && mode !== undefined) {
-    const problem = notForDevices(service, domain, mode);
-    if (problem !== undefined) return problem;
-  }
-  if (mode !== undefined) return { service, domain, mode, access };
+  if (mode !== undefined) return { service, domain, mode };
   return {
     code: 'KindNotSupported',
     service,
@@ -65,26 +58,8 @@ function readExposure(
   };
 }
 
-/** What shows a certificate is a browser, or a client of HTTP; and it is asked by the name that it says. */
-function notForDevices(service: string, domain: string, mode: Spec['mode']): Problem | undefined {
-  if (mode === 'http' && !isAddress(domain)) return undefined;
-  const why =
-    mode === 'http'
-      ? `${domain} is an address, and only a name can ask for certificates`
-      : `what connects to ${service} shows no certificate`;
-  return {
-    code: 'DevicesNotSupported',
-    service,
-    message: `${service} cannot let in only devices at ${domain}: ${why}`,
-    hint:
-      mode === 'http'
-        ? `give it a name: gateway expose ${service} --via clearnet --domain NAME --access devices`
-        : `devices reach it by a tunnel: gateway expose ${service} --via wireguard`,
-  };
-}
-
 function wantsFor(
-  { service, domain, mode, access }: Site,
+  { service, domain, mode }: Site,
   { https, http, mapping }: Settings,
   isOnionTold: boolean,
 ): Want[] {
@@ -100,7 +75,7 @@ function wantsFor(
       service,
       domain,
       via: 'clearnet',
-      access,
+      access: 'anyone',
       mode,
       ...(isOnionTold ? { onionLocation: true as const } : {}),
       listen: { https, http },

@@ -1,6 +1,6 @@
 import { isPublicUnicast } from '../../src/core/inet.ts';
 import { isPublicIpv6 } from '../../src/core/inet6.ts';
-import { isAddress } from './domain.ts';
+import { isAddress } from '../../src/core/domain.ts';
 
 export interface NameInput {
   readonly domain: string;

@@ -3,6 +3,7 @@ import { agreedAddresses } from '../../src/core/home.ts';
 import { portKey } from '../../src/core/mapper.ts';
 import { isPublicUnicast } from '../../src/core/inet.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
+import { certificateFacts } from '../../src/core/page-facts.ts';
 import type { Ports } from '../../src/core/ports.ts';
 import { addressesOf } from './addresses.ts';
 import { judgeName, type NameState } from './name.ts';
@@ -57,18 +58,6 @@ async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promis
     home6: known.filter(({ family }) => family === 6).map(({ address }) => address),
     isKept: kept.some(({ name }) => name.name === domain),
   });
-}
-
-async function certificateFacts(domain: string, { certifier }: Ports): Promise<Record<string, Fact>> {
-  const report = (await certifier.kept()).find(({ spec }) => spec.name === domain)?.report;
-  if (report === undefined) return {};
-  const { state, notAfter, problem } = report;
-  const why = problem === null ? undefined : [problem.message, problem.hint].filter(Boolean).join('; ');
-  return {
-    certificate: state,
-    ...(notAfter === null ? {} : { notAfter }),
-    ...(why === undefined ? {} : { certificateProblem: why }),
-  };
 }
 
 /** What the router says of the port that visitors come by; nothing while nobody asks it. */

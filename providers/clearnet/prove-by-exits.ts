@@ -1,5 +1,5 @@
 import type { Context, Reach } from '../../src/core/contract.ts';
-import { isAddress } from './domain.ts';
+import { isAddress } from '../../src/core/domain.ts';
 import type { Page } from './prove.ts';
 import { HTTPS_OUTSIDE } from './spec.ts';
 

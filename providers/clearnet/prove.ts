@@ -4,7 +4,7 @@ import type { DialledBack, Ports } from '../../src/core/ports.ts';
 import { parseTlsAnswer } from '../../src/wire/tls-answer.ts';
 import { encodeClientHello } from '../../src/wire/tls-hello.ts';
 import { toHex } from '../../src/wire/wireguard.ts';
-import { isAddress } from './domain.ts';
+import { isAddress } from '../../src/core/domain.ts';
 import { HTTPS_OUTSIDE } from './spec.ts';
 
 export interface Page {

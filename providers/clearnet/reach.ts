@@ -1,9 +1,9 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { isPublicUnicast } from '../../src/core/inet.ts';
+import { certificateTrouble, text, type Facts } from '../../src/core/page-facts.ts';
 import { prove } from './prove.ts';
 import { addressesOf } from './addresses.ts';
 import { proveByExits } from './prove-by-exits.ts';
-import { certificateTrouble, text, type Facts } from './published.ts';
 import { HTTPS_OUTSIDE, siteKey, type Options, type Spec } from './spec.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ServiceKind } from '../../src/core/service.ts';
-import { readDomain } from './domain.ts';
+import { readDomain } from '../../src/core/domain.ts';
 
 const Domain = z
   .string({ error: 'is missing: write the name at which visitors find the page, like pay.example.com' })
@@ -17,12 +17,6 @@ const Domain = z
 
 export const Options = z.strictObject({
   domain: Domain,
-  access: z
-    .enum(['anyone', 'devices'])
-    .optional()
-    .describe(
-      'Who is let in: anyone (when left out), or only devices that were added (gateway device add) and show the certificate that they were given.',
-    ),
   onionLocation: z
     .boolean()
     .optional()

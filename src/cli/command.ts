@@ -89,4 +89,4 @@ export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
 };
 
 /** Ids of the providers, for completion only: which exist is decided by the daemon. A test compares the two. */
-export const PROVIDER_IDS: readonly string[] = ['tor', 'wireguard', 'clearnet'];
+export const PROVIDER_IDS: readonly string[] = ['tor', 'wireguard', 'clearnet', 'relay'];

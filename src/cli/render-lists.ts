@@ -30,7 +30,7 @@ export function renderDevices(devices: readonly DeviceStatus[], now: number): st
     ['DEVICE', 'REACHES', 'REACHED BY', 'KEYS', 'WALLETS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
     devices.map((device) => [
       device.name,
-      [...device.services, ...device.rights].join(', ') || '–',
+      device.services.join(', ') || '–',
       reachersOf(device) || '–',
       keysOf(device),
       device.wallets.map(({ service, rights }) => `${service} (${rights})`).join(', ') || '–',
@@ -68,7 +68,7 @@ export function renderAddress({ addresses, differ, nat }: AddressStatus, isNatAs
 
 export function renderRelays(relays: readonly RelayStatus[]): string {
   if (relays.length === 0) {
-    return 'No relays yet.\nnext: gateway relay up --probe-only on a machine outside, then gateway relay join INVITE here';
+    return 'No relays yet.\nnext: gateway relay up on a machine outside, then gateway relay join INVITE here';
   }
   const lines = table(
     ['RELAY', 'STATE', 'ADDRESS', 'DIALS FROM', 'SEES THIS GATEWAY AT', 'VERSION'],
@@ -81,16 +81,14 @@ export function renderRelays(relays: readonly RelayStatus[]): string {
       plain(version ?? '–'),
     ]),
   );
+  const tunnels = relays.flatMap(({ name, tunnel }) => (tunnel === null ? [] : [{ name, ...tunnel }]));
+  if (tunnels.length > 0) lines.push('', ...tunnelTable(tunnels));
   const troubles = relays.filter(({ message }) => message !== '');
   return [...lines, ...troubles.map(({ name, message }) => `! ${name}: ${plain(message)}`)].join('\n');
 }
 
-function keysOf({ publicKey, onionKey, certificate }: DeviceStatus): string {
-  const keys = [
-    ...(publicKey === null ? [] : ['wireguard']),
-    ...(onionKey === null ? [] : ['onion']),
-    ...(certificate === null ? [] : ['certificate']),
-  ];
+function keysOf({ publicKey, onionKey }: DeviceStatus): string {
+  const keys = [...(publicKey === null ? [] : ['wireguard']), ...(onionKey === null ? [] : ['onion'])];
   return keys.join(', ') || '–';
 }
 
@@ -171,4 +169,29 @@ export function renderGenerations(generations: readonly Generation[], now: numbe
       current ? 'current' : '',
     ]),
   ).join('\n');
+}
+
+function tunnelTable(
+  tunnels: readonly ({ readonly name: string } & NonNullable<RelayStatus['tunnel']>)[],
+): string[] {
+  return table(
+    ['TUNNEL TO', 'STATE', 'BY UDP', 'LAST HANDSHAKE', 'IN', 'OUT', 'NAMES', 'PORTS'],
+    tunnels.map((one) => [
+      one.name,
+      one.state,
+      plain(one.endpoint ?? '–'),
+      one.handshakeAgeSeconds === null ? 'never' : `${one.handshakeAgeSeconds} s ago`,
+      bytesText(one.receivedBytes),
+      bytesText(one.sentBytes),
+      String(one.names),
+      String(one.ports),
+    ]),
+  );
+}
+
+function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes === 0 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1);
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${units[power] ?? ''}`;
 }

@@ -88,12 +88,34 @@ export function caaToPublish(
 
 /** Do the records keep everybody but these accounts from a certificate for the name? */
 export function isBound(records: readonly CaaRecord[], name: string, askers: readonly CaaAsker[]): boolean {
+  return boundBy(records, name, askers, () => true);
+}
+
+/**
+ * The same, and the account itself gets one by a record in the zone alone (RFC 8657 4): whoever is where the name leads, as
+ * a relay is, can show a page or a certificate there, and gets none by that.
+ */
+export function isBoundToZone(
+  records: readonly CaaRecord[],
+  name: string,
+  askers: readonly CaaAsker[],
+): boolean {
+  return boundBy(records, name, askers, (parameters) => parameters.get('validationmethods') === 'dns-01');
+}
+
+function boundBy(
+  records: readonly CaaRecord[],
+  name: string,
+  askers: readonly CaaAsker[],
+  isEnough: (parameters: ReadonlyMap<string, string>) => boolean,
+): boolean {
   const relevant = relevantTo(records, name);
   const isOurs = ({ value }: CaaRecord): boolean => {
     const { issuer, parameters } = parse(value);
     if (issuer === '') return true;
     return askers.some(
-      ({ identities, url }) => identities.includes(issuer) && parameters.get('accounturi') === url,
+      ({ identities, url }) =>
+        identities.includes(issuer) && parameters.get('accounturi') === url && isEnough(parameters),
     );
   };
   return relevant.length > 0 && relevant.every(isOurs);

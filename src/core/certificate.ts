@@ -69,6 +69,11 @@ export const CertificateReport = z.object({
 });
 export type CertificateReport = z.infer<typeof CertificateReport>;
 
+export interface ZoneBound {
+  readonly records: readonly string[];
+  readonly published: 'yes' | 'no' | 'unknown';
+}
+
 /**
  * Keeps certificates valid: orders, proves, checks, stores, has them served, renews. Long work goes on in the
  * background; what it keeps outlives the daemon.
@@ -79,6 +84,11 @@ export interface Certifier {
   /** Forgets the name and its certificate. */
   release(name: string, signal: AbortSignal): Promise<void>;
   kept(): Promise<readonly { readonly spec: CertificateSpec; readonly report: CertificateReport }[]>;
+  /**
+   * The CAA records with which only this gateway gets a certificate for the name, and only by a record in its zone; and
+   * whether DNS shows such, as of the last minute. `undefined`: there is no account yet, or no certificate is kept for it.
+   */
+  zoneBound(name: string, signal: AbortSignal): Promise<ZoneBound | undefined>;
   /** Orders another one now, whatever the one that is held. `CertificateUnknown`. */
   renew(name: string): Promise<void>;
 }

@@ -66,6 +66,7 @@ export function compileDesired(input: DesiredInput): Desired {
     exposures: readonly Exposure[],
     wants: readonly Want[],
     settings: unknown,
+    relays: readonly Relay[] = [],
   ): Compiled =>
     part.compile({
       network: input.network,
@@ -75,6 +76,7 @@ export function compileDesired(input: DesiredInput): Desired {
       wants,
       ledger: input.ledger[part.id] ?? {},
       settings,
+      ...(relays.length === 0 ? {} : { relays }),
     });
   const byProvider = new Map(
     byId(input.providers).map((provider) => {
@@ -86,7 +88,7 @@ export function compileDesired(input: DesiredInput): Desired {
       // Only a provider that nothing uses can lack its settings: config.ts refuses the rest.
       return [
         provider.id,
-        settings === undefined ? undefined : compile(provider, exposures, [], settings),
+        settings === undefined ? undefined : compile(provider, exposures, [], settings, input.config.relays),
       ] as const;
     }),
   );

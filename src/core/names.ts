@@ -53,6 +53,8 @@ export interface HomeName {
   readonly access: DnsAccess;
   /** The name of a page, which devices are not told; absent: the home's own. */
   readonly isForPage?: true;
+  /** Where it stands instead of at the home: at a relay. */
+  readonly at?: { readonly ipv4: string };
 }
 
 /** At most one address of each family. */

@@ -1,4 +1,5 @@
 import type { Exits } from './exits.ts';
+import type { Carrier } from './carrier.ts';
 import type { Certifier } from './certificate.ts';
 import type { Mapper } from './mapper.ts';
 import type { DescriptorUploads, UploadCause } from './descriptor.ts';
@@ -29,6 +30,8 @@ export interface Ports {
   /** Ports that are kept open in the router; needs no privileges. */
   readonly mapper: Mapper;
   readonly certifier: Certifier;
+  /** What relays carry for this home. */
+  readonly carrier: Carrier;
   readonly log: Log;
 }
 

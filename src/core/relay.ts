@@ -51,6 +51,11 @@ export function relayKeyName(relay: string): string {
   return `relay/${relay}`;
 }
 
+/** Of this gateway's end of the tunnel to it. */
+export function tunnelKeyName(relay: string): string {
+  return `tunnel/${relay}`;
+}
+
 const AsHome = { home: HomeId, secret: Bytes32 };
 export const RelayRequest = z.discriminatedUnion('ask', [
   /** `credential` is the SHA-256 of the secret that the home made and keeps. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { VANTAGES } from './contract.ts';
 import { TOKEN_KINDS } from './node-access.ts';
-import { DEVICE_RIGHTS, RIGHTS } from './rights.ts';
+import { RIGHTS } from './rights.ts';
 import { ADDRESS_SOURCES } from './home.ts';
 import { KINDS, PRIVACIES } from './service.ts';
 
@@ -85,8 +85,6 @@ export const DeviceStatus = z.object({
   name: z.string(),
   /** What it may reach. */
   services: z.array(z.string()),
-  /** What it may do at them that others may not. */
-  rights: z.array(z.enum(DEVICE_RIGHTS)),
   /** Services that may begin connections to this port of it. */
   reachedBy: z.array(z.object({ service: z.string(), port: z.number() })),
   /** What it holds of Lightning nodes: a macaroon or rune of its own. */
@@ -98,8 +96,6 @@ export const DeviceStatus = z.object({
   publicKey: z.string().nullable(),
   /** For onion services that ask for a key; `null` when it needs none. */
   onionKey: z.string().nullable(),
-  /** SHA-256 of the certificate that it shows at pages for devices, hex; `null` when it needs none. */
-  certificate: z.string().nullable(),
   addedAt: z.string(),
   /** It is revoked then; `null` when it stays. */
   expiresAt: z.string().nullable(),
@@ -161,6 +157,21 @@ export const RelayStatus = z.object({
   addresses: z.array(z.string()),
   /** This gateway's address, as the relay sees it. */
   observed: z.string().nullable(),
+  /** Of the tunnel in which it carries visitors, as this machine sees it; `null`: it only looks. */
+  tunnel: z
+    .object({
+      /** `unused`: nothing goes by it; `silent`: the relay did not answer yet. */
+      state: z.enum(['unused', 'silent', 'up']),
+      /** Where the relay is dialled, over UDP. */
+      endpoint: z.string().nullable(),
+      handshakeAgeSeconds: z.number().nullable(),
+      receivedBytes: z.number(),
+      sentBytes: z.number(),
+      /** How many it carries. */
+      names: z.number(),
+      ports: z.number(),
+    })
+    .nullable(),
 });
 export type RelayStatus = z.infer<typeof RelayStatus>;
 

@@ -20,11 +20,13 @@ const TunnelNumber = z
   .min(0)
   .max(MOST_TUNNELS - 1);
 
-/** What comes out of the tunnel at one TCP port goes to one service, with the visitor's own source address. */
+/** What comes out of the tunnel at one TCP port goes to one service, which sees the visitor's own address. */
 const TunnelPort = z.strictObject({
   port: PortNumber,
   service: Name,
   to: z.strictObject({ address: z.ipv4(), port: PortNumber }),
+  /** It has no way back to visitors but by the hub, and sees them come from there: in a namespace that is not ours. */
+  isFromHub: z.literal(true).optional(),
 });
 export type TunnelPort = z.infer<typeof TunnelPort>;
 
@@ -34,6 +36,11 @@ export const TunnelSpec = z.strictObject({
   number: TunnelNumber,
   /** The relay's end. */
   publicKey: WireguardKey,
+  /** `host:port` of the relay, in the order to try; only kept beside the interface, never used by the helper. */
+  endpoints: z
+    .array(z.string().regex(/^[A-Za-z0-9.:[\]-]{3,270}$/))
+    .min(1)
+    .max(8),
   /** Ours, alone. */
   address: TunnelAddress,
   /** From where the relay passes visitors of web names on; what says that it comes from elsewhere is dropped. */
@@ -79,6 +86,16 @@ export const TUNNEL_OPERATIONS = {
   'tunnel.remove': {
     input: z.strictObject({ network: NetworkSpec, number: TunnelNumber }),
     result: z.object({}),
+  },
+  /** From which of its ports this address came to a port of the tunnel; also what is over since a minute or two. */
+  'tunnel.visitors': {
+    input: z.strictObject({
+      network: NetworkSpec,
+      number: TunnelNumber,
+      port: PortNumber,
+      source: z.ipv4(),
+    }),
+    result: z.object({ ports: z.array(z.number()) }),
   },
   /** Also those that are half made. */
   'tunnel.observe': {

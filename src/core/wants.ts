@@ -55,11 +55,13 @@ export interface CertificateWant {
   readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01')[];
 }
 
-/** A name that follows the home's address, besides `dns.home`; only where a zone of `dns.zones` holds it. */
+/** A name that is kept at an address, besides `dns.home`; only where a zone of `dns.zones` holds it. */
 export interface NameWant {
   readonly part: 'dns';
   readonly name: string;
   readonly service: string;
+  /** Where it is to stand instead: at a relay. Absent: it follows the home. */
+  readonly at?: { readonly ipv4: string };
 }
 
 /** A port of this machine that is to be open in the router. */

@@ -4,12 +4,16 @@ import { baseOf, isIpName, usableChallenges, type CertificateSpec } from '../cor
 import type { Desired } from '../core/desired.ts';
 import type { Helper, Home, Keys, Log } from '../core/ports.ts';
 import type { Mapper } from '../core/mapper.ts';
+import type { HomeAddress } from '../core/home.ts';
+import { parseEndpoint } from '../core/inet.ts';
 import { zoneOf } from '../core/names.ts';
 import { DnsProofs } from '../system/acme/dns-proofs.ts';
 import { CertificateKeeper } from '../system/acme/keeper.ts';
 import { CertificateFiles } from '../system/acme/memory.ts';
 import type { Prover } from '../system/acme/order.ts';
 import { findAddresses, findCaa } from '../system/dns/lookup.ts';
+import { z } from 'zod';
+import { homeAddress } from './address-askers.ts';
 import type { Recorder } from './journal.ts';
 
 export interface CertifierOptions {
@@ -34,9 +38,11 @@ export function createCertifier(options: CertifierOptions): CertificateKeeper {
     now: Date.now,
     random: Math.random,
     around: {
-      addresses: () => home.addresses(),
-      mappings: async () =>
-        (await mapper.kept()).map(({ spec, report }) => ({ ...report, preferred: spec.externalPort })),
+      addresses: (name) => relayAddresses(desired(), name) ?? home.addresses(),
+      mappings: async (name) =>
+        (relayAddresses(desired(), name) === undefined ? await mapper.kept() : []).map(
+          ({ spec, report }) => ({ ...report, preferred: spec.externalPort }),
+        ),
       holdsZone: (name) => zoneOf(name, Object.keys(zones())) !== undefined,
       findAddresses,
       findCaa,
@@ -52,6 +58,25 @@ export function createCertifier(options: CertifierOptions): CertificateKeeper {
     record,
     changed,
   });
+}
+
+const SpecOfWant = z.looseObject({
+  tunnels: z.array(z.object({ number: z.number(), domains: z.array(z.string()) })),
+  sites: z.array(z.object({ domain: z.string(), only: z.string().optional() })),
+});
+const SpecOfTunnel = z.looseObject({
+  tunnel: z.object({ number: z.number(), endpoints: z.array(z.string()) }),
+});
+
+/** Public addresses of the relays that carry a name; `undefined` where it is answered for at home too. */
+function relayAddresses(desired: Desired | undefined, name: string): HomeAddress[] | undefined {
+  const specs = [...(desired?.resources.values() ?? [])].flat().map(({ spec }) => spec);
+  const edge = specs.flatMap((spec) => SpecOfWant.safeParse(spec).data ?? []).at(0);
+  if (edge?.sites.some(({ domain, only }) => domain === name && only === 'relay') !== true) return undefined;
+  const numbers = edge.tunnels.filter(({ domains }) => domains.includes(name)).map(({ number }) => number);
+  const tunnels = specs.flatMap((spec) => SpecOfTunnel.safeParse(spec).data?.tunnel ?? []);
+  const endpoints = tunnels.filter(({ number }) => numbers.includes(number)).flatMap((one) => one.endpoints);
+  return endpoints.flatMap((text) => homeAddress(parseEndpoint(text)?.host ?? '', 'relay') ?? []);
 }
 
 const REMOVE_MS = 10_000;

@@ -4,6 +4,7 @@ import type { Control } from '../core/control.ts';
 import type { Desired } from '../core/desired.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log, Ports, TorPort } from '../core/ports.ts';
+import type { Relay } from '../core/relay.ts';
 import type { TorInstance } from '../core/tor-instance.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
@@ -36,7 +37,6 @@ import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
-import { DeviceLinks } from './device-links.ts';
 import { Devices } from './devices.ts';
 import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
@@ -46,6 +46,7 @@ import { NodeTokens } from './node-tokens.ts';
 import { Recurring } from './recurring.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { createOutside } from './outside.ts';
+import { RelayCarrier } from './relay-carrier.ts';
 import { RelayHolds } from './relay-holds.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -88,6 +89,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const common = { desired, keys, log, record, changed: wake };
   const { vantages, home, mapper } = createOutside({ ...common, mappings: paths.mappings });
   const certifier = createCertifier({ ...common, mapper, directory: paths.certificates, helper, home });
+  const relays = (): readonly Relay[] => desired()?.relays ?? [];
+  const carrier = new RelayCarrier({ path: paths.carried, relays, vantages, log });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -102,6 +105,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     exits: createExits(paths),
     mapper,
     certifier,
+    carrier,
     log,
   };
   // Not waited for: the pass is done, and the next one says it again.
@@ -113,8 +117,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const fallbackMemory = createFallbackMemory(store, log);
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed, fallbackMemory });
   const watch = new NamespaceWatch({ helper, log, changed: wake });
-  const links = createLinks(paths, ports, record);
-  const pieces = { paths, store, ports, names, mapper, certifier, engine, record, links };
+  const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
   const changes = createChanges({ ...pieces, watch });
   const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, home, leave });
   const egressWatch = new EgressWatch({
@@ -129,15 +132,11 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
-    await Promise.all([mapper.close(), certifier.close(), links.close()]);
+    await Promise.all([mapper.close(), certifier.close()]);
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
   return { engine, changes, control, watch, home, recurring, record, close };
-}
-
-function createLinks({ handoutSocket: socket }: Paths, ports: Ports, record: Recorder): DeviceLinks {
-  return new DeviceLinks({ ...ports, socket, record });
 }
 
 function createTor(paths: Paths, wake: () => void): Ports['tor'] {
@@ -176,7 +175,6 @@ interface Pieces {
   readonly certifier: CertificateKeeper;
   readonly engine: Engine;
   readonly record: Recorder;
-  readonly links: DeviceLinks;
 }
 
 function createChanges({
@@ -242,7 +240,7 @@ function createOwnersControl(
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
   const enrolment = new Enrolment({ ...pieces, providers });
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
-  const relays = new Relays({ ...pieces, keys: ports.keys, crypto: ports.crypto });
+  const relays = new Relays({ ...ports, ...pieces });
   const { log } = ports;
   const holds = new RelayHolds({
     relays: () => pieces.engine.desired?.relays ?? [],

@@ -3,15 +3,18 @@ import { addRelay, removeRelay } from '../core/config-edit.ts';
 import type { Progress, RelayDraft, UpReport } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, parseIpv4 } from '../core/inet.ts';
-import type { Crypto, Keys } from '../core/ports.ts';
+import type { Carrier } from '../core/carrier.ts';
+import type { Crypto, Helper, Keys } from '../core/ports.ts';
 import type { RelayWalked, WalkQuestion } from '../core/relay-walk.ts';
-import { type Relay, RelayAbout, RelayJoined, relayKeyName } from '../core/relay.ts';
+import { type Relay, RelayAbout, RelayJoined, relayKeyName, tunnelKeyName } from '../core/relay.ts';
 import { Secret } from '../core/secret.ts';
 import type { NatStatus, RelayStatus } from '../core/status.ts';
+import type { SeenTunnel } from '../core/tunnel-operations.ts';
 import type { Engine } from '../engine/engine.ts';
 import { askRelay } from '../system/relay-client.ts';
 import { natBehaviour } from '../system/stun.ts';
-import { parseInvite } from '../wire/invite.ts';
+import { type Invite, parseInvite } from '../wire/invite.ts';
+import { encodeKey } from '../wire/wireguard.ts';
 import type { Changes } from './change.ts';
 import type { Recorder } from './journal.ts';
 import type { RelayVantages } from './vantages.ts';
@@ -23,6 +26,9 @@ export interface RelaysOptions {
   readonly crypto: Crypto;
   readonly record: Recorder;
   readonly vantages: RelayVantages;
+  readonly helper: Helper;
+  readonly carrier: Carrier;
+  readonly now: () => number;
 }
 
 /** Joins and leaves relays: the key first, then gateway.yaml. */
@@ -50,20 +56,36 @@ export class Relays {
     const credential = createHash('sha256').update(secret).digest('base64url');
     const { address, fingerprint } = invite;
     progress(`asking the relay at ${address}`);
-    const request = { ask: 'join', invite: invite.secret, credential } as const;
-    const { home } = await askRelay(invite, request, RelayJoined, signal);
-    vantages.forget(name);
-    await keys.put(relayKeyName(name), 'preshared', new Secret(secret));
     try {
-      await changes.edit((text) => addRelay(text, name, { address, fingerprint, home }), progress, signal);
+      const { home, tunnel } = await this.#ask(invite, name, credential, signal);
+      vantages.forget(name);
+      await keys.put(relayKeyName(name), 'preshared', new Secret(secret));
+      const settings = { address, fingerprint, home, ...(tunnel === undefined ? {} : { tunnel }) };
+      await changes.edit((text) => addRelay(text, name, settings), progress, signal);
+      record('relay.joined', `relay ${name} at ${address} was joined`, { relay: name });
+      // What nobody could look at before is looked at now.
+      for (const service of engine.desired?.services ?? []) engine.health.retry(service.name);
+      return await this.#look({ name, ...settings }, signal);
     } catch (error) {
-      if (!this.#known().some((relay) => relay.name === name)) await keys.remove(relayKeyName(name));
+      if (!this.#known().some((relay) => relay.name === name)) await this.#forgetKeys(name);
       throw error;
     }
-    record('relay.joined', `relay ${name} at ${address} was joined`, { relay: name });
-    // What nobody could look at before is looked at now.
-    for (const service of engine.desired?.services ?? []) engine.health.retry(service.name);
-    return this.#look({ name, address, fingerprint, home }, signal);
+  }
+
+  /** The tunnel's key is made here; one that only looks needs none. */
+  async #ask(invite: Invite, name: string, credential: string, signal: AbortSignal): Promise<RelayJoined> {
+    const { crypto, keys } = this.#options;
+    const secret = await keys.ensure(tunnelKeyName(name), 'curve25519');
+    const publicKey = encodeKey(crypto.curve25519Public(secret.reveal()));
+    const request = { ask: 'join', invite: invite.secret, credential, tunnel: { publicKey } } as const;
+    const joined = await askRelay(invite, request, RelayJoined, signal);
+    if (joined.tunnel === undefined) await keys.remove(tunnelKeyName(name));
+    return joined;
+  }
+
+  async #forgetKeys(name: string): Promise<void> {
+    await this.#options.keys.remove(relayKeyName(name));
+    await this.#options.keys.remove(tunnelKeyName(name));
   }
 
   walk(name: string, question: WalkQuestion, signal: AbortSignal): Promise<RelayWalked> {
@@ -98,11 +120,11 @@ export class Relays {
 
   /** A relay that cannot be told is left all the same. */
   async remove(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport> {
-    const { changes, keys, record, vantages } = this.#options;
+    const { changes, record, vantages } = this.#options;
     const relay = this.#known().find((one) => one.name === name);
     const notices = relay === undefined ? [] : await this.#leave(relay, progress, signal);
     const report = await changes.edit((text) => removeRelay(text, name), progress, signal);
-    await keys.remove(relayKeyName(name));
+    await this.#forgetKeys(name);
     vantages.forget(name);
     record('relay.left', `relay ${name} was left`, { relay: name });
     return { ...report, notices: [...report.notices, ...notices] };
@@ -121,7 +143,8 @@ export class Relays {
 
   async #look(relay: Relay, signal: AbortSignal): Promise<RelayStatus> {
     const { name, address, fingerprint } = relay;
-    const silent = { name, address, fingerprint, version: null, addresses: [], observed: null };
+    const tunnel = await this.#tunnelOf(relay, signal);
+    const silent = { name, address, fingerprint, version: null, addresses: [], observed: null, tunnel };
     try {
       const { version, addresses, observed } = await this.#options.vantages.status(relay, signal);
       return { ...silent, version, addresses, observed, state: 'up', message: '' };
@@ -130,6 +153,20 @@ export class Relays {
       const state = error.code === 'RelayUnreachable' ? 'unreachable' : 'refused';
       return { ...silent, state, message: error.message };
     }
+  }
+
+  /** As this machine sees it: the relay is not asked. */
+  async #tunnelOf({ name, tunnel }: Relay, signal: AbortSignal): Promise<RelayStatus['tunnel']> {
+    const { carrier, engine, helper, now } = this.#options;
+    if (tunnel === undefined || engine.desired === undefined) return null;
+    const { tunnels } = await helper.call('tunnel.observe', { network: engine.desired.network }, signal);
+    const seen = tunnels.find(({ spec }) => spec.relay === name);
+    const said = (await carrier.kept()).find(({ relay }) => relay === name)?.said;
+    return {
+      ...describeTunnel(seen, now()),
+      names: said?.names.filter(({ granted }) => granted).length ?? 0,
+      ports: said?.ports.filter(({ granted }) => granted).length ?? 0,
+    };
   }
 
   #known(): readonly Relay[] {
@@ -150,6 +187,30 @@ export class Relays {
       hint: `choose another name, or leave that one first: gateway relay remove ${wanted}`,
     });
   }
+}
+
+const UNUSED = {
+  state: 'unused',
+  endpoint: null,
+  handshakeAgeSeconds: null,
+  receivedBytes: 0,
+  sentBytes: 0,
+} as const;
+
+function describeTunnel(
+  seen: SeenTunnel | undefined,
+  nowMs: number,
+): Omit<NonNullable<RelayStatus['tunnel']>, 'names' | 'ports'> {
+  if (seen === undefined) return UNUSED;
+  const { endpoint = null, latestHandshake, received, sent } = seen;
+  const isSilent = latestHandshake === 0;
+  return {
+    state: isSilent ? 'silent' : 'up',
+    endpoint,
+    handshakeAgeSeconds: isSilent ? null : Math.max(0, Math.round(nowMs / 1000 - latestHandshake)),
+    receivedBytes: received,
+    sentBytes: sent,
+  };
 }
 
 function notAnInvite(): GatewayError {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, parseEndpoint } from '../core/inet.ts';
 import type { DialBack, DialledBack, Keys, Vantages } from '../core/ports.ts';
+import type { RelayCarrying } from '../core/relay-carry.ts';
 import {
   MAX_ANSWER_BYTES,
   type Relay,
@@ -114,6 +115,11 @@ export class RelayVantages implements Vantages {
     this.#abouts.set(relay.name, about);
     this.#options.saw(about.observed);
     return about;
+  }
+
+  /** How its tunnel is, as it told last; `undefined`: it did not yet, or carries nothing. */
+  carrying(relay: string): RelayCarrying | undefined {
+    return this.#abouts.get(relay)?.carrying ?? undefined;
   }
 
   /** Resolves when a connection that stood broke. */

@@ -51,7 +51,7 @@ const CONNECTIONS_PER_ROUTE = 2000;
 export function renderEdgeConfig(
   asked: EdgeSpec,
   here: EdgeHere,
-  { edgeSocket, edgeRun, handoutSocket }: Pick<Paths, 'edgeSocket' | 'edgeRun' | 'handoutSocket'>,
+  { edgeSocket, edgeRun }: Pick<Paths, 'edgeSocket' | 'edgeRun'>,
 ): string {
   const leftOut = new Set(here.left.map(({ service }) => service));
   const body = [
@@ -78,10 +78,7 @@ export function renderEdgeConfig(
     ...asked.routes
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((route) => routeLines(route, asked.devices)),
-    ...webLines(asked, here, {
-      inner: (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`,
-      handouts: quote(handoutSocket),
-    }),
+    ...webLines(asked, here, (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`),
     '',
   ].join('\n');
   const head = [

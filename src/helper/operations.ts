@@ -8,7 +8,6 @@ import {
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { answerChallenge, removeChallenge } from './edge-challenges.ts';
-import { removeClient, setClient } from './edge-clients.ts';
 import {
   cutEdge,
   loadEdge,
@@ -34,7 +33,7 @@ import { announceOnion } from './tor-announce.ts';
 import { cutOnions, drainOnion } from './tor-drain.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
-import { observeTunnels } from './tunnel-observe.ts';
+import { listVisitors, observeTunnels } from './tunnel-observe.ts';
 import { ensureTunnel, removeTunnel } from './tunnel.ts';
 import { removePeer, setPeers } from './wireguard-peers.ts';
 import { removeProbe, ensureProbe } from './wireguard-probe.ts';
@@ -76,8 +75,6 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.load': loadEdge,
   'edge.stop': stopEdge,
   'edge.cut': cutEdge,
-  'edge.client': setClient,
-  'edge.client.remove': removeClient,
   'edge.certificate': writeCertificate,
   'edge.certificate.remove': removeCertificate,
   'edge.challenge': answerChallenge,
@@ -88,6 +85,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'tunnel.ensure': ensureTunnel,
   'tunnel.remove': removeTunnel,
   'tunnel.observe': observeTunnels,
+  'tunnel.visitors': listVisitors,
 };
 
 export function isOperation(name: string): name is OperationName {

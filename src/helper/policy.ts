@@ -4,7 +4,6 @@ import { wayOutOf, type WayOut } from '../core/egress.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
-import { canonical } from '../core/plan.ts';
 import type {
   NamespaceSpec,
   OnionSpec,
@@ -128,11 +127,6 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'edge.load': always,
   'edge.stop': always,
   'edge.cut': always,
-  'edge.client': ({ client }, { clients = [] }) => {
-    const isJustified = clients.some((known) => canonical(known) === canonical(client));
-    return isJustified ? undefined : `letting ${client.name} in at ${client.services.join(', ')}`;
-  },
-  'edge.client.remove': always,
   'edge.certificate': ({ name }, { services }) => certificateRule(name, services),
   'edge.certificate.remove': always,
   'edge.challenge': ({ name }, { services }) => certificateRule(name, services),
@@ -150,6 +144,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tunnel.ensure': ({ tunnel }, applied) => tunnelRule(tunnel, applied),
   'tunnel.remove': always,
   'tunnel.observe': always,
+  'tunnel.visitors': always,
 };
 
 /** Before the first `up` there is nothing to compare with; these change nothing or only remove. */
@@ -169,7 +164,6 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'edge.observe',
   'edge.stop',
   'edge.cut',
-  'edge.client.remove',
   'edge.certificate.remove',
   'edge.challenge.remove',
   'egress.remove',

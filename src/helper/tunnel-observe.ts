@@ -3,8 +3,9 @@ import { z } from 'zod';
 import type { Network } from '../core/service.ts';
 import type { SeenTunnel, TunnelSpec } from '../core/tunnel-operations.ts';
 import { ipShow } from '../system/ip-show.ts';
-import { isNetns } from '../system/netns.ts';
+import { inNetns, isNetns } from '../system/netns.ts';
 import { listTable } from '../system/nft.ts';
+import { run } from '../system/run.ts';
 import type { WireguardDump } from '../wire/wireguard.ts';
 import { parseAlias, TunnelAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
@@ -12,7 +13,7 @@ import { linkCalled, listLinks, listRules } from './links.ts';
 import { hubNetns, ownerOf } from './names.ts';
 import { addressesOf } from './tunnel-link.ts';
 import { listTunnelMarks, type TunnelMark } from './tunnel-marks.ts';
-import { routesOf, tunnelLink, tunnelRouting, tunnelTable } from './tunnel-rules.ts';
+import { markOf, routesOf, tunnelLink, tunnelRouting, tunnelTable } from './tunnel-rules.ts';
 import { dumpInterface } from './wireguard-links.ts';
 
 /** As the kernel tells it, handles of rules included: a rule that was taken out and put back is another one. */
@@ -87,3 +88,18 @@ async function damageOf(
 function hasPeerAlone({ publicKey }: TunnelSpec, { peers }: WireguardDump): boolean {
   return peers.length === 1 && peers[0]?.publicKey === publicKey;
 }
+
+export const listVisitors: Handler<'tunnel.visitors'> = async (
+  { network, number, port, source },
+  _environment,
+  signal,
+) => {
+  const hub = hubNetns(network);
+  if (!(await isNetns(hub))) return { ports: [] };
+  const filter = ['--mark', String(markOf(number)), '-p', 'tcp', '--orig-src', source];
+  const argv = inNetns(hub, ['conntrack', '-L', ...filter, '--orig-port-dst', String(port)]);
+  const { stdout } = await run(argv, { signal });
+  // The first of each line is that of who began.
+  const found = stdout.split('\n').flatMap((line) => /\bsport=([0-9]+)/.exec(line)?.[1] ?? []);
+  return { ports: found.map(Number) };
+};

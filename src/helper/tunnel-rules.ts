@@ -81,7 +81,13 @@ ${[...toEdge(web, network), ...ports.map(({ port, to }) => toPort(port, to.addre
   chain fromHub {
     type nat hook postrouting priority srcnat; policy accept;
     oifname "${HUB_END_OF_HOST}" meta mark ${mark} snat ip to ${network.hub}
-  }
+${ports
+  .filter(({ isFromHub }) => isFromHub === true)
+  .map(
+    ({ to }) =>
+      `    meta mark ${mark} ip daddr ${to.address} tcp dport ${to.port} snat ip to ${network.hub}\n`,
+  )
+  .join('')}  }
   chain clamp {
     type filter hook forward priority mangle; policy accept;
     ${isOwn} tcp flags syn ${size}

@@ -8,8 +8,8 @@ import {
   type RelayJoined,
 } from '../core/relay.ts';
 import type { RelayCarried, RelayTunnel } from '../core/relay-carry.ts';
+import { dialTcp, dialUdp } from '../system/dial.ts';
 import { Allowance, sourceOf } from './allowance.ts';
-import { dialTcp, dialUdp } from './dial-back.ts';
 import type { Carrier } from './carry/carrier.ts';
 import type { Members } from './members.ts';
 import type { Walks } from './walks.ts';

@@ -30,6 +30,8 @@ export function pathsOf(directories: Directories) {
     applied: join(state, 'applied.json'),
     /** What the hosts of public names said yes to. */
     names: join(state, 'names.json'),
+    /** What relays were asked to carry, and what they said. */
+    carried: join(state, 'carried.json'),
     /** Who was told which public address of the home. */
     announced: join(state, 'announced.json'),
     /** Certificates with their keys, and what is known of who gave them. */
@@ -46,9 +48,6 @@ export function pathsOf(directories: Directories) {
     edgePid: join(run, 'edge', 'pid'),
     /** Of the process above all workers, also those that were replaced and have connections left. */
     edgeMaster: join(run, 'edge', 'master.sock'),
-    /** Of the daemon, for HAProxy alone: what hands out certificates of devices. */
-    handoutRun: join(run, 'handouts'),
-    handoutSocket: join(run, 'handouts', 'socket'),
     apiSocket: join(run, 'api.sock'),
     helperSocket: join(run, 'helper.sock'),
     daemonPid: join(run, 'daemon.pid'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { caaRefusal, caaToPublish, isBound, type CaaRecord } from '../../src/core/caa.ts';
+import { caaRefusal, caaToPublish, isBound, isBoundToZone, type CaaRecord } from '../../src/core/caa.ts';
 
 const asker = { identities: ['letsencrypt.org'], url: 'https://acme.test/acct/1' };
 const issue = (value: string): CaaRecord => ({ tag: 'issue', value });
@@ -47,5 +47,29 @@ describe('CAA records', () => {
     }
     expect(isBound([issue('letsencrypt.org')], 'a.test', [asker])).toBe(false);
     expect(isBound([], 'a.test', [asker])).toBe(false);
+  });
+
+  it.each([
+    [
+      'our account, by the zone alone',
+      [`letsencrypt.org; accounturi=${asker.url}; validationmethods=dns-01`],
+      true,
+    ],
+    [
+      'our account, by a page too',
+      [`letsencrypt.org; accounturi=${asker.url}; validationmethods=dns-01,http-01`],
+      false,
+    ],
+    ['our account, by anything', [`letsencrypt.org; accounturi=${asker.url}`], false],
+    ['anybody, by the zone', ['letsencrypt.org; validationmethods=dns-01'], false],
+    ['nobody', [';'], true],
+    [
+      'us, and another authority',
+      [`letsencrypt.org; accounturi=${asker.url}; validationmethods=dns-01`, 'other.test'],
+      false,
+    ],
+    ['whom they like', [], false],
+  ])('let %s in, and so keep a relay from a certificate or not', (_who, values, isClosed) => {
+    expect(isBoundToZone(values.map(issue), 'a.test', [asker])).toBe(isClosed);
   });
 });

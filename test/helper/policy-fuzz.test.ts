@@ -25,6 +25,7 @@ const TUNNEL = {
   relay: 'vps',
   number: 3,
   publicKey: OTHER_KEY,
+  endpoints: ['vps.example.net:51820'],
   address: '10.127.0.2',
   relayAddress: '10.127.0.1',
   mtu: 1420,
@@ -69,7 +70,6 @@ const APPLIED: Applied = Applied.parse({
   listen: { https: 443, http: 80 },
   tunnels: [TUNNEL],
   edgeTunnels: [EDGE_TUNNEL],
-  clients: [{ name: 'phone', fingerprint: 'a'.repeat(64), services: ['btcpay', 'shop'], unlocks: ['shop'] }],
 });
 
 interface Case<Name extends OperationName> {
@@ -252,17 +252,6 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'edge.load': { input: {} },
   'edge.stop': { input: {} },
   'edge.cut': { input: { service: 'shop' }, free: ONE_NAME },
-  'edge.client': {
-    input: {
-      client: {
-        name: 'phone',
-        fingerprint: 'a'.repeat(64),
-        services: ['btcpay', 'shop'],
-        unlocks: ['shop'],
-      },
-    },
-  },
-  'edge.client.remove': { input: { name: 'phone' }, free: { name: ANY } },
   'edge.certificate': {
     input: { name: 'pay.shop.test', pem: PEM },
     free: { name: ['*.shop.test', 'electrum.test'], pem: ANY },
@@ -287,6 +276,10 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   },
   'tunnel.remove': { input: { network, number: 3 }, free: { number: ANY } },
   'tunnel.observe': { input: { network } },
+  'tunnel.visitors': {
+    input: { network, number: 3, port: 9736, source: '11.2.0.2' },
+    free: { number: ANY, port: ANY, source: ANY },
+  },
 };
 
 type Path = readonly string[];

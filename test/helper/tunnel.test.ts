@@ -28,6 +28,7 @@ const tunnel: TunnelSpec = {
   relay: 'vps',
   number: 0,
   publicKey: relay.publicKey,
+  endpoints: [`${relay.outside}:51820`],
   address: HOME,
   relayAddress: RELAY,
   mtu: 1420,
@@ -124,6 +125,9 @@ describe('a tunnel to a relay', () => {
   it('carries a declared port to its service, which sees who comes', async () => {
     expect(await visit(VISITOR, `${HOME}:9735`, 10)).toBe(`80 sees ${VISITOR}`);
     expect((await observed())[0]?.latestHandshake).toBeGreaterThan(0);
+    const look = (source: string) => call('tunnel.visitors', { network, number: 0, port: 9735, source });
+    expect(await look(VISITOR)).toEqual({ ports: [expect.any(Number)] });
+    expect(await look('11.8.8.8')).toEqual({ ports: [] });
   });
 
   it('carries what the relay itself passes on to the edge, from the hub', async () => {

@@ -54,6 +54,7 @@ it('the certifier is told once, and again when the terms change', async () => {
       return Promise.resolve(void kept.delete(name));
     },
     kept: () => Promise.resolve([...kept.values()].map((spec) => ({ spec, report: certificate(spec.name) }))),
+    zoneBound: () => Promise.resolve(undefined),
     renew: () => Promise.resolve(),
   };
   const keys = createKeys({ directory: '/nonexistent', registry: memoryRegistry(), crypto: nodeCrypto });

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Carrier } from '../../src/core/carrier.ts';
 import type { Provider } from '../../src/core/contract.ts';
 import type { Ports, TorPort } from '../../src/core/ports.ts';
 import type { TorInstance } from '../../src/core/tor-instance.ts';
@@ -21,6 +22,7 @@ export interface ContractMachineOptions {
   readonly open: () => Provider;
   /** Before the provider is first asked: keys that the daemon would have written. */
   readonly prepare?: (ports: Ports) => Promise<void>;
+  readonly carrier?: () => Carrier;
   readonly stranger: (machine: Machine) => Promise<{ intact(): Promise<boolean> }>;
 }
 
@@ -32,7 +34,8 @@ export async function contractMachine(options: ContractMachineOptions): Promise<
   const paths = pathsOf(directoriesIn('/run/gw-root'));
   const keys = createKeys({ directory, registry: memoryRegistry(), crypto: nodeCrypto });
   const tor = torPorts(machine, paths);
-  const ports = unavailablePorts({ keys, crypto: nodeCrypto, helper: gateway.helper, tor });
+  const carrier = options.carrier === undefined ? {} : { carrier: options.carrier() };
+  const ports = unavailablePorts({ keys, crypto: nodeCrypto, helper: gateway.helper, tor, ...carrier });
   await options.prepare?.(ports);
   return {
     ports,

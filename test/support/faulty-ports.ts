@@ -40,6 +40,12 @@ export function faultyPorts(real: Ports, fault?: Fault): FaultyPorts {
       read: (name, type) => guard(`keys.read ${name}`, () => real.keys.read(name, type)),
       remove: (name) => guard(`keys.remove ${name}`, () => real.keys.remove(name)),
     },
+    carrier: {
+      ...real.carrier,
+      carry: (relay, carry, signal) =>
+        guard(`carry ${relay}`, () => real.carrier.carry(relay, carry, signal)),
+      release: (relay, signal) => guard(`release ${relay}`, () => real.carrier.release(relay, signal)),
+    },
     crypto: { ...real.crypto, random: (bytes) => guardSync('random', () => real.crypto.random(bytes)) },
   };
   return { ports, effects };

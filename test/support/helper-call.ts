@@ -4,14 +4,15 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { GatewayError } from '../../src/core/errors.ts';
-import { OPERATIONS } from '../../src/core/operations.ts';
+import { OPERATIONS, type OperationName } from '../../src/core/operations.ts';
+import type { Handler } from '../../src/helper/environment.ts';
 import { replaceFlows } from '../../src/helper/flow-sets.ts';
 import { ensureHub } from '../../src/helper/hub.ts';
 import { ensureNamespace } from '../../src/helper/namespace.ts';
 import { observe } from '../../src/helper/observe.ts';
 import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';
 import { ensureProbe, removeProbe } from '../../src/helper/wireguard-probe.ts';
-import { observeTunnels } from '../../src/helper/tunnel-observe.ts';
+import { listVisitors, observeTunnels } from '../../src/helper/tunnel-observe.ts';
 import { ensureTunnel, removeTunnel } from '../../src/helper/tunnel.ts';
 import { ensureWireguard, removeWireguard } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
@@ -29,39 +30,35 @@ const environment = {
 };
 const signal = AbortSignal.timeout(30_000);
 
+type Call = (input: unknown, given: typeof environment, signal: AbortSignal) => Promise<unknown>;
+const HANDLERS = {
+  'hub.ensure': ensureHub,
+  'namespace.ensure': ensureNamespace,
+  'flows.replace': replaceFlows,
+  'wireguard.ensure': ensureWireguard,
+  'wireguard.remove': removeWireguard,
+  'wireguard.setPeers': setPeers,
+  'wireguard.removePeer': removePeer,
+  'wireguard.ensureProbe': ensureProbe,
+  'wireguard.removeProbe': removeProbe,
+  'tunnel.ensure': ensureTunnel,
+  'tunnel.remove': removeTunnel,
+  'tunnel.visitors': listVisitors,
+  'tunnel.observe': observeTunnels,
+  observe,
+} as const satisfies { readonly [Name in OperationName]?: Handler<Name> };
+
+function isKnown(name: string): name is keyof typeof HANDLERS {
+  return Object.hasOwn(HANDLERS, name);
+}
+
 async function call(input: unknown): Promise<unknown> {
+  if (!isKnown(operation)) throw new Error(`unknown operation ${operation}`);
   await mkdir(directories.run, { recursive: true });
   await mkdir(directories.state, { recursive: true });
-  switch (operation) {
-    case 'hub.ensure':
-      return ensureHub(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'namespace.ensure':
-      return ensureNamespace(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'flows.replace':
-      return replaceFlows(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.ensure':
-      return ensureWireguard(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.remove':
-      return removeWireguard(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.setPeers':
-      return setPeers(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.removePeer':
-      return removePeer(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.ensureProbe':
-      return ensureProbe(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'wireguard.removeProbe':
-      return removeProbe(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'tunnel.ensure':
-      return ensureTunnel(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'tunnel.remove':
-      return removeTunnel(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'tunnel.observe':
-      return observeTunnels(OPERATIONS[operation].input.parse(input), environment, signal);
-    case 'observe':
-      return observe(OPERATIONS[operation].input.parse(input), environment, signal);
-    default:
-      throw new Error(`unknown operation ${operation}`);
-  }
+  // The table says which schema belongs to which name; TypeScript cannot follow that.
+  const handler = HANDLERS[operation] as unknown as Call;
+  return handler(OPERATIONS[operation].input.parse(input), environment, signal);
 }
 
 try {

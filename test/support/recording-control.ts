@@ -63,14 +63,12 @@ export function device(name: string, changes: Partial<DeviceStatus> = {}): Devic
   return {
     name,
     services: ['shop'],
-    rights: [],
     reachedBy: [],
     wallets: [],
     address: '10.64.8.1',
     address6: null,
     publicKey: 'pub',
     onionKey: null,
-    certificate: null,
     expiresAt: null,
     addedAt: '2026-01-02T03:00:00.000Z',
     latestHandshake: null,
@@ -112,6 +110,7 @@ export function relay(name: string, changes: Partial<RelayStatus> = {}): RelaySt
     version: '0.1.0',
     addresses: ['11.1.0.2', '11.1.0.3'],
     observed: '11.2.0.2',
+    tunnel: null,
     ...changes,
   };
 }

@@ -33,9 +33,16 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
     mapper: memoryMapper(),
     certifier: {
       kept: () => Promise.resolve([]),
+      zoneBound: () => Promise.resolve(undefined),
       keep: gone('a certificate authority'),
       release: gone('a certificate authority'),
       renew: gone('a certificate authority'),
+    },
+    carrier: {
+      kept: () => Promise.resolve([]),
+      carry: gone('a relay'),
+      release: gone('a relay'),
+      visit: () => Promise.resolve({ outcome: 'failed', answer: new Uint8Array() }),
     },
     log: () => undefined,
     ...given,

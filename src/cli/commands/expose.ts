@@ -11,31 +11,36 @@ const VIA: Option = {
   completion: 'providers',
   summary: `The way in: ${PROVIDER_IDS.join(' or ')}`,
 };
-const ACCESSES = ['anyone', 'devices'] as const;
 const SERVICE = { name: 'SERVICE', completion: 'services', summary: 'Name of the service' } as const;
 
 export const expose: Command = {
   name: 'expose',
   summary: 'Open a way in to a service',
   details: [
-    'With --via clearnet the service gets a page at --domain, a name of a domain of yours, with a certificate. What is still waited for is told until the page was visited from outside; Ctrl-C ends the waiting only. Then the exit code says what the visit found: 2 when it failed, 3 when nobody outside could look.',
+    'With --via clearnet the service gets a page at --domain, a name of a domain of yours, with a certificate; with --via relay the same through a rented machine that was joined and cannot read it, also from behind any router, or a port of that machine. What is still waited for is told until the page was visited from outside; Ctrl-C ends the waiting only. Then the exit code says what the visit found: 2 when it failed, 3 when nobody outside could look.',
   ],
   arguments: [SERVICE],
   options: [
     VIA,
-    { name: 'domain', value: 'NAME', summary: 'With --via clearnet: the name that visitors type' },
+    { name: 'domain', value: 'NAME', summary: 'With --via clearnet or relay: the name that visitors type' },
     {
-      name: 'access',
-      value: 'WHOM',
-      completion: ACCESSES,
-      summary: 'With --via clearnet: anyone (default), or only devices that were added',
+      name: 'relay',
+      value: 'NAME',
+      isRepeatable: true,
+      summary: 'With --via relay: which one carries it, or several (the one that was joined)',
     },
-    { name: 'no-wait', summary: 'With --via clearnet: do not wait until the page was visited' },
+    {
+      name: 'port',
+      value: 'PORT',
+      summary: "With --via relay, kind tcp: port of the relay (the service's own)",
+    },
+    { name: 'no-wait', summary: 'With --via clearnet or relay: do not wait until it was visited' },
     keyOption('import'),
   ],
   examples: [
     'gateway expose shop --via wireguard',
     'gateway expose shop --via clearnet --domain pay.example.com',
+    'gateway expose shop --via relay --domain pay.example.com',
     'sudo gateway expose shop --via tor --import /var/lib/tor/shop',
   ],
   run: async (input, context) => {
@@ -50,27 +55,44 @@ export const expose: Command = {
     if (files !== undefined) await sendOnionKey(service, files, client, context);
     const { progress, signal } = context;
     const exitCode = showUp(context, await client.send<UpReport>('PUT', path, body, progress, signal));
-    const isWaited = input.text('via') === 'clearnet' && !context.isJson && !input.has('no-wait');
-    return exitCode === EXIT.ok && isWaited ? tellPage(service, 'clearnet', client, context) : exitCode;
+    const via = input.text('via') ?? '';
+    const isWaited = PAGES.includes(via) && !context.isJson && !input.has('no-wait');
+    return exitCode === EXIT.ok && isWaited ? tellPage(service, via, client, context) : exitCode;
   },
 };
 
+/** Ways in that strangers visit, once name and certificate are there. */
+const PAGES: readonly string[] = ['clearnet', 'relay'];
+
 /** What a way in is told of its own. */
-function bodyOf(input: Input): { options?: Record<string, string> } {
-  const [domain, access] = [input.text('domain'), input.text('access')];
+function bodyOf(input: Input): { options?: Record<string, unknown> } {
+  const domain = input.text('domain');
+  if (input.text('via') === 'relay') return relayBody(input, domain);
+  if (input.text('port') !== undefined || input.list('relay').length > 0) {
+    throw new UsageError('--relay and --port are for relays only', 'write --via relay with them');
+  }
   if (input.text('via') === 'clearnet') {
-    if (access !== undefined && !ACCESSES.some((each) => each === access)) {
-      throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
-    }
-    if (domain !== undefined) return { options: { domain, ...(access === undefined ? {} : { access }) } };
+    if (domain !== undefined) return { options: { domain } };
     throw new UsageError(
       '--domain is missing',
       'write the name that visitors type: --domain pay.example.com',
     );
   }
-  if (domain === undefined && access === undefined) return {};
-  const stray = domain === undefined ? '--access' : '--domain';
-  throw new UsageError(`${stray} is for pages only`, 'write --via clearnet with it');
+  if (domain === undefined) return {};
+  throw new UsageError('--domain is for pages only', 'write --via clearnet or --via relay with it');
+}
+
+function relayBody(input: Input, domain: string | undefined): { options?: Record<string, unknown> } {
+  const [port, relays] = [input.text('port'), input.list('relay')];
+  if (port !== undefined && !/^[0-9]{1,5}$/.test(port)) {
+    throw new UsageError(`--port is "${port}", expected a number from 1 to 65535`);
+  }
+  const options = {
+    ...(domain === undefined ? {} : { domain }),
+    ...(relays.length === 0 ? {} : { relay: relays.length === 1 ? relays[0] : relays }),
+    ...(port === undefined ? {} : { port: Number(port) }),
+  };
+  return Object.keys(options).length === 0 ? {} : { options };
 }
 
 export const unexpose: Command = {

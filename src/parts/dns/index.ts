@@ -3,6 +3,7 @@ import type {
   Compiled,
   CompileInput,
   Context,
+  NameWant,
   Observed,
   Part,
   Resource,
@@ -51,7 +52,14 @@ function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>
     const zone = zoneOf(name, Object.keys(zones));
     const access = zone === undefined ? undefined : zones[zone];
     if (zone === undefined || access === undefined) return [];
-    const spec = { name, wildcard: isHome && wildcard, zone, access, ...(isHome ? {} : PAGE) };
+    const spec = {
+      name,
+      wildcard: isHome && wildcard,
+      zone,
+      access,
+      ...(isHome ? {} : PAGE),
+      ...atOf(isHome ? [] : (byName.get(name) ?? [])),
+    };
     const users = isHome ? wanted.filter((want) => covered(want.name)) : (byName.get(name) ?? []);
     const neededBy = [...new Set(users.map(({ service }) => service))].sort();
     return [{ key: `name:${name}`, spec, neededBy }];
@@ -61,6 +69,12 @@ function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>
     ...pages.flatMap((name) => resourceOf(name, false)),
   ];
   return { resources, wants: [], problems: [], ledger: {} };
+}
+
+/** A name at which visitors find the home by another way too stays there. */
+function atOf(wants: readonly NameWant[]): Pick<HomeName, 'at'> {
+  const [first] = wants;
+  return first?.at === undefined || wants.some(({ at }) => at === undefined) ? {} : { at: first.at };
 }
 
 async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
@@ -74,7 +88,7 @@ async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
       ...published,
       ...(publishedAt === undefined ? {} : { publishedAt }),
       ...(trouble === undefined ? {} : { trouble: trouble.message }),
-      ...(isDisputed ? disputeOf(found, seen) : {}),
+      ...(isDisputed && name.at === undefined ? disputeOf(found, seen) : {}),
     };
     return { key: `name:${name.name}`, spec: name, facts, ...(renew === undefined ? {} : { renew }) };
   });
@@ -85,6 +99,7 @@ function wantedFor(
   { name, published }: Pick<KeptName, 'name' | 'published'>,
   seen: readonly HomeAddress[],
 ): NameAddresses {
+  if (name.at !== undefined) return name.at;
   const isOfDevices = name.isForPage !== true;
   return nextAddresses(published, isOfDevices ? seen : seen.filter(({ family }) => family === 4));
 }
@@ -113,6 +128,7 @@ async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<
 
 function describe(change: Change<Spec>): string {
   if (change.op === 'delete') return `take the address away from the name ${change.have.spec.name}`;
-  const { name, wildcard } = change.want.spec;
-  return `point ${name}${wildcard ? ' and every name below it' : ''} at the home's public address`;
+  const { name, wildcard, at } = change.want.spec;
+  const where = at === undefined ? "the home's public address" : `the relay (${at.ipv4})`;
+  return `point ${name}${wildcard ? ' and every name below it' : ''} at ${where}`;
 }

@@ -1,4 +1,11 @@
-import type { CertificateReport, CertificateSpec, Certifier } from '../../core/certificate.ts';
+import { type CaaRecord, caaToPublish, isBoundToZone } from '../../core/caa.ts';
+import {
+  baseOf,
+  type CertificateReport,
+  type CertificateSpec,
+  type Certifier,
+  type ZoneBound,
+} from '../../core/certificate.ts';
 import { forced, nextStep, type CertificateState } from '../../core/certificate-life.ts';
 import { reportOf } from '../../core/certificate-report.ts';
 import { GatewayError, messageOf } from '../../core/errors.ts';
@@ -15,6 +22,7 @@ export interface KeeperOptions extends OrdersOptions {
 /** Work at the same time; an authority is a stranger's machine. */
 const MOST_AT_ONCE = 3;
 const SERVE_AGAIN_MS = 5000;
+const CAA_AGAIN_MS = 60_000;
 
 type Served = { readonly fingerprint: string } | { readonly message: string; readonly retryAt: number };
 
@@ -26,6 +34,11 @@ export class CertificateKeeper implements Certifier {
   readonly #abort = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
   readonly #served = new Map<string, Served>();
+  /** By name: what was looked up last. */
+  readonly #caa = new Map<
+    string,
+    { readonly records: readonly CaaRecord[] | undefined; readonly atMs: number }
+  >();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -76,6 +89,26 @@ export class CertificateKeeper implements Certifier {
   async encourage(): Promise<void> {
     await this.#book.load();
     this.#book.encourage();
+  }
+
+  async zoneBound(name: string, signal: AbortSignal): Promise<ZoneBound | undefined> {
+    await this.#book.load();
+    const spec = this.#wanted().find(({ state }) => state.spec.name === name)?.state.spec;
+    const accounts = spec?.authorities.flatMap(({ directory }) => this.account(directory) ?? []) ?? [];
+    const records = caaToPublish(name, accounts, ['dns-01']);
+    if (records.length === 0) return undefined;
+    const found = await this.#caaOf(name, signal);
+    if (found === undefined) return { records, published: 'unknown' };
+    return { records, published: isBoundToZone(found, name, accounts) ? 'yes' : 'no' };
+  }
+
+  async #caaOf(name: string, signal: AbortSignal): Promise<readonly CaaRecord[] | undefined> {
+    const { now, around } = this.#options;
+    const before = this.#caa.get(name);
+    if (before !== undefined && now() - before.atMs < CAA_AGAIN_MS) return before.records;
+    const records = await around.findCaa(baseOf(name), signal);
+    this.#caa.set(name, { records, atMs: now() });
+    return records;
   }
 
   /** Our account there, and how CAA records call the authority; `undefined` before there is one. */

@@ -6,8 +6,10 @@ import type { MappingReport } from '../../core/mapper.ts';
 
 /** What is known of the home before anything is asked of an authority. */
 export interface Surroundings {
-  readonly addresses: () => readonly HomeAddress[];
-  readonly mappings: () => Promise<readonly (MappingReport & { readonly preferred: number })[]>;
+  /** Of the home; of the relays that carry the name, where it goes by these alone. */
+  readonly addresses: (name: string) => readonly HomeAddress[];
+  /** Ports in the home's router by which the name's visitors come. */
+  readonly mappings: (name: string) => Promise<readonly (MappingReport & { readonly preferred: number })[]>;
   /** Can records of this name be changed? */
   readonly holdsZone: (name: string) => boolean;
   /** `undefined` when it cannot be told; empty when there is no such name. */
@@ -50,7 +52,7 @@ export async function objectionTo(
     (await caaObjection(challenge, name, asker, around, signal)) ??
     (challenge === 'dns-01'
       ? undefined
-      : ((await nameObjection(name, around, signal)) ?? (await portObjection(challenge, around))))
+      : ((await nameObjection(name, around, signal)) ?? (await portObjection(challenge, name, around))))
   );
 }
 
@@ -74,7 +76,7 @@ async function nameObjection(
   signal: AbortSignal,
 ): Promise<Objection | undefined> {
   if (isIpName(name)) return undefined;
-  const { ipv4 } = believedAddresses(addresses());
+  const { ipv4 } = believedAddresses(addresses(name));
   const found = await findAddresses(name, signal);
   if (found === undefined) return undefined;
   const target = ipv4 ?? 'the public address of this home';
@@ -83,7 +85,7 @@ async function nameObjection(
   // A name server at home may answer with the address inside, which says nothing of what the world sees.
   if (ipv4 === undefined || !found.some((address) => address.includes(':') || isPublicUnicast(address)))
     return undefined;
-  const ours = new Set(addresses().map(({ address }) => address));
+  const ours = new Set(addresses(name).map(({ address }) => address));
   const strange = found.find((address) => address.includes(':') && !ours.has(address));
   if (strange !== undefined) {
     const remove = `remove the AAAA record of ${name}: authorities ask that address first`;
@@ -99,10 +101,11 @@ async function nameObjection(
 
 async function portObjection(
   challenge: Challenge,
+  name: string,
   { mappings }: Surroundings,
 ): Promise<Objection | undefined> {
   const port = PORTS[challenge];
-  const mapping = (await mappings()).find(
+  const mapping = (await mappings(name)).find(
     ({ transport, preferred }) => transport === 'tcp' && preferred === port,
   );
   if (port === undefined || mapping === undefined) return undefined;

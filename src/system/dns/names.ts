@@ -14,6 +14,7 @@ const Kept = z.strictObject({
     zone: z.string(),
     access: DnsAccess,
     isForPage: z.literal(true).exactOptional(),
+    at: z.strictObject({ ipv4: z.string() }).exactOptional(),
   }),
   published: Addresses,
   publishedAt: z.string().exactOptional(),

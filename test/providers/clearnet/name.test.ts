@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readDomain } from '../../../providers/clearnet/domain.ts';
+import { readDomain } from '../../../src/core/domain.ts';
 import { judgeName, type NameInput } from '../../../providers/clearnet/name.ts';
 
 describe('a domain as a person writes it', () => {

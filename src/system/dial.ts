@@ -4,9 +4,8 @@ import { errnoOf, GatewayError } from '../core/errors.ts';
 import { DIAL_BACK_MS, MAX_ANSWER_BYTES, MAX_PAYLOAD_BYTES, type RelayDialled } from '../core/relay.ts';
 
 export interface Dial {
-  /** Our own address to speak from. */
-  readonly from: string;
-  /** Address of whoever asked. */
+  /** Our own address to speak from; absent: whichever leads there. */
+  readonly from?: string;
   readonly to: string;
   readonly port: number;
   readonly payload: Uint8Array;
@@ -31,7 +30,9 @@ export function dialUdp({ from, to, port, payload }: Dial, signal: AbortSignal):
     });
     socket.on('error', (error) => settle(outcomeOf(error)));
     // Connected, so that a port that is closed says so.
-    socket.bind({ address: from, port: 0, exclusive: true }, () => socket.connect(port, to));
+    socket.bind({ ...(from === undefined ? {} : { address: from }), port: 0, exclusive: true }, () =>
+      socket.connect(port, to),
+    );
     socket.on('connect', () => socket.send(payload));
     return () => socket.close();
   });
@@ -43,7 +44,7 @@ export function dialTcp(dial: Dial, signal: AbortSignal): Promise<Dialled> {
   return settled(signal, (settle, isLate) => {
     let answer = Buffer.alloc(0);
     const done = (): void => settle({ outcome: 'answered', answer: answer.subarray(0, MAX_ANSWER_BYTES) });
-    const socket = connect({ host: to, port, localAddress: from });
+    const socket = connect({ host: to, port, ...(from === undefined ? {} : { localAddress: from }) });
     socket.on('connect', () => {
       // Whoever accepted has answered, also with nothing.
       isLate(done);
@@ -68,7 +69,7 @@ function settled(
   return new Promise((resolve, reject) => {
     let late = (): void => finish(() => resolve({ outcome: 'silent', answer: NOTHING }));
     const abort = (): void =>
-      finish(() => reject(new GatewayError('the relay is stopping', { code: 'Aborted', retry: 'never' })));
+      finish(() => reject(new GatewayError('dialling was cancelled', { code: 'Aborted', retry: 'never' })));
     const timer = setTimeout(() => late(), DIAL_BACK_MS);
     let isOver = false;
     let end: (() => void) | undefined;

@@ -1,4 +1,4 @@
-import { isHostName, isPublicUnicast, parseIpv4 } from '../../src/core/inet.ts';
+import { isHostName, isPublicUnicast, parseIpv4 } from './inet.ts';
 
 /** Names that no authority certifies, because they belong to nobody (RFC 6761, RFC 6762, RFC 7686, RFC 8375). */
 const NOBODYS = ['localhost', 'local', 'onion', 'internal', 'home.arpa', 'lan'];

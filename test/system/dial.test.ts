@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket as TcpSocket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { dialTcp, dialUdp } from '../../src/relay/dial-back.ts';
+import { dialTcp, dialUdp } from '../../src/system/dial.ts';
 
 /** What stands at home, on a real socket; `from` is an address that home did not contact. */
 const open: (Socket | Server)[] = [];
