@@ -9,6 +9,7 @@ import { ipv6 } from './checks/ipv6.ts';
 import { mapping } from './checks/mapping.ts';
 import { mtu } from './checks/mtu.ts';
 import { names } from './checks/names.ts';
+import { nat } from './checks/nat.ts';
 import { ports } from './checks/ports.ts';
 import { programs } from './checks/programs.ts';
 import { relay } from './checks/relay.ts';
@@ -21,6 +22,7 @@ import { web } from './checks/web.ts';
 export const CHECKS: readonly Check[] = [
   gateway,
   routes,
+  nat,
   web,
   dns,
   udp,

@@ -12,6 +12,8 @@ interface Entry {
 const NO_LINE = ['ROUTE_NONE'];
 /** Names, pages and whatever asks machines outside. */
 const NO_OUTSIDE = [...NO_LINE, 'WEB_SIGN_IN', 'WEB_NONE'];
+/** Nobody gets in by a port. */
+const NO_PORT = ['NAT_CARRIER', 'NAT_DOUBLE', 'ROUTE_VPN'];
 const NO_NAMES = [...NO_OUTSIDE, 'DNS_SILENT', 'DNS_WRONG'];
 
 /**
@@ -39,12 +41,26 @@ export const FINDINGS = {
   WAY_CLEARNET: {
     severity: 'error',
     verify: 'gateway status',
-    explainedBy: [...NO_OUTSIDE, 'CLOCK_WRONG', 'GATEWAY_DOWN'],
+    explainedBy: [
+      ...NO_OUTSIDE,
+      ...NO_PORT,
+      'PORT_NOT_OPENED',
+      'PORT_OPENED_IN_VAIN',
+      'CLOCK_WRONG',
+      'GATEWAY_DOWN',
+    ],
   },
   WAY_WIREGUARD: {
     severity: 'error',
     verify: 'gateway status',
-    explainedBy: [...NO_OUTSIDE, 'GATEWAY_DOWN'],
+    explainedBy: [
+      ...NO_OUTSIDE,
+      ...NO_PORT,
+      'PORT_NOT_OPENED',
+      'PORT_OPENED_IN_VAIN',
+      'UDP_BLOCKED',
+      'GATEWAY_DOWN',
+    ],
   },
   WAY_ONION: {
     severity: 'error',
@@ -56,6 +72,8 @@ export const FINDINGS = {
     verify: 'gateway status',
     explainedBy: [...NO_OUTSIDE, 'CLOCK_WRONG', 'GATEWAY_DOWN'],
   },
+  NAT_CARRIER: { severity: 'warning', verify: 'gateway doctor nat', explainedBy: ['ROUTE_VPN'] },
+  NAT_DOUBLE: { severity: 'warning', verify: 'gateway doctor nat', explainedBy: ['ROUTE_VPN'] },
   SERVICE_SILENT: { severity: 'error', verify: 'gateway status', explainedBy: ['GATEWAY_DOWN'] },
   RELAY_AWAY: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
   RELAY_FIREWALL: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
@@ -81,8 +99,12 @@ export const FINDINGS = {
     verify: 'gateway certificate list',
     explainedBy: [...NO_NAMES, 'CLOCK_WRONG', 'NAME_MISSING', 'NAME_ELSEWHERE'],
   },
-  PORT_NOT_OPENED: { severity: 'warning', verify: 'gateway ports', explainedBy: NO_LINE },
-  PORT_OPENED_IN_VAIN: { severity: 'warning', verify: 'gateway ports', explainedBy: NO_LINE },
+  PORT_NOT_OPENED: { severity: 'warning', verify: 'gateway ports', explainedBy: [...NO_LINE, ...NO_PORT] },
+  PORT_OPENED_IN_VAIN: {
+    severity: 'warning',
+    verify: 'gateway ports',
+    explainedBy: [...NO_LINE, ...NO_PORT],
+  },
   ROUTE_VPN: { severity: 'warning', verify: 'gateway doctor routes' },
   ROUTE_TWO: { severity: 'warning', verify: 'gateway doctor routes' },
   UDP_BLOCKED: { severity: 'warning', verify: 'gateway doctor udp', explainedBy: NO_OUTSIDE },
@@ -91,6 +113,7 @@ export const FINDINGS = {
   PORT_TAKEN: { severity: 'warning', verify: 'gateway doctor ports' },
   TOR_OLD: { severity: 'warning', verify: 'gateway doctor tor' },
   GATEWAY_NOTICE: { severity: 'warning', verify: 'gateway status' },
+  NAT_SYMMETRIC: { severity: 'note', verify: 'gateway doctor nat', explainedBy: ['ROUTE_VPN'] },
   KERNEL_OLD: { severity: 'note', verify: 'gateway doctor programs' },
   CONTAINER: { severity: 'note', verify: 'gateway doctor container' },
   GATEWAY_FILE_DIFFERS: { severity: 'note', verify: 'gateway status' },

@@ -1,6 +1,7 @@
 import { text, type MessageKey, type Values } from './messages/message.ts';
 import { harmless, type Say } from './messages/say.ts';
 import type { CheckReport, Report, ReportedFinding } from './types.ts';
+import { pathOf } from './render-path.ts';
 import { wrap } from './wrap.ts';
 
 export interface View {
@@ -21,6 +22,7 @@ export function renderReport(report: Report, view: View): string {
   const blocks = [
     headOf(report, view),
     verdictOf(report, view),
+    pathOf(report, view),
     ...shown.map((finding, index) => findingOf(finding, index + 1, view)),
     report.checks.map((check) => checkOf(check, report.checks, view)),
     ...(view.isVerbose ? [evidenceOf(report, view)] : []),

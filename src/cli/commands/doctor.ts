@@ -1,4 +1,5 @@
 import type { Check } from '../../doctor/check.ts';
+import type { Mode } from '../../doctor/types.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { oneOf } from '../parse.ts';
@@ -7,6 +8,7 @@ import { oneOf } from '../parse.ts';
 export const CHECK_NAMES: readonly string[] = [
   'gateway',
   'routes',
+  'nat',
   'web',
   'dns',
   'udp',
@@ -44,6 +46,19 @@ export const doctor: Command = {
   options: [
     { name: 'list-checks', summary: 'Show the names of the checks' },
     { name: 'offline', summary: 'Ask nobody outside this home' },
+    { name: 'full', summary: 'Also what takes a minute: count the routers for certain, with a relay' },
+    { name: 'deep', summary: 'The same for routers that remember long; takes six minutes' },
+    { name: 'watch', summary: 'Look again every minute, until Ctrl-C' },
+    {
+      name: 'fix',
+      summary: 'Have your own routers farther out open the ports too; the only thing that changes anything',
+    },
+    { name: 'undo', summary: 'Close again what --fix opened' },
+    { name: 'report', value: 'FILE', completion: 'file', summary: 'Also write everything into one file' },
+    {
+      name: 'redact',
+      summary: 'Replace addresses, names and keys, each by the same word wherever it stands',
+    },
     { name: 'strict', summary: 'Exit with 2 also where something only needs attention' },
     {
       name: 'lang',
@@ -52,15 +67,28 @@ export const doctor: Command = {
     },
     { name: 'verbose', short: 'v', summary: 'Show everything that was found, and what it rests on' },
   ],
-  examples: ['gateway doctor', 'gateway doctor clock dns', 'gateway doctor --offline --json'],
+  examples: [
+    'gateway doctor',
+    'gateway doctor --report doctor.txt --redact',
+    'gateway doctor clock dns',
+    'gateway doctor --offline --json',
+  ],
   run: async (input, context) => {
     const { CHECKS } = await import('../../doctor/checks.ts');
     if (input.has('list-checks')) return await listChecks(CHECKS, input, context);
     const checks = chosen(input.rest('CHECK'), CHECKS);
     const { runDoctor } = await import('../doctor.ts');
-    return await runDoctor({ checks, language: await languageFor(input) }, input, context);
+    return await runDoctor(
+      { checks, mode: modeOf(input), language: await languageFor(input) },
+      input,
+      context,
+    );
   },
 };
+
+function modeOf(input: Input): Mode {
+  return input.has('deep') ? 'deep' : input.has('full') ? 'full' : 'quick';
+}
 
 /** In the order of the list, whatever was typed. */
 function chosen(names: readonly string[], all: readonly Check[]): readonly Check[] {

@@ -31,6 +31,14 @@ export const report = {
   },
   'report.details': 'Details: gateway doctor -v',
 
+  'report.written': 'Written to {file}: one file to send to whoever helps.',
+
+  'mend.asking': 'asking {router} to open the same ports',
+  'mend.opened': '{router} opened {port}, at {outside} outside; gateway doctor --undo closes it',
+  'mend.refused': '{router} was asked for {port}, and refused; nothing is open there',
+  'mend.failed': 'nothing: {why}',
+  'mend.undone': 'What was opened in routers farther out is closed.',
+
   'way.clearnet': 'over the open internet',
   'way.wireguard': 'by WireGuard',
   'way.relay': 'through the relay',

@@ -32,6 +32,14 @@ export const report = {
   },
   'report.details': 'Detalles: gateway doctor -v',
 
+  'report.written': 'Escrito en {file}: un archivo para enviar a quien ayude.',
+
+  'mend.asking': 'se pide a {router} que abra los mismos puertos',
+  'mend.opened': '{router} abrió {port}, fuera en {outside}; gateway doctor --undo lo cierra',
+  'mend.refused': 'se pidió {port} a {router}, y se negó; allí no hay nada abierto',
+  'mend.failed': 'nada: {why}',
+  'mend.undone': 'Lo que se abrió en routers más lejanos está cerrado.',
+
   'way.clearnet': 'por internet abierto',
   'way.wireguard': 'por WireGuard',
   'way.relay': 'a través del relay',

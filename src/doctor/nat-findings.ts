@@ -1,0 +1,106 @@
+import { isInCidr, isPublicUnicast } from '../core/inet.ts';
+import type { Finding, Step } from './check.ts';
+import { text } from './messages/message.ts';
+import type { Answer, NatHop, NatReport, Severity } from './types.ts';
+
+/** What the ways in that need an open port say of themselves: all of them together; `null`: there are none. */
+export type NeedsPort = Answer | null;
+
+/**
+ * What the NATs mean for somebody who wants to be reached.
+ *
+ *   routers that translate                          | found
+ *   ------------------------------------------------+-------------------------------------------
+ *   none, or one that has the public address        | nothing
+ *   the outermost is the provider's (see isShared)  | NAT_CARRIER
+ *   two or more of this home                        | NAT_DOUBLE, also when NAT_CARRIER is there
+ *   the port outside depends on who is spoken to    | NAT_SYMMETRIC
+ */
+export function natFindings(nat: NatReport, ways: NeedsPort): Finding[] {
+  const translating = nat.hops.filter(({ translates }) => translates === 'yes');
+  const carrier = nat.hops.find((hop) => isShared(hop, nat.publicV4));
+  const own = carrier === undefined ? translating : translating.filter(({ ttl }) => ttl <= carrier.ttl);
+  const isDouble = carrier === undefined ? nat.count.min >= 2 : own.length >= 2;
+  const severity = severityFor(ways);
+  return [
+    ...(carrier === undefined ? [] : [carrierFinding(carrier, nat, severity)]),
+    ...(isDouble ? [doubleFinding(own, nat, carrier === undefined ? severity : 'warning')] : []),
+    ...symmetricFinding(nat),
+  ];
+}
+
+/** What nothing suffers from is worth knowing; what somebody waits for is an error. */
+function severityFor(ways: NeedsPort): Severity {
+  if (ways === 'yes') return 'note';
+  return ways === 'no' || ways === 'degraded' ? 'error' : 'warning';
+}
+
+/** RFC 6598; DS-Lite's (RFC 6333 5.7). */
+const SHARED = ['100.64.0.0/10', '192.0.0.0/29'];
+
+/**
+ * The last router of this home, whose outside is an address of the provider's own network: a shared one, or one that looks
+ * public and is not what the world sees (squatted, as billions of traceroutes show).
+ */
+function isShared({ wan, seenSourceByNext }: NatHop, publicV4: string | null): boolean {
+  const outside = wan ?? seenSourceByNext;
+  if (outside === null) return false;
+  if (SHARED.some((block) => isInCidr(outside, block))) return true;
+  return publicV4 !== null && isPublicUnicast(outside) && outside !== publicV4;
+}
+
+function carrierFinding(hop: NatHop, nat: NatReport, severity: Severity): Finding {
+  const steps: Step[] = [
+    { text: text('nat.fix.public-address'), who: 'provider' },
+    { text: text('nat.fix.relay'), command: 'gateway expose --help', who: 'you' },
+    { text: text('nat.fix.onion'), command: 'gateway expose SERVICE --via tor', who: 'you' },
+    ...(nat.publicV6 === null
+      ? []
+      : [{ text: text('nat.fix.ipv6', { address: nat.publicV6 }), who: 'you' as const }]),
+  ];
+  return {
+    code: 'NAT_CARRIER',
+    severity,
+    values: { ttl: hop.ttl, wan: hop.wan ?? hop.seenSourceByNext ?? '?', world: nat.publicV4 ?? '?' },
+    because: hop.evidence,
+    fix: steps,
+  };
+}
+
+function doubleFinding(own: readonly NatHop[], nat: NatReport, severity: Severity): Finding {
+  const outer = own.at(-1);
+  const inner = own[0];
+  const values = {
+    count: Math.max(own.length, 2),
+    first: inner?.ttl ?? 1,
+    last: outer?.ttl ?? 2,
+    wan: inner?.wan ?? inner?.seenSourceByNext ?? '?',
+    box: outer?.model ?? text('nat.box', { ttl: outer?.ttl ?? 2 }),
+    page: outer?.page ?? (outer?.lan == null ? '?' : `http://${outer.lan}`),
+  };
+  const canAsk = own.every(({ portmap }) => [portmap.upnp, portmap.pmp, portmap.pcp].includes('yes'));
+  return {
+    code: 'NAT_DOUBLE',
+    severity,
+    values,
+    because: nat.hops.flatMap(({ evidence }) => evidence).filter(onlyFirst),
+    fix: [
+      { text: text('nat.fix.bridge', values), who: 'you' },
+      { text: text('nat.fix.access-point', values), who: 'you' },
+      ...(canAsk
+        ? [{ text: text('nat.fix.through'), command: 'gateway ports open --through', who: 'you' as const }]
+        : [{ text: text('nat.fix.both', values), who: 'you' as const }]),
+    ],
+  };
+}
+
+function onlyFirst(id: string, index: number, all: readonly string[]): boolean {
+  return all.indexOf(id) === index;
+}
+
+/** Nothing to do where ports are open; holes cannot be punched by guessing. */
+function symmetricFinding({ mapping, evidence }: NatReport): Finding[] {
+  if (mapping === 'endpoint-independent' || mapping === 'unknown') return [];
+  const because = evidence.filter(({ method }) => method === 'behaviour').map(({ id }) => id);
+  return [{ code: 'NAT_SYMMETRIC', values: {}, because, fix: [] }];
+}
