@@ -1,6 +1,6 @@
 import { isInCidr, isPublicUnicast } from '../core/inet.ts';
 import type { Finding, Step } from './check.ts';
-import { text } from './messages/message.ts';
+import { text, type Values } from './messages/message.ts';
 import type { Answer, NatHop, NatReport, Severity } from './types.ts';
 
 /** What the ways in that need an open port say of themselves: all of them together; `null`: there are none. */
@@ -61,23 +61,14 @@ function carrierFinding(hop: NatHop, nat: NatReport, severity: Severity): Findin
   return {
     code: 'NAT_CARRIER',
     severity,
-    values: { ttl: hop.ttl, wan: hop.wan ?? hop.seenSourceByNext ?? '?', world: nat.publicV4 ?? '?' },
+    values: { ttl: hop.ttl, wan: outsideOf(hop), world: nat.publicV4 ?? '?' },
     because: hop.evidence,
     fix: steps,
   };
 }
 
 function doubleFinding(own: readonly NatHop[], nat: NatReport, severity: Severity): Finding {
-  const outer = own.at(-1);
-  const inner = own[0];
-  const values = {
-    count: Math.max(own.length, 2),
-    first: inner?.ttl ?? 1,
-    last: outer?.ttl ?? 2,
-    wan: inner?.wan ?? inner?.seenSourceByNext ?? '?',
-    box: outer?.model ?? text('nat.box', { ttl: outer?.ttl ?? 2 }),
-    page: outer?.page ?? (outer?.lan == null ? '?' : `http://${outer.lan}`),
-  };
+  const values = wordsOf(own[0], own.at(-1), own.length);
   const canAsk = own.every(({ portmap }) => [portmap.upnp, portmap.pmp, portmap.pcp].includes('yes'));
   return {
     code: 'NAT_DOUBLE',
@@ -92,6 +83,24 @@ function doubleFinding(own: readonly NatHop[], nat: NatReport, severity: Severit
         : [{ text: text('nat.fix.both', values), who: 'you' as const }]),
     ],
   };
+}
+
+/** Where only a count is known and no box, they are taken for the first two. */
+function wordsOf(inner: NatHop | undefined, outer: NatHop | undefined, count: number): Values {
+  const last = outer?.ttl ?? 2;
+  const page = outer?.page ?? (outer?.lan == null ? '?' : `http://${outer.lan}`);
+  return {
+    count: Math.max(count, 2),
+    first: inner?.ttl ?? 1,
+    last,
+    wan: outsideOf(inner),
+    box: outer?.model ?? text('nat.box', { ttl: last }),
+    page,
+  };
+}
+
+function outsideOf(hop: NatHop | undefined): string {
+  return hop?.wan ?? hop?.seenSourceByNext ?? '?';
 }
 
 function onlyFirst(id: string, index: number, all: readonly string[]): boolean {

@@ -8,7 +8,8 @@ import { wrap } from './wrap.ts';
 export function pathOf({ nat, evidence }: Report, { say, columns }: { say: Say; columns: number }): string[] {
   if (nat === null) return [];
   const own = evidence.find(({ method }) => method === 'own-address')?.raw;
-  const address = typeof own === 'object' && own !== null && 'address' in own ? String(own['address']) : '';
+  const said = typeof own === 'object' && own !== null && 'address' in own ? own['address'] : undefined;
+  const address = typeof said === 'string' ? harmless(said) : '';
   const boxes: readonly Box[] = [
     { label: text('path.machine'), address, remarks: '' },
     ...nat.hops.map((hop) => boxOf(hop, say)),

@@ -18,7 +18,7 @@ export interface World {
   /** What a directory of the gateway has left; directories that are not there yet count as the nearest above. */
   disks(): Promise<readonly Disk[]>;
   /** What packets to the internet leave this machine by; sends nothing. `undefined`: there is no way out. */
-  wayOut(family: 4 | 6): Promise<WayOut | undefined>;
+  wayOut(family: 4 | 6, signal: AbortSignal): Promise<WayOut | undefined>;
   /** Default routes of IPv4 in the main table. */
   defaultRoutes(): Promise<readonly DefaultRoute[]>;
   /** GET of a page without TLS, not followed elsewhere. `address`: connect there, whatever the name says. */

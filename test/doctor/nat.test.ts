@@ -3,7 +3,7 @@ import type { FindingCode } from '../../src/doctor/findings.ts';
 import { sayIn } from '../../src/doctor/messages/say.ts';
 import { natFindings, type NeedsPort } from '../../src/doctor/nat-findings.ts';
 import { pathOf } from '../../src/doctor/render-path.ts';
-import { NatHop, NatReport, type Report } from '../../src/doctor/types.ts';
+import { NatReport, type NatHop, type Report } from '../../src/doctor/types.ts';
 
 const hop = (ttl: number, lan: string, wan: string | null, more: Partial<NatHop> = {}): NatHop => ({
   ttl,

@@ -52,7 +52,9 @@ async function serve(node: string, port: number): Promise<void> {
   await become(node, {});
   const argv = [NODE_INSIDE, PROGRAM, fileOf(node), `${port}`] as const;
   await lab.node(node).detach(argv, { logFile: join(lab.node(node).directory, 'internet.log') });
-  const isThere = async (): Promise<boolean> => (await on(node, 'ss', '-Hltn')).includes(`:${port} `);
+  // Of the internet, what is bound last.
+  const last = port === 80 ? ':53 ' : `:${port} `;
+  const isThere = async (): Promise<boolean> => (await on(node, 'ss', '-Hltun')).includes(last);
   await waitFor(isThere, { signal, timeoutMs: 15_000, what: `${node} answers` });
 }
 
@@ -131,7 +133,7 @@ it('finds a sign-in page, and not what it breaks', async () => {
 }, 20_000);
 
 it('finds that UDP is blocked, but for names', async () => {
-  const rules = `${DROPS} add rule inet fault forward udp dport != 53 drop`;
+  const rules = `${DROPS} add rule inet fault forward iifname lan udp dport != 53 drop`;
   expect(await withFault(rules, () => shown('web', 'dns', 'udp'))).toEqual(['UDP_BLOCKED']);
 }, 20_000);
 
@@ -179,14 +181,19 @@ it('finds a second router, a VPN, and a machine without a network', async () => 
   await on('home', 'ip', 'route', 'add', 'default', 'via', '192.168.77.1', 'metric', '600');
   expect(await shown('routes')).toEqual(['ROUTE_TWO']);
   await on('home', 'ip', 'link', 'del', 'wifi');
-  await on('home', 'ip', 'tuntap', 'add', 'vpn0', 'mode', 'tun');
+  const vpn = await lab.node('home').detach(['wireguard-go', '-f', 'vpn0'], { logFile: '/dev/null' });
+  await waitFor(async () => (await on('home', 'ip', '-o', 'link')).includes('vpn0'), {
+    signal,
+    timeoutMs: 10_000,
+    what: 'the VPN is there',
+  });
   await on('home', 'ip', 'address', 'add', '10.8.0.2/24', 'dev', 'vpn0');
   await on('home', 'ip', 'link', 'set', 'vpn0', 'up');
   // As OpenVPN does: two halves, both more exact than the default route.
   for (const half of ['0.0.0.0/1', '128.0.0.0/1'])
     await on('home', 'ip', 'route', 'add', half, 'dev', 'vpn0');
   expect(await shown('routes')).toEqual(['ROUTE_VPN']);
-  await on('home', 'ip', 'link', 'del', 'vpn0');
+  process.kill(vpn);
   await on('home', 'ip', 'route', 'del', 'default');
   const alone = await shown('routes', 'web', 'dns', 'udp', 'clock', 'ipv6');
   await on('home', 'ip', 'route', 'add', 'default', 'via', '192.168.50.1');

@@ -19,8 +19,8 @@ export const ipv6: Check = {
   needs: ['outside'],
   deadlineMs: 7800,
   run: async (context) => {
-    const { world, see } = context;
-    const out = await world.wayOut(6);
+    const { world, signal, see } = context;
+    const out = await world.wayOut(6, signal);
     if (out === undefined || !isPublicIpv6(out.address)) {
       see('out', 'route', out ?? null);
       return { text: text('ipv6.none') };

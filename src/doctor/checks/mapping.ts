@@ -11,7 +11,10 @@ export const mapping: Check = {
   needs: ['gateway'],
   deadlineMs: 7800,
   run: async ({ world, signal, see }) => {
-    const [report, out] = await Promise.all([world.ask<PortsReport>('/v1/ports', signal), world.wayOut(4)]);
+    const [report, out] = await Promise.all([
+      world.ask<PortsReport>('/v1/ports', signal),
+      world.wayOut(4, signal),
+    ]);
     const id = see('ports', 'api', report);
     const { mappings } = report;
     if (mappings.length === 0) return { text: text('mapping.none') };

@@ -26,8 +26,8 @@ export const mtu: Check = {
   needs: ['outside'],
   deadlineMs: 7800,
   run: async (context) => {
-    const { world, see } = context;
-    const full = Math.min((await world.wayOut(4))?.mtu ?? 1500, 1500);
+    const { world, signal, see } = context;
+    const full = Math.min((await world.wayOut(4, signal))?.mtu ?? 1500, 1500);
     const tried = await Promise.all((await targets(context)).map((host) => tryHost(host, full, context)));
     const id = see('pings', 'ping', { full, tried });
     const heard = tried.filter(({ small }) => small === 'answered');

@@ -9,8 +9,8 @@ export const routes: Check = {
   mode: 'quick',
   needs: [],
   deadlineMs: 5000,
-  run: async ({ world, see }) => {
-    const [four, six] = await Promise.all([world.wayOut(4), world.wayOut(6)]);
+  run: async ({ world, signal, see }) => {
+    const [four, six] = await Promise.all([world.wayOut(4, signal), world.wayOut(6, signal)]);
     const table = await world.defaultRoutes();
     const id = see('out', 'route', { four: four ?? null, six: six ?? null, table });
     if (four === undefined && six === undefined) return none(id);

@@ -1,5 +1,6 @@
 import type { Check } from '../check.ts';
 import { text } from '../messages/message.ts';
+import type { StunSeen } from '../world.ts';
 import { askWitnesses, STUN_WITNESSES } from '../witnesses.ts';
 
 /** WireGuard is UDP alone; offices, hotels and some providers let none out. */
@@ -11,12 +12,8 @@ export const udp: Check = {
   deadlineMs: 7500,
   run: async (context) => {
     const { world, signal, see } = context;
-    const seen = await Promise.all(STUN_WITNESSES.map((server) => world.stun(server, 4, signal)));
-    const id = see(
-      'stun',
-      'stun',
-      STUN_WITNESSES.map((server, index) => ({ server, ...seen[index] })),
-    );
+    const seen = await firstToAnswer(STUN_WITNESSES.map((server) => world.stun(server, 4, signal)));
+    const id = see('stun', 'stun', { servers: STUN_WITNESSES, seen });
     const answer = seen.find((one) => 'address' in one);
     if (answer !== undefined) return { text: text('udp.ok', { address: answer.address }) };
     const isWebThere = (await askWitnesses(context)).some(({ isGenuine }) => isGenuine);
@@ -39,3 +36,15 @@ export const udp: Check = {
     };
   },
 };
+
+/** All of them, or as soon as one has an address: that one alone. */
+function firstToAnswer(asked: readonly Promise<StunSeen>[]): Promise<readonly StunSeen[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly StunSeen[]>();
+  for (const one of asked) {
+    one.then((seen) => {
+      if ('address' in seen) resolve([seen]);
+    }, reject);
+  }
+  Promise.all(asked).then(resolve, reject);
+  return promise;
+}

@@ -1,26 +1,27 @@
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
+import { z } from 'zod';
 import { formatIpv4 } from '../../core/inet.ts';
 import type { DefaultRoute, InterfaceKind, WayOut } from '../../doctor/world.ts';
 import { findHomeNetwork } from '../mapping/home-network.ts';
+import { printed } from './printed.ts';
 import { readText } from './text.ts';
 
 /** Nobody has them (RFC 5737, RFC 3849): the question is only which way they would go. */
 const OUTWARDS = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
 
-export async function wayOut(family: 4 | 6): Promise<WayOut | undefined> {
+export async function wayOut(family: 4 | 6, signal: AbortSignal): Promise<WayOut | undefined> {
   const address = await addressTowards(OUTWARDS[family], family);
   const found = address === undefined ? undefined : interfaceOf(address);
   if (address === undefined || found === undefined) return undefined;
-  const kind = await kindOf(found);
+  const { kind, mtu } = await linkOf(found, signal);
   const home = family === 4 && kind !== 'tunnel' ? await findHomeNetwork() : undefined;
-  const mtu = Number((await readText(`/sys/class/net/${found}/mtu`)) ?? '');
   return {
     address,
     interface: found,
     gateway: home?.address === address ? home.router : null,
     kind,
-    mtu: mtu > 0 ? mtu : undefined,
+    mtu,
   };
 }
 
@@ -30,15 +31,23 @@ function interfaceOf(address: string): string | undefined {
   )?.[0];
 }
 
-/** ARPHRD_ of linux/include/uapi/linux/if_arp.h: none is what tun and WireGuard are. */
+/** As ip(8) names what is no Ethernet: `none` is what tun and WireGuard are. */
 const KINDS: Readonly<Record<string, InterfaceKind>> = {
-  '512': 'line',
-  '772': 'loopback',
-  '65534': 'tunnel',
+  none: 'tunnel',
+  ipip: 'tunnel',
+  gre: 'tunnel',
+  sit: 'tunnel',
+  ppp: 'line',
+  loopback: 'loopback',
 };
+const Links = z.array(z.object({ link_type: z.string(), mtu: z.number() }));
 
-async function kindOf(name: string): Promise<InterfaceKind> {
-  return KINDS[((await readText(`/sys/class/net/${name}/type`)) ?? '').trim()] ?? 'ordinary';
+/** Not from /sys, which shows the interfaces of whoever mounted it. */
+async function linkOf(name: string, signal: AbortSignal): Promise<Pick<WayOut, 'kind' | 'mtu'>> {
+  const shown = await printed(['ip', '-j', 'link', 'show', 'dev', name], signal);
+  const text = shown?.exitCode === 0 ? shown.stdout : '[]';
+  const [link] = Links.safeParse(JSON.parse(text)).data ?? [];
+  return { kind: KINDS[link?.link_type ?? ''] ?? 'ordinary', mtu: link?.mtu };
 }
 
 /** What the kernel would put into packets to `host`; nothing is sent. `undefined`: there is no route. */

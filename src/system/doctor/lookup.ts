@@ -2,7 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { errnoOf, GatewayError } from '../../core/errors.ts';
 import type { Looked } from '../../doctor/world.ts';
 
-const TIMEOUT_MS = 1500;
+const TIMEOUT_MS = 1000;
 const NO_SUCH_NAME = ['ENOTFOUND', 'ENODATA', 'ENONAME'];
 const REFUSED = ['EREFUSED', 'ESERVFAIL', 'EFORMERR', 'ENOTIMP', 'EBADRESP'];
 
