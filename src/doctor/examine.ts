@@ -63,7 +63,9 @@ async function runOne(check: Check, examining: Examining): Promise<Done> {
   });
   const deadlineMs = mode === 'quick' ? Math.min(check.deadlineMs, QUICK_MS) : check.deadlineMs;
   const deadline = AbortSignal.timeout(deadlineMs);
-  const signal = AbortSignal.any([examining.signal, deadline]);
+  // What a check no longer waits for ends with it.
+  const over = new AbortController();
+  const signal = AbortSignal.any([examining.signal, deadline, over.signal]);
   try {
     const lacking = await lackingFor(check, examining);
     if (lacking !== undefined) return end('skipped', lacking);
@@ -73,6 +75,8 @@ async function runOne(check: Check, examining: Examining): Promise<Done> {
     if (deadline.aborted)
       return end('unknown', text('check.late', { seconds: Math.round(deadlineMs / 1000) }));
     return end('unknown', text('check.failed', { why: messageOf(error) }));
+  } finally {
+    over.abort();
   }
 }
 

@@ -181,12 +181,13 @@ it('finds a second router, a VPN, and a machine without a network', async () => 
   await on('home', 'ip', 'route', 'add', 'default', 'via', '192.168.77.1', 'metric', '600');
   expect(await shown('routes')).toEqual(['ROUTE_TWO']);
   await on('home', 'ip', 'link', 'del', 'wifi');
-  const vpn = await lab.node('home').detach(['wireguard-go', '-f', 'vpn0'], { logFile: '/dev/null' });
-  await waitFor(async () => (await on('home', 'ip', '-o', 'link')).includes('vpn0'), {
-    signal,
-    timeoutMs: 10_000,
-    what: 'the VPN is there',
+  const vpn = await lab.node('home').detach(['wireguard-go', '-f', 'vpn0'], {
+    logFile: join(lab.node('home').directory, 'vpn.log'),
+    env: { LOG_LEVEL: 'error' },
   });
+  // Its socket is the last thing that it makes.
+  const isReady = async (): Promise<boolean> => (await on('home', 'ls', '/run/wireguard')).includes('vpn0');
+  await waitFor(isReady, { signal, timeoutMs: 10_000, what: 'the VPN is there' });
   await on('home', 'ip', 'address', 'add', '10.8.0.2/24', 'dev', 'vpn0');
   await on('home', 'ip', 'link', 'set', 'vpn0', 'up');
   // As OpenVPN does: two halves, both more exact than the default route.
