@@ -3,6 +3,7 @@ import { AnnounceSettings } from './announce.ts';
 import { PART_SECTIONS } from './config-sections.ts';
 import { parseEndpoint } from './inet.ts';
 import { NAME } from './name.ts';
+import { NotifySettings } from './notify.ts';
 import { type Relay, RelaySettings } from './relay.ts';
 import { NODE_ACCESS, type NodeAccess } from './node-access.ts';
 import {
@@ -57,6 +58,8 @@ export interface Config {
   readonly relays: readonly Relay[];
   /** Programs that are told each new public address; absent: none. */
   readonly programs?: readonly string[];
+  /** Absent: nobody is told anything. */
+  readonly notify?: NotifySettings;
   /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -167,6 +170,7 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
         'STUN servers that are asked at which address they see this home, once a minute at most; best two of different operators. They learn that address. None is asked unless it stands here.',
       ),
     announce: AnnounceSettings.prefault({}).describe('Who else is told when the home is at a new address.'),
+    notify: NotifySettings.optional().describe('Who is told when something is wrong.'),
     relays: z
       .record(z.string().regex(NAME), RelaySettings)
       .default({})

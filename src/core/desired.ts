@@ -3,6 +3,7 @@ import type { Config, ConfigService } from './config-schema.ts';
 import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
 import { DnsSettings, type DnsAccess } from './dns-config.ts';
 import { announceProblem } from './announce.ts';
+import type { NotifySettings } from './notify.ts';
 import { canonical } from './plan.ts';
 import { egressProblem, privacyProblem } from './privacy.ts';
 import type { Relay } from './relay.ts';
@@ -49,6 +50,8 @@ export interface Desired {
   readonly zones?: Readonly<Record<string, DnsAccess>>;
   /** Programs that are told each new public address; absent: none. */
   readonly programs?: readonly string[];
+  /** Who is told when something is wrong; absent: nobody. */
+  readonly notify?: NotifySettings;
   /** To be stored before anything is applied. */
   readonly ledger: Ledgers;
 }
@@ -140,6 +143,7 @@ function assemble(
     relays: input.config.relays,
     zones: DnsSettings.parse(input.config.settings['dns'] ?? {}).zones,
     ...(input.config.programs === undefined ? {} : { programs: input.config.programs }),
+    ...(input.config.notify === undefined ? {} : { notify: input.config.notify }),
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };
 }

@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   KeyMissing: 'A key that was in use is gone from disk. It is never replaced by a fresh one.',
   LabFailed: 'The lab could not be built.',
   MappingFailed: 'The router did not open a port, or does not answer.',
+  NotifyRefused: 'Whoever is told what is wrong did not take the message; it is sent again.',
   NotSupported: 'This machine or provider cannot do that.',
   NameNotChanged: 'The host of a public name could not change it now; it is tried again.',
   NameRefused: 'The host of a public name refused a change; it is not asked again before something changes.',

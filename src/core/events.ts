@@ -14,6 +14,7 @@ export const EVENT_TYPES = {
   'condition.changed': 'A condition of a way in changed its status.',
   'fallback.engaged': 'A way in failed, and the next one that works is told to people instead.',
   'fallback.released': 'A better way in works again and is told to people instead of the one that took over.',
+  'notice.sent': 'Somebody was told what is wrong, or that it is over.',
   'config.applied': 'A configuration became a new generation.',
   'config.rolledBack': 'The file was set back to an earlier generation.',
   'gateway.down': 'Everything of ours was removed from the machine; keys, devices and addresses are kept.',

@@ -9,7 +9,7 @@ import type { TorInstance } from '../core/tor-instance.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
-import type { FallbackMemory } from '../engine/fallbacks.ts';
+import { createFallbackMemory } from './fallback-memory.ts';
 import type { Store } from '../engine/store.ts';
 import { certificatesPart } from '../parts/certificates/index.ts';
 import { edgePart } from '../parts/edge/index.ts';
@@ -42,6 +42,7 @@ import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
 import type { HomeTracker } from './home-tracker.ts';
 import { createJournal, type Recorder } from './journal.ts';
+import { createNotifier } from './notifier.ts';
 import { NodeTokens } from './node-tokens.ts';
 import { Recurring } from './recurring.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
@@ -147,19 +148,6 @@ function createTor(paths: Paths, wake: () => void): Ports['tor'] {
   return { tor: of('tor'), 'tor-only': of('tor-only'), 'single-hop': of('single-hop') };
 }
 
-/** Not waited for: what could not be written is compared, and written, after the next visit. */
-function createFallbackMemory(store: Store, log: Log): FallbackMemory {
-  return {
-    read: () => store.ledger()['fallback'] ?? {},
-    write: (slice) => {
-      const others = Object.entries(store.ledger()).map(([part, own]) => [part, { ...own }] as const);
-      store.commit({ ledger: { ...Object.fromEntries(others), fallback: slice } }).catch((error: unknown) => {
-        log('error', 'which way in is in use was not written', { error: messageOf(error) });
-      });
-    },
-  };
-}
-
 /** Never those of tor-only services: a probe says whose address this is. */
 function createExits(paths: Paths): TorExits {
   const { torControl: controlSocket, torSocks: socksSocket } = paths.ofTor('tor');
@@ -206,6 +194,10 @@ function createChanges({
   return new Changes({ file, compiler, engine, store, now: ports.now, permit, record });
 }
 
+interface Settling {
+  settle(signal: AbortSignal): Promise<void>;
+}
+
 function createOwnersControl(
   pieces: Pieces & {
     readonly changes: Changes;
@@ -222,6 +214,7 @@ function createOwnersControl(
   const clock = new ConditionClock(ports.now);
   const tokens = new NodeTokens(pieces);
   const announcer = createAnnouncer(pieces);
+  const notifier = createNotifier(pieces);
   const canary = new CanaryWatch({ ...pieces, providers });
   const notices = (): readonly string[] => [
     ...store.recovered,
@@ -235,6 +228,7 @@ function createOwnersControl(
     ...announcer.remarks(),
     ...pieces.mapper.remarks(),
     ...canary.remarks(),
+    ...notifier.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
@@ -248,17 +242,17 @@ function createOwnersControl(
     broke: () => pieces.home.hurry(),
     log,
   });
+  const settling: readonly [Settling, string][] = [
+    [tokens, 'nodes were not asked to take back what is over'],
+    [announcer, 'a new public address was not told to everybody'],
+    [notifier, 'nobody was told what is wrong'],
+    [canary, 'the router was not tried from outside'],
+    [holds, 'relays are not listened to'],
+  ];
   const recurring = [
     new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
     new Recurring(() => pieces.certifier.tick(), 'certificates were not looked after', log),
-    new Recurring((signal) => tokens.settle(signal), 'nodes were not asked to take back what is over', log),
-    new Recurring(
-      (signal) => announcer.settle(signal),
-      'a new public address was not told to everybody',
-      log,
-    ),
-    new Recurring((signal) => canary.settle(signal), 'the router was not tried from outside', log),
-    new Recurring((signal) => holds.settle(signal), 'relays are not listened to', log),
+    ...settling.map(([task, failed]) => new Recurring((signal) => task.settle(signal), failed, log)),
   ];
   return {
     control: createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter }),

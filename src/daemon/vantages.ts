@@ -166,6 +166,11 @@ export class RelayVantages implements Vantages {
     });
   }
 
+  /** Names of those that do not answer. */
+  lost(): string[] {
+    return [...this.#isUp].flatMap(([relay, isUp]) => (isUp ? [] : [relay]));
+  }
+
   #tell(relay: string, isUp: boolean, why: string): void {
     const before = this.#isUp.get(relay);
     this.#isUp.set(relay, isUp);

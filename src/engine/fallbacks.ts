@@ -1,4 +1,4 @@
-import type { Ledger } from '../core/contract.ts';
+import type { Ledger, Reach } from '../core/contract.ts';
 import type { Desired } from '../core/desired.ts';
 import type { Recorder } from '../core/events.ts';
 import {
@@ -16,10 +16,15 @@ export interface FallbackMemory {
   write(slice: Ledger): void;
 }
 
+/** A visit through a relay is some 4 kB; a relay allows one every two seconds in the long run (src/relay/answer.ts). */
+const WATCH_MS = 10_000;
+/** So much longer for each service that may be watched. */
+const WATCHED_MS = 3000;
+
 export interface FallbacksOptions {
   readonly now: () => number;
   /** What is known of a way; `key` is `service/provider`. */
-  readonly seen: (key: string) => Omit<WaySeen, 'provider'> | undefined;
+  readonly seen: (key: string) => (Omit<WaySeen, 'provider'> & Pick<Reach, 'vantage'>) | undefined;
   /** A visit at this time, or before, could change what was decided. */
   readonly lookBy: (key: string, atMs: number) => void;
   readonly record: Recorder;
@@ -43,6 +48,23 @@ export class Fallbacks {
   /** `undefined`: it has no way in that its rule allows. */
   of(service: string): Outcome | undefined {
     return this.#outcomes.get(service);
+  }
+
+  /** By service, as people are told of it. */
+  all(): (Pick<Outcome, 'isDark' | 'isFallback'> &
+    Pick<Decision, 'way' | 'why'> & { readonly name: string })[] {
+    return [...this.#outcomes].map(
+      ([
+        name,
+        {
+          isDark,
+          isFallback,
+          decision: { way, why },
+        },
+      ]) => {
+        return { name, isDark, isFallback, way, why };
+      },
+    );
   }
 
   /** Other services, or other ways of them: all are decided anew. */
@@ -81,7 +103,18 @@ export class Fallbacks {
     if (outcome.nextLook !== undefined) {
       lookBy(`${service}/${outcome.nextLook.provider}`, outcome.nextLook.atMs);
     }
+    if (order.length > 1) this.#watch(service, order.slice(0, order.indexOf(outcome.decision.way) + 1));
     if (before !== undefined) this.#tell(service, before, outcome);
+  }
+
+  /** The way in use, and those that it waits for: where a relay of ours looks, a look every few seconds costs little. */
+  #watch(service: string, ways: readonly string[]): void {
+    const { seen, lookBy } = this.#options;
+    const watchMs = Math.max(WATCH_MS, WATCHED_MS * this.#outcomes.size);
+    for (const way of ways) {
+      const known = seen(`${service}/${way}`);
+      if (known?.vantage === 'relay') lookBy(`${service}/${way}`, known.seenMs + watchMs);
+    }
   }
 
   #tell(service: string, before: Decision, { change, decision: { way, why } }: Outcome): void {

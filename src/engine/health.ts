@@ -106,11 +106,12 @@ export class Health {
   }
 
   /** What the newest visits in a row agree on; `undefined` before the first. */
-  seen(key: string): Omit<WaySeen, 'provider'> | undefined {
+  seen(key: string): (Omit<WaySeen, 'provider'> & Pick<Reach, 'vantage'>) | undefined {
     const probe = this.#probes.get(key);
     if (probe?.latest === undefined) return undefined;
     const { latest, sinceMs, seenMs } = probe;
-    return { reachable: latest.reachable, sinceMs, seenMs, detail: latest.detail };
+    const { reachable, vantage, detail } = latest;
+    return { reachable, vantage, sinceMs, seenMs, detail };
   }
 
   /** This way is visited then, if not before. */

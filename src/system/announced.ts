@@ -5,16 +5,19 @@ import { readFileIfExists, writeFileAtomic } from './files.ts';
 
 const File = z.strictObject({ told: z.record(z.string(), z.string()) });
 
-/** `announced.json`: who was told which address last, so that a restart tells nobody again what he knows. */
+/** A file: who was told what last (`announced.json`: which address), so that a restart tells nobody again what he knows. */
 export class Announced {
   readonly #path: string;
   readonly #log: Log;
+  readonly #lost: string;
   readonly #turn = new Turn();
   #told: Map<string, string> | undefined;
 
-  constructor(path: string, log: Log) {
+  /** `lost`: what follows from a damaged file. */
+  constructor(path: string, log: Log, lost = 'the public address is told to everybody again') {
     this.#path = path;
     this.#log = log;
+    this.#lost = lost;
   }
 
   /** By name of the addressee. */
@@ -41,7 +44,7 @@ export class Announced {
       return File.parse(JSON.parse(text)).told;
     } catch (error) {
       if (!(error instanceof SyntaxError) && !(error instanceof z.ZodError)) throw error;
-      this.#log('warn', `${this.#path} is damaged; the public address is told to everybody again`);
+      this.#log('warn', `${this.#path} is damaged; ${this.#lost}`);
       return {};
     }
   }

@@ -34,6 +34,8 @@ export function pathsOf(directories: Directories) {
     carried: join(state, 'carried.json'),
     /** Who was told which public address of the home. */
     announced: join(state, 'announced.json'),
+    /** Who was told what is wrong. */
+    notified: join(state, 'notified.json'),
     /** Certificates with their keys, and what is known of who gave them. */
     certificates: join(state, 'certificates'),
     /** Ports that the router opened for us, and what renews and removes them. */

@@ -1,0 +1,195 @@
+import type { Desired } from '../core/desired.ts';
+import { GatewayError } from '../core/errors.ts';
+import {
+  alertsOf,
+  noticeOf,
+  readTold,
+  receiverName,
+  type Notice,
+  type NotifySettings,
+  type Receiver,
+  type Situation,
+} from '../core/notify.ts';
+import { retryAfterMs } from '../core/retry.ts';
+import type { TorInstance } from '../core/tor-instance.ts';
+import type { Ports } from '../core/ports.ts';
+import { believedAddresses } from '../core/home.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Store } from '../engine/store.ts';
+import type { CertificateKeeper } from '../system/acme/keeper.ts';
+import { Announced } from '../system/announced.ts';
+import type { Paths } from '../system/directories.ts';
+import type { Recorder } from './journal.ts';
+import type { RelayVantages } from './vantages.ts';
+import { callAlive, tell } from '../system/alerts/tell.ts';
+
+export interface NotifierOptions {
+  readonly desired: () => Desired | undefined;
+  readonly situation: () => Promise<Situation>;
+  readonly announced: Announced;
+  readonly now: () => number;
+  /** The owner said `down`: what is closed then is no news. */
+  readonly isDown: () => boolean;
+  readonly socksOf: (instance: TorInstance) => string;
+  readonly record: Recorder;
+}
+
+/** What begins together is told together. */
+const GATHER_MS = 5000;
+/** Nobody gets more messages than that, however much a line flaps. */
+const LEAST_MS = 60_000;
+const ALIVE_MS = 5 * 60_000;
+
+interface Asked {
+  /** Since when there is something to tell. */
+  readonly sinceMs: number | undefined;
+  readonly nextMs: number;
+  readonly attempts: number;
+  readonly trouble?: string;
+}
+
+const NEVER: Asked = { sinceMs: undefined, nextMs: 0, attempts: 0 };
+
+/** Tells people what is wrong, and that it is over: once each, until they took it, and not more often than once a minute. */
+export class Notifier {
+  readonly #options: NotifierOptions;
+  readonly #asked = new Map<string, Asked>();
+  #aliveMs = 0;
+  #aliveTrouble: string | undefined;
+
+  constructor(options: NotifierOptions) {
+    this.#options = options;
+  }
+
+  async settle(signal: AbortSignal): Promise<void> {
+    const { desired, announced, situation, now, isDown } = this.#options;
+    const aim = desired();
+    const settings = aim?.notify;
+    if (aim === undefined || settings === undefined || isDown()) return;
+    await this.#callAlive(settings, aim, signal);
+    if (settings.to.length === 0) return;
+    const alerts = alertsOf(await situation(), settings, now());
+    const known = await announced.load();
+    for (const receiver of settings.to) {
+      const name = receiverName(receiver);
+      const notice = noticeOf(readTold(known.get(name)), alerts);
+      if (this.#isDue(name, notice)) await this.#tell(receiver, name, notice, aim, signal);
+    }
+  }
+
+  /** Sentences for the owner: who could not be told. */
+  remarks(): string[] {
+    const troubles = [...this.#asked].flatMap(([name, { trouble }]) =>
+      trouble === undefined ? [] : [`${shown(name)} was not told what is wrong: ${trouble}`],
+    );
+    return this.#aliveTrouble === undefined ? troubles : [...troubles, this.#aliveTrouble];
+  }
+
+  /** What came and went within seconds is not told; what failed is tried again later. */
+  #isDue(name: string, notice: Notice | undefined): notice is Notice {
+    const asked = this.#asked.get(name) ?? NEVER;
+    const now = this.#options.now();
+    if (notice === undefined) {
+      if (asked.sinceMs !== undefined) this.#asked.set(name, { ...asked, sinceMs: undefined });
+      return false;
+    }
+    const sinceMs = asked.sinceMs ?? now;
+    this.#asked.set(name, { ...asked, sinceMs });
+    return now - sinceMs >= GATHER_MS && now >= asked.nextMs;
+  }
+
+  async #tell(
+    receiver: Receiver,
+    name: string,
+    notice: Notice,
+    aim: Desired,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { announced, now, record } = this.#options;
+    try {
+      const isNews = notice.lines.length > 0;
+      if (isNews) await tell(receiver, notice, now(), this.#socksFor(placeOf(receiver), aim), signal);
+      await announced.put(name, JSON.stringify(notice.told));
+      this.#asked.set(name, { ...NEVER, nextMs: isNews ? now() + LEAST_MS : 0 });
+      if (isNews)
+        record('notice.sent', `${shown(name)} was told: ${linesOf(notice)}`, { receiver: shown(name) });
+    } catch (error) {
+      if (!(error instanceof GatewayError) || signal.aborted) throw error;
+      const attempts = (this.#asked.get(name)?.attempts ?? 0) + 1;
+      const next = error.hint === undefined ? '' : `; ${error.hint}`;
+      const trouble = `${error.message}${next}; it is tried again`;
+      this.#asked.set(name, { sinceMs: 0, attempts, nextMs: now() + retryAfterMs(attempts), trouble });
+    }
+  }
+
+  async #callAlive({ alive }: NotifySettings, aim: Desired, signal: AbortSignal): Promise<void> {
+    const { now } = this.#options;
+    if (alive === undefined || now() < this.#aliveMs) return;
+    this.#aliveMs = now() + ALIVE_MS;
+    const { host, hostname } = new URL(alive);
+    try {
+      await callAlive(alive, this.#socksFor(hostname, aim), signal);
+      this.#aliveTrouble = undefined;
+    } catch (error) {
+      if (!(error instanceof GatewayError) || signal.aborted) throw error;
+      this.#aliveMs = now() + LEAST_MS;
+      this.#aliveTrouble = `${host} was not told that this gateway runs: ${error.message}`;
+    }
+  }
+
+  /**
+   *   a service is tor-only | receiver     | sent
+   *   ----------------------+--------------+------------------------------------
+   *   yes                   | any          | through the tor of those services
+   *   no                    | an onion     | through the other tor
+   *   no                    | any other    | directly
+   */
+  #socksFor(host: string, { services }: Desired): string | undefined {
+    const { socksOf } = this.#options;
+    if (services.some(({ privacy }) => privacy === 'tor-only')) return socksOf('tor-only');
+    return host.endsWith('.onion') ? socksOf('tor') : undefined;
+  }
+}
+
+function placeOf(receiver: Receiver): string {
+  if (receiver.by === 'command') return '';
+  return receiver.by === 'mail' ? receiver.server.replace(/:\d+$/, '') : new URL(receiver.url).hostname;
+}
+
+function linesOf({ lines }: Notice): string {
+  return lines.map(({ state, text }) => (state === 'ends' ? `over: ${text}` : text)).join('; ');
+}
+
+/** A topic or a webhook's path may be a secret. */
+function shown(name: string): string {
+  return name.replace(/^(\w+ https?:\/\/[^/]+).*$/, '$1');
+}
+
+export interface NotifierPieces {
+  readonly paths: Paths;
+  readonly store: Pick<Store, 'isDown'>;
+  readonly ports: Pick<Ports, 'home' | 'now' | 'log'>;
+  readonly engine: Pick<Engine, 'desired' | 'fallbacks'>;
+  readonly certifier: Pick<CertificateKeeper, 'kept'>;
+  readonly vantages: Pick<RelayVantages, 'lost'>;
+  readonly record: Recorder;
+}
+
+export function createNotifier(pieces: NotifierPieces): Notifier {
+  const { paths, store, ports, engine, certifier, record, vantages } = pieces;
+  const lost = 'everybody is told again what is wrong';
+  return new Notifier({
+    desired: () => engine.desired,
+    situation: async () => ({
+      services: engine.fallbacks.all(),
+      certificates: (await certifier.kept()).map(({ report }) => report),
+      lostRelays: vantages.lost(),
+      address: believedAddresses(ports.home.addresses()).ipv4,
+    }),
+    announced: new Announced(paths.notified, ports.log, lost),
+    now: ports.now,
+    isDown: () => store.isDown(),
+    socksOf: (instance) => paths.ofTor(instance).torSocks,
+    record,
+  });
+}
