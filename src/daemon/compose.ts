@@ -6,6 +6,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Log, Ports, TorPort } from '../core/ports.ts';
 import type { Relay } from '../core/relay.ts';
 import type { TorInstance } from '../core/tor-instance.ts';
+import type { Relay } from '../core/relay.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
@@ -236,18 +237,12 @@ function createOwnersControl(
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
   const relays = new Relays({ ...ports, ...pieces });
   const { log } = ports;
-  const holds = new RelayHolds({
-    relays: () => pieces.engine.desired?.relays ?? [],
-    vantages: pieces.vantages,
-    broke: () => pieces.home.hurry(),
-    log,
-  });
   const settling: readonly [Settling, string][] = [
     [tokens, 'nodes were not asked to take back what is over'],
     [announcer, 'a new public address was not told to everybody'],
     [notifier, 'nobody was told what is wrong'],
     [canary, 'the router was not tried from outside'],
-    [holds, 'relays are not listened to'],
+    [createHolds(pieces), 'relays are not listened to'],
   ];
   const recurring = [
     new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
@@ -258,6 +253,16 @@ function createOwnersControl(
     control: createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter }),
     recurring,
   };
+}
+
+function createHolds({
+  engine,
+  vantages,
+  home,
+  ports: { log },
+}: Pieces & { readonly vantages: RelayVantages; readonly home: HomeTracker }): RelayHolds {
+  const relays = (): readonly Relay[] => engine.desired?.relays ?? [];
+  return new RelayHolds({ relays, vantages, broke: () => home.hurry(), log });
 }
 
 function createAnnouncer({ paths, ports, engine, record }: Pieces): Announcer {
