@@ -170,6 +170,7 @@ const Failure = { code: z.string(), message: z.string(), hint: z.string().option
 const reported = {
   changes: z.array(z.string()).readonly(),
   problems: z.array(z.object({ service: z.string(), ...Failure })).readonly(),
+  notices: z.array(z.string()).readonly(),
 };
 export const PlanReport = z
   .object(reported)
@@ -181,7 +182,6 @@ export const UpReport = z
     generation: z.number(),
     services: z.number(),
     failed: z.array(z.object({ change: z.string(), ...Failure })).readonly(),
-    notices: z.array(z.string()).readonly(),
   })
   .meta({ id: 'UpReport' }) satisfies z.ZodType<control.UpReport>;
 

@@ -120,7 +120,8 @@ export function renderPlan(report: PlanReport): string {
     report.changes.length === 0
       ? ['Nothing to change.']
       : report.changes.map((change) => `- ${plain(change)}`);
-  return [...changes, ...problemLines(report)].join('\n');
+  const notices = report.notices.map((notice) => `! ${plain(notice)}`);
+  return [...changes, ...problemLines(report), ...notices].join('\n');
 }
 
 export function renderUp(report: UpReport): string {

@@ -104,6 +104,8 @@ export interface PlanReport {
     readonly message: string;
     readonly hint?: string | undefined;
   }[];
+  /** Sentences the person must know: 'gateway.yaml was edited by hand; that was applied too'. */
+  readonly notices: readonly string[];
 }
 
 export interface UpReport extends PlanReport {
@@ -117,8 +119,6 @@ export interface UpReport extends PlanReport {
     readonly message: string;
     readonly hint?: string | undefined;
   }[];
-  /** Sentences the person must know: 'gateway.yaml was edited by hand; that was applied too'. */
-  readonly notices: readonly string[];
 }
 
 export interface RelayDraft {

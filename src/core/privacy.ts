@@ -57,3 +57,33 @@ export function privacyProblem(
     hint: `remove ${provider.id} from services.${service.name}.expose, or set its privacy to ${enough}`,
   };
 }
+
+/**
+ * Sentences about services of which an onion is known together with the home:
+ *
+ *   ways in of one service               | tied
+ *   -------------------------------------+-----
+ *   an onion alone                       | no
+ *   an onion, and devices by WireGuard   | no: only devices that were added know both
+ *   an onion, and a home address or name | yes
+ */
+export function tieWarnings(
+  exposures: readonly { readonly service: { readonly name: string }; readonly provider: string }[],
+  providers: readonly { readonly id: string; readonly capabilities: Shown }[],
+): string[] {
+  const shownBy = new Map(providers.map(({ id, capabilities }) => [id, capabilities]));
+  const ofService = Map.groupBy(exposures, ({ service }) => service.name);
+  return [...ofService].flatMap(([name, ways]) => {
+    const shown = ways.flatMap(({ provider }) => shownBy.get(provider) ?? []);
+    const isOnion = shown.some(({ network }) => network === 'onion');
+    const ties = ways.filter(({ provider }) => {
+      const { showsHomeAddress = false, showsPublicName = false } = shownBy.get(provider) ?? {};
+      return showsHomeAddress || showsPublicName;
+    });
+    if (!isOnion || ties.length === 0) return [];
+    const by = ties.map(({ provider }) => provider).join(' and ');
+    return [
+      `${name} has an onion and is exposed through ${by}: whoever visits both can tell that they are one service, and so whose onion it is; an onion that is to hide that needs a service of its own, with privacy tor-only`,
+    ];
+  });
+}

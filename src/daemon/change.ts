@@ -71,7 +71,8 @@ export class Changes {
   async preview(signal: AbortSignal): Promise<PlanReport> {
     const { file, compiler, engine } = this.#options;
     const desired = await compiler.compile(file.parse(await this.#read()), signal);
-    return { changes: await engine.preview(desired, signal), problems: problemsOf(desired) };
+    const notices = compiler.warnings(desired);
+    return { changes: await engine.preview(desired, signal), problems: problemsOf(desired), notices };
   }
 
   /** Applies the file as it is. */

@@ -4,6 +4,7 @@ import type { Part, Provider } from '../core/contract.ts';
 import { compileDesired, type Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
 import { choosePool } from '../core/pool.ts';
+import { tieWarnings } from '../core/privacy.ts';
 import { chooseUla, routeIn } from '../core/ula.ts';
 import type { Store } from '../engine/store.ts';
 
@@ -41,6 +42,12 @@ export class Compiler {
   /** For people: what is left out because of this machine. */
   async remarks(): Promise<string[]> {
     return (await this.#options.hasIpv6()) ? [] : [NO_IPV6];
+  }
+
+  /** For people: what may be, and shows more than they may think. */
+  warnings({ exposures }: Desired): string[] {
+    const accepted = exposures.filter(({ problem }) => problem === undefined);
+    return tieWarnings(accepted, this.#options.providers);
   }
 
   async #compile(config: Config, ula: string | undefined, signal: AbortSignal): Promise<Desired> {

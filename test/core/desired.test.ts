@@ -5,6 +5,7 @@ import { networkFor } from '../../src/core/allocate.ts';
 import type { Config, ConfigService } from '../../src/core/config.ts';
 import type { Capabilities, Compiled, CompileInput, Part, Provider } from '../../src/core/contract.ts';
 import { compileDesired, type DesiredInput, type Ledgers } from '../../src/core/desired.ts';
+import { tieWarnings } from '../../src/core/privacy.ts';
 import { isAllowed, privacyProblem } from '../../src/core/privacy.ts';
 import { PRIVACIES, type Device, type Privacy } from '../../src/core/service.ts';
 
@@ -104,6 +105,18 @@ it('has no way take over that its rule forbids', () => {
   expect([...compileDesired(input(services)).orders]).toEqual([
     ['open', ['clearnet', 'wireguard', 'tor']],
     ['shy', ['tor']],
+  ]);
+});
+
+it('says of which services the onion is known together with the home', () => {
+  const said = (expose: object): string[] =>
+    tieWarnings(compileDesired(input([service('shop', { expose: { ...expose } })])).exposures, providers);
+  expect(said({ tor: {} })).toEqual([]);
+  expect(said({ clearnet: {}, relay: {} })).toEqual([]);
+  expect(said({ tor: {}, relay: {}, clearnet: {} })).toEqual([
+    expect.stringContaining(
+      'shop has an onion and is exposed through clearnet and relay: whoever visits both',
+    ),
   ]);
 });
 

@@ -140,7 +140,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
   };
   const control: Control = {
     status: () => Promise.resolve(world.status),
-    plan: () => Promise.resolve({ changes: REPORT.changes, problems: [] }),
+    plan: () => Promise.resolve({ changes: REPORT.changes, problems: [], notices: [] }),
     up: (progress) => {
       progress('looking');
       progress('applying');
