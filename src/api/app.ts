@@ -3,6 +3,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { Control } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/ports.ts';
+import { METRICS_TYPE } from './describe.ts';
 import { failureOf, refusal } from './errors.ts';
 import { followEvents } from './follow.ts';
 import { guard, MAX_BODY_BYTES } from './guard.ts';
@@ -89,6 +90,9 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   app.openapi(READS.names, async (c) => c.json(await control.names(), 200));
   app.openapi(READS.address, async (c) =>
     c.json(await control.address(c.req.valid('query').nat === 'true', signal), 200),
+  );
+  app.openapi(READS.metrics, async (c) =>
+    c.body(await control.metrics(), 200, { 'Content-Type': METRICS_TYPE }),
   );
   app.openapi(READS.relays, async (c) => c.json(await control.relays(signal), 200));
   app.openapi(READS.place, async (c) => c.json(await control.place(c.req.valid('param').name), 200));

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ErrorBody, jobLine } from './schema.ts';
 
 /** How routes say what they take and answer. */
@@ -33,4 +33,12 @@ export function lines(description: string, schema: z.ZodType): Lines {
 
 export function json<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { 'application/json': { schema } } };
+}
+
+/** Text format 0.0.4 of Prometheus. */
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export function text(description: string, type: string): Lines {
+  const all = { 200: { description, content: { [type]: { schema: z.string() } } }, default: failed };
+  return all;
 }

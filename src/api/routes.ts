@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
-import { answers, json, lines, reports } from './describe.ts';
+import { answers, json, lines, METRICS_TYPE, reports, text } from './describe.ts';
 import { DEVICE_WRITES } from './device-routes.ts';
 import { withoutBody } from './guard.ts';
 import {
@@ -118,6 +118,13 @@ export const READS = {
     summary: 'Where the home is on the internet, and who says so',
     request: { query: AddressQuery },
     responses: answers(AddressBody, 'With `nat=true` also how the NATs to a relay behave; takes seconds.'),
+  }),
+  metrics: createRoute({
+    method: 'get',
+    path: '/v1/metrics',
+    summary: 'What is measured, in the text format of Prometheus',
+    request: { query: NoQuery },
+    responses: text('Gauges.', METRICS_TYPE),
   }),
   relays: createRoute({
     method: 'get',

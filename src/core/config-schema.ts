@@ -58,6 +58,8 @@ export interface Config {
   readonly relays: readonly Relay[];
   /** Programs that are told each new public address; absent: none. */
   readonly programs?: readonly string[];
+  /** `address:port` at which metrics are read; absent: only on the API. */
+  readonly metrics?: string;
   /** Absent: nobody is told anything. */
   readonly notify?: NotifySettings;
   /** By provider or part id; absent for a provider that needs settings, has none, and is not used. */
@@ -171,6 +173,17 @@ export function fileSchema(providers: readonly ProviderSchema[]) {
       ),
     announce: AnnounceSettings.prefault({}).describe('Who else is told when the home is at a new address.'),
     notify: NotifySettings.optional().describe('Who is told when something is wrong.'),
+    metrics: z
+      .strictObject({
+        listen: z
+          .string()
+          .refine((text) => ['ipv4', 'ipv6'].includes(parseEndpoint(text)?.type ?? ''), {
+            error: 'must be an address and a port, like 127.0.0.1:9469',
+          })
+          .describe('Address and port at which Prometheus reads /metrics, such as 127.0.0.1:9469.'),
+      })
+      .optional()
+      .describe('What is measured, on a port of its own; the API has it in any case: docs/metrics.md.'),
     relays: z
       .record(z.string().regex(NAME), RelaySettings)
       .default({})

@@ -39,7 +39,7 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
   if (!parsed.success) {
     return { problems: inOrder(schemaProblems(parsed.error.issues, file, configJsonSchema(providers))) };
   }
-  const { instance, pool, ula, services, relays, stun, announce, notify, ...sections } = parsed.data;
+  const { instance, pool, ula, services, relays, stun, announce, notify, metrics, ...sections } = parsed.data;
   const read = readServices(services, filled);
   const settings = readSettings(sections, read.services, providers, file);
   const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults].flat();
@@ -55,6 +55,7 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
       stun,
       ...(announce.programs.length === 0 ? {} : { programs: announce.programs }),
       ...(notify === undefined ? {} : { notify }),
+      ...(metrics === undefined ? {} : { metrics: metrics.listen }),
       relays: known.sort((a, b) => (a.name < b.name ? -1 : 1)),
       settings: settings.values,
     },

@@ -70,6 +70,8 @@ export interface Control {
   place(service: string): Promise<PlaceReport>;
   /** Where the home is on the internet; `withNat` also asks a relay how the NATs on the way behave, which takes seconds. */
   address(withNat: boolean, signal: AbortSignal): Promise<AddressStatus>;
+  /** What is measured, as Prometheus reads it. */
+  metrics(): Promise<string>;
   /** Asks each relay how it is. */
   relays(signal: AbortSignal): Promise<readonly RelayStatus[]>;
   /** Has a relay help to see which routers on the way keep state; see relay-walk.ts. */

@@ -50,6 +50,8 @@ export interface Desired {
   readonly zones?: Readonly<Record<string, DnsAccess>>;
   /** Programs that are told each new public address; absent: none. */
   readonly programs?: readonly string[];
+  /** `address:port` at which metrics are read; absent: nowhere. */
+  readonly metrics?: string;
   /** Who is told when something is wrong; absent: nobody. */
   readonly notify?: NotifySettings;
   /** To be stored before anything is applied. */
@@ -143,6 +145,7 @@ function assemble(
     relays: input.config.relays,
     zones: DnsSettings.parse(input.config.settings['dns'] ?? {}).zones,
     ...(input.config.programs === undefined ? {} : { programs: input.config.programs }),
+    ...(input.config.metrics === undefined ? {} : { metrics: input.config.metrics }),
     ...(input.config.notify === undefined ? {} : { notify: input.config.notify }),
     ledger: sortLedgers({ ...input.ledger, ...Object.fromEntries(slices), services: placed.ledger }),
   };

@@ -17,6 +17,8 @@ export interface WaySeen {
 const Decision = z.strictObject({
   /** Provider id. */
   way: z.string(),
+  /** It was the first choice then: another that is put before it by the owner did not fail. */
+  isFirst: z.boolean(),
   sinceMs: z.number(),
   why: z.string(),
   /** How often in a row a way failed again soon after it had come back; each doubles how long it must hold. */
@@ -69,6 +71,7 @@ export const CALM_MS = 60 * 60_000;
  *   way in use      | a better way works  | another way works | then
  *   ----------------+---------------------+-------------------+-------------------------------
  *   none yet        | –                   | –                 | the first of the order
+ *   first before    | –                   | –                 | the owner has another first choice: that one
  *   not allowed now | –                   | yes               | the first that works
  *   not allowed now | –                   | no                | the first of the order
  *   works, unknown  | long enough         | –                 | release: that better way
@@ -89,10 +92,12 @@ export function decideFallback(
   const [first] = order;
   if (first === undefined) return undefined;
   const known = order.flatMap((way) => seen.find(({ provider }) => provider === way) ?? []);
-  const isKept = before !== undefined && order.includes(before.way);
-  const decision = isKept ? move(order, known, before, nowMs) : begin(first, known, before, nowMs);
-  const isMoved = isKept && decision.way !== before.way;
-  const isBack = isMoved && order.indexOf(decision.way) < order.indexOf(before.way);
+  const isOusted = before !== undefined && before.isFirst && before.way !== first;
+  const start =
+    before === undefined || isOusted ? firstChoice(first, nowMs) : stillOpen(order, known, before, nowMs);
+  const decision = move(order, known, start, nowMs);
+  const isMoved = decision.way !== start.way;
+  const isBack = isMoved && order.indexOf(decision.way) < order.indexOf(start.way);
   return {
     decision,
     ...(isMoved ? { change: isBack ? ('released' as const) : ('engaged' as const) } : {}),
@@ -103,15 +108,21 @@ export function decideFallback(
   };
 }
 
-function begin(
-  first: string,
+function firstChoice(way: string, nowMs: number): Decision {
+  return { way, isFirst: true, sinceMs: nowMs, why: 'it is the first choice', flaps: 0 };
+}
+
+/** What was in use, unless that is no way in any more. */
+function stillOpen(
+  order: readonly string[],
   known: readonly WaySeen[],
-  before: Decision | undefined,
+  before: Decision,
   nowMs: number,
 ): Decision {
-  if (before === undefined) return { way: first, sinceMs: nowMs, why: 'it is the first choice', flaps: 0 };
-  const way = known.find(works)?.provider ?? first;
-  return { ...before, way, sinceMs: nowMs, why: `${before.way} is no way in any more` };
+  if (order.includes(before.way)) return before;
+  const way = known.find(works)?.provider ?? order[0] ?? before.way;
+  const why = `${before.way} is no way in any more`;
+  return { ...before, way, isFirst: way === order[0], sinceMs: nowMs, why };
 }
 
 function move(
@@ -125,7 +136,7 @@ function move(
   const back = known.find((way) => better.includes(way.provider) && works(way) && lastedMs(way) >= needMs);
   if (back !== undefined) {
     const why = `${back.provider} works again: ${back.detail}`;
-    return { ...before, way: back.provider, sinceMs: nowMs, why, releasedMs: nowMs };
+    return { ...before, ...inUse(order, back, nowMs), why, releasedMs: nowMs };
   }
   const own = known.find(({ provider }) => provider === before.way);
   const next = known.find(works);
@@ -133,7 +144,15 @@ function move(
   const why = `${before.way}: ${own.detail}`;
   const isBack = better.includes(next.provider);
   const past = isBack ? { releasedMs: nowMs } : { flaps: flapsAfter(before, nowMs) };
-  return { ...before, way: next.provider, sinceMs: nowMs, why, ...past };
+  return { ...before, ...inUse(order, next, nowMs), why, ...past };
+}
+
+function inUse(
+  order: readonly string[],
+  { provider }: WaySeen,
+  nowMs: number,
+): Pick<Decision, 'way' | 'isFirst' | 'sinceMs'> {
+  return { way: provider, isFirst: provider === order[0], sinceMs: nowMs };
 }
 
 /** A way that fails soon after it came back is trusted later the next time. */

@@ -37,6 +37,8 @@ export const Way = z.object({
   vantage: z.enum(VANTAGES),
   /** ISO 8601 time of the last visit that proved it. */
   provedAt: z.string().nullable(),
+  /** Milliseconds that the last visit took; `null` before the first. */
+  tookMs: z.number().nullable(),
   phase: Phase,
   conditions: z.array(Condition),
 });

@@ -6,7 +6,6 @@ import { messageOf } from '../core/errors.ts';
 import type { Log, Ports, TorPort } from '../core/ports.ts';
 import type { Relay } from '../core/relay.ts';
 import type { TorInstance } from '../core/tor-instance.ts';
-import type { Relay } from '../core/relay.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
 import { Engine } from '../engine/engine.ts';
@@ -46,6 +45,7 @@ import { createJournal, type Recorder } from './journal.ts';
 import { createNotifier } from './notifier.ts';
 import { NodeTokens } from './node-tokens.ts';
 import { Recurring } from './recurring.ts';
+import { MetricsPort } from './metrics-port.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { createOutside } from './outside.ts';
 import { RelayCarrier } from './relay-carrier.ts';
@@ -121,7 +121,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const watch = new NamespaceWatch({ helper, log, changed: wake });
   const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
   const changes = createChanges({ ...pieces, watch });
-  const { control, recurring } = createOwnersControl({ ...pieces, changes, vantages, home, leave });
+  const { control, metrics, recurring } = createOwnersControl({ ...pieces, changes, vantages, home, leave });
   const egressWatch = new EgressWatch({
     helper,
     log,
@@ -130,7 +130,7 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   });
   const close = async (): Promise<void> => {
     await Promise.all(recurring.map((one) => one.stop()));
-    await home.stop();
+    await Promise.all([home.stop(), metrics.close()]);
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
@@ -208,6 +208,7 @@ function createOwnersControl(
   },
 ): {
   control: Control;
+  metrics: MetricsPort;
   recurring: readonly Recurring[];
 } {
   const { paths, store, ports, changes } = pieces;
@@ -230,6 +231,7 @@ function createOwnersControl(
     ...pieces.mapper.remarks(),
     ...canary.remarks(),
     ...notifier.remarks(),
+    ...metrics.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
@@ -237,11 +239,14 @@ function createOwnersControl(
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
   const relays = new Relays({ ...ports, ...pieces });
   const { log } = ports;
+  const control = createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter });
+  const metrics = createMetricsPort(pieces, () => control.metrics());
   const settling: readonly [Settling, string][] = [
     [tokens, 'nodes were not asked to take back what is over'],
     [announcer, 'a new public address was not told to everybody'],
     [notifier, 'nobody was told what is wrong'],
     [canary, 'the router was not tried from outside'],
+    [metrics, 'metrics cannot be read at their port'],
     [createHolds(pieces), 'relays are not listened to'],
   ];
   const recurring = [
@@ -249,10 +254,11 @@ function createOwnersControl(
     new Recurring(() => pieces.certifier.tick(), 'certificates were not looked after', log),
     ...settling.map(([task, failed]) => new Recurring((signal) => task.settle(signal), failed, log)),
   ];
-  return {
-    control: createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter }),
-    recurring,
-  };
+  return { control, metrics, recurring };
+}
+
+function createMetricsPort({ engine, ports: { log } }: Pieces, measure: () => Promise<string>): MetricsPort {
+  return new MetricsPort({ wanted: () => engine.desired?.metrics, measure, log });
 }
 
 function createHolds({

@@ -29,6 +29,7 @@ import { closedSites, cutSites } from './closed-sites.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { nameReports, setName } from './home-name.ts';
+import { measure } from './measure.ts';
 import type { Relays } from './relays.ts';
 import type { NodeTokens } from './node-tokens.ts';
 import { importOnionKey } from './onion-import.ts';
@@ -91,6 +92,7 @@ export function createControl(options: ControlOptions): Control {
     place: (service) => placeOf(options, findService(options, service)),
     address: async (withNat, signal) =>
       reportAddress(ports.home.addresses(), withNat ? await relays.nat(signal) : null),
+    metrics: () => measure(options),
     relays: (signal) => relays.list(signal),
     walk: (relay, question, signal) => relays.walk(relay, question, signal),
     joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),

@@ -25,6 +25,7 @@ interface Probe {
   /** First and last of the visits in a row that found the same. */
   sinceMs: number;
   seenMs: number;
+  tookMs: number | undefined;
   dueAtMs: number;
   misses: number;
   visiting: Promise<void> | undefined;
@@ -73,6 +74,7 @@ export class Health {
           latest: undefined,
           sinceMs: 0,
           seenMs: 0,
+          tookMs: undefined,
           dueAtMs: 0,
           misses: 0,
           visiting: undefined,
@@ -103,6 +105,11 @@ export class Health {
 
   latest(key: string): Reach | undefined {
     return this.#probes.get(key)?.latest;
+  }
+
+  /** How long the last visit was on its way. */
+  tookMs(key: string): number | undefined {
+    return this.#probes.get(key)?.tookMs;
   }
 
   /** What the newest visits in a row agree on; `undefined` before the first. */
@@ -153,6 +160,7 @@ export class Health {
 
   async #visit(probe: Probe): Promise<void> {
     probe.dueAtMs = Infinity;
+    const startedAt = performance.now();
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(VISIT_TIMEOUT_MS)]);
     const reach = await probe.target.visit(signal).catch((error: unknown): Reach => ({
       reachable: 'unknown',
@@ -164,6 +172,7 @@ export class Health {
     const before = probe.latest?.reachable;
     probe.latest = reach;
     probe.seenMs = this.#now();
+    probe.tookMs = performance.now() - startedAt;
     if (before !== reach.reachable) probe.sinceMs = probe.seenMs;
     probe.misses = reach.reachable === 'yes' ? 0 : probe.misses + 1;
     // Something changed while it was on its way: what it found may be of before.

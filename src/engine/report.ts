@@ -136,6 +136,7 @@ function reportWay(exposure: DesiredExposure, input: ReportInput): Way {
     reachable: reach?.reachable ?? 'unknown',
     vantage: reach?.vantage ?? 'none',
     provedAt: reach?.provedAt ?? null,
+    tookMs: input.health.tookMs(`${service.name}/${provider}`) ?? null,
     phase: phaseOf(conditions),
     conditions,
   };

@@ -88,8 +88,26 @@ describe('a history', () => {
     expect(moves(later).filter((line) => line.includes('released'))).toHaveLength(2);
   });
 
+  it('uses a way that the owner puts first at once, and tells the one before along until it is proved', () => {
+    const before: Decision = { way: 'tor', isFirst: true, sinceMs: 0, why: '', flaps: 0 };
+    const tor: WaySeen = { provider: 'tor', reachable: 'yes', sinceMs: 0, seenMs: 9, detail: '' };
+    const outcome = decideFallback(['clearnet', 'tor'], [tor], before, 10);
+    expect(outcome).toMatchObject({ decision: { way: 'clearnet' }, isFallback: false });
+    expect(outcome?.advertised).toEqual(['clearnet', 'tor']);
+    expect(outcome?.change).toBeUndefined();
+    const shut: WaySeen = {
+      provider: 'clearnet',
+      reachable: 'no',
+      sinceMs: 0,
+      seenMs: ENGAGE_MS,
+      detail: '',
+    };
+    const next = decideFallback(['clearnet', 'tor'], [tor, shut], before, 10);
+    expect(next).toMatchObject({ decision: { way: 'tor' }, isFallback: true, change: 'engaged' });
+  });
+
   it('leaves a way that is not allowed any more at once, for one that works', () => {
-    const before: Decision = { way: 'clearnet', sinceMs: 0, why: '', flaps: 0 };
+    const before: Decision = { way: 'clearnet', isFirst: false, sinceMs: 0, why: '', flaps: 0 };
     const seen: WaySeen[] = [
       { provider: 'clearnet', reachable: 'yes', sinceMs: 0, seenMs: 9, detail: '' },
       { provider: 'tor', reachable: 'yes', sinceMs: 0, seenMs: 9, detail: '' },
@@ -184,7 +202,7 @@ describe('any history', () => {
           const provider = ORDER[index] ?? '';
           return { provider, reachable, sinceMs, seenMs: sinceMs + lastedMs, detail: '' };
         });
-        const before: Decision = { way, sinceMs: 0, why: '', flaps: 0 };
+        const before: Decision = { way, isFirst: false, sinceMs: 0, why: '', flaps: 0 };
         const outcome = decideFallback(ORDER, told, before, 200_000);
         expect(decideFallback(ORDER, told.toReversed(), before, 200_000)).toEqual(outcome);
       }),
