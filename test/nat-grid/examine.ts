@@ -21,8 +21,9 @@ export async function examineTogether(
   rows: readonly Row[],
   { mode, windowSeconds, signal }: ExamineOptions,
 ): Promise<Examined[]> {
-  await using lab = await startLab(chainTopology(rows.map(({ chain }) => chain)), { signal });
-  const homes = await NatLab.start(lab, signal);
+  const chains = rows.map(({ chain }) => chain);
+  await using lab = await startLab(chainTopology(chains), { signal });
+  const homes = await NatLab.start(lab, chains, signal);
   return Promise.all(
     rows.map(async (row, number) => {
       const window = windowSeconds === undefined ? {} : { windowSeconds };

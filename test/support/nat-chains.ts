@@ -6,6 +6,7 @@ import type { Mode, NatReport } from '../../src/doctor/types.ts';
 import { NODE_INSIDE, parseTopology, type Lab, type Topology } from '../../src/lab/index.ts';
 import { waitFor } from '../../src/lab/waiting.ts';
 import { Members } from '../../src/relay/members.ts';
+import { startOddNat, type OddPlace } from './odd-nat.ts';
 import type { NatBehaviour } from '../../src/lab/topology.ts';
 
 /** A router of a chain, as a lab builds it. */
@@ -23,6 +24,11 @@ export interface ChainRouter {
   readonly inside?: keyof typeof INSIDE;
   /** What arrives unasked goes to the router inside it. */
   readonly isOpen?: boolean;
+  /** In user space, and not as Linux does it. */
+  readonly odd?: Pick<
+    OddPlace,
+    'isSilent' | 'unanswered' | 'answered' | 'countsIncoming' | 'atMost' | 'ports'
+  >;
 }
 
 const INSIDE = { home: '192.168', carrier: '100.64', private: '10.20', squat: '25.7', container: '172.17' };
@@ -90,7 +96,7 @@ class BuiltChain {
         defaultRoute: this.#inner(device),
         routes: this.routesOf(device),
         ...(timer === undefined ? {} : { forgetsAfter: timer }),
-        ...(kind === 'nat' ? { nat } : {}),
+        ...(kind === 'nat' && router.odd === undefined ? { nat } : {}),
         ...(kind === 'firewall' ? { firewall: { outside } } : {}),
         services:
           kind === 'nat' && speaks.length > 0
@@ -106,6 +112,24 @@ class BuiltChain {
       };
     }
     return nodes;
+  }
+
+  /** Routers whose NAT is not the kernel's. */
+  oddPlaces(): (OddPlace & { readonly node: string })[] {
+    return this.#chain.flatMap(({ odd }, index) => {
+      if (odd === undefined) return [];
+      const device = index + 1;
+      return [
+        {
+          ...odd,
+          node: this.#name(device),
+          insideNetwork: this.#network(index),
+          outsideNetwork: this.#network(device),
+          inside: this.#inner(index),
+          outside: this.#outer(device),
+        },
+      ];
+    });
   }
 
   networks(): Record<string, Record<string, string>> {
@@ -164,6 +188,12 @@ class BuiltChain {
   }
 }
 
+/** The NATs of such a lab that are not the kernel's. */
+async function startOddNats(lab: Lab, chains: readonly Chain[], signal: AbortSignal): Promise<void> {
+  const places = chains.flatMap((chain, number) => new BuiltChain(number, chain).oddPlaces());
+  await Promise.all(places.map(({ node, ...place }) => startOddNat(lab.node(node), place, signal)));
+}
+
 /** What `nat-home-main.ts` is told. */
 export interface NatHome {
   /** Left out: no relay; STUN alone. */
@@ -198,7 +228,8 @@ export class NatLab {
     this.#fingerprint = fingerprint;
   }
 
-  static async start(lab: Lab, signal: AbortSignal): Promise<NatLab> {
+  static async start(lab: Lab, chains: readonly Chain[], signal: AbortSignal): Promise<NatLab> {
+    await startOddNats(lab, chains, signal);
     const { directory } = lab.node('relay');
     const logFile = join(directory, 'relay.log');
     const program = [
