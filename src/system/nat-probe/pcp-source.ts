@@ -7,6 +7,10 @@ import { encodeMap, parsePcpAnswer, PCP_PORT, PCP_RESULTS, type PcpAnswer } from
 import { askRouter } from '../mapping/ask-router.ts';
 
 const MISMATCH = PCP_RESULTS.indexOf('ADDRESS_MISMATCH');
+/** What comes after addresses were compared. miniupnpd has no resources to remove what is not there. */
+const MATCHES = ['SUCCESS', 'NO_RESOURCES', 'NOT_AUTHORIZED', 'NETWORK_FAILURE'].map((name) =>
+  PCP_RESULTS.findIndex((one) => one === name),
+);
 /** Nobody has it (TEST-NET-1, RFC 5737). */
 const NOBODY = '192.0.2.77';
 const SENDS = 2;
@@ -38,7 +42,7 @@ export async function lookByPcp(
   if (first.result !== MISMATCH) return { isSpoken: true, epochSeconds };
   for (const guess of new Set(guesses)) {
     const answer = await ask(router, guess, signal);
-    if (answer?.type === 'map' && answer.result === 0) return { isSpoken: true, epochSeconds, source: guess };
+    if (isMatch(answer)) return { isSpoken: true, epochSeconds, source: guess };
   }
   const source = maySweep ? await sweep(router, signal) : undefined;
   return { isSpoken: true, epochSeconds, source };
@@ -59,6 +63,10 @@ async function ask(router: string, client: string, signal: AbortSignal): Promise
   }
 }
 
+function isMatch(answer: PcpAnswer | undefined): boolean {
+  return answer?.type === 'map' && MATCHES.includes(answer.result);
+}
+
 /** Of a mapping that nobody has: the port is the discard service's, the nonce was never used. */
 function removal(client: string, nonce: string): Uint8Array {
   const identity = { transport: 'udp', internalAddress: client, internalPort: 9, nonce } as const;
@@ -75,7 +83,7 @@ async function sweep(router: string, signal: AbortSignal): Promise<string | unde
   socket.on('error', () => undefined);
   socket.on('message', (bytes) => {
     const found = parsePcpAnswer(bytes);
-    if (found?.type !== 'map' || found.result !== 0 || !found.nonce.startsWith(prefix)) return;
+    if (found?.type !== 'map' || !isMatch(found) || !found.nonce.startsWith(prefix)) return;
     matches.add(Number.parseInt(found.nonce.slice(prefix.length), 16));
   });
   try {

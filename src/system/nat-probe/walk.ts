@@ -90,8 +90,9 @@ export class Walk implements Disposable {
   }
 
   async flow(): Promise<Flow> {
-    const flow = await Flow.open(this.#next, this.#session);
+    const id = this.#next;
     this.#next += 1;
+    const flow = await Flow.open(id, this.#session);
     this.#flows.push(flow);
     return flow;
   }
