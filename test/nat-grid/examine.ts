@@ -24,7 +24,7 @@ export async function examineTogether(
   const chains = rows.map(({ chain }) => chain);
   await using lab = await startLab(chainTopology(chains), { signal });
   const homes = await NatLab.start(lab, chains, signal);
-  return Promise.all(
+  return await Promise.all(
     rows.map(async (row, number) => {
       const window = windowSeconds === undefined ? {} : { windowSeconds };
       const { report, seconds } = await homes.look(number, { mode, ...window, signal });

@@ -101,11 +101,12 @@ function isExpiryAgainst({ states, last, of }: Marks): boolean {
   return routersAfter(0, last).some((ttl) => of(ttl) === 'yes' && states.of(ttl) !== 'yes');
 }
 
-/** With expiry, those whose state expires; without, those that translate or have an address of a home. */
+/** Those whose state expires; where that is not known, those that translate or have an address of a home. */
 function likelyOf(path: Path, { states, last, of }: Marks): number {
   return routersAfter(0, path.owner ?? last).filter((ttl) => {
     if (of(ttl) !== 'unknown') return of(ttl) === 'yes';
-    if (states !== undefined) return states.of(ttl) === 'yes';
+    const kept = states?.of(ttl) ?? 'unknown';
+    if (kept !== 'unknown') return kept === 'yes';
     const lan = path.lanOf(ttl);
     return lan !== undefined && !isPublicUnicast(lan);
   }).length;

@@ -91,8 +91,9 @@ export async function lookFarther(
       if (here.reply !== address || before.reply !== undefined) return;
       const { route } = await pings.recording(address);
       addRoute(survey, route, address, ttl);
-      const wan = route.indexOf(address) === ttl ? route[ttl - 1] : undefined;
-      await lookAt(survey, hop, [own, ...(wan === undefined ? [] : [wan])], true);
+      // Whichever of the routers before it translates last; most often the nearest.
+      const written = route.indexOf(address) === ttl ? route.slice(1, ttl).toReversed() : [];
+      await lookAt(survey, hop, [...written, own], true);
     }),
   );
 }
