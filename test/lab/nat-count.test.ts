@@ -5,9 +5,9 @@ import { randomRows } from '../nat-grid/random.ts';
 import type { Row } from '../nat-grid/rows.ts';
 import type { ChainRouter } from '../support/nat-chains.ts';
 
-/** Chains of real routers, which forget after 6 s, and a window of 9 s; `npm run lab:doctor` has many more, with real timers. */
+/** Chains of real routers, which forget after 5 s, and a window of 7 s; `npm run lab:doctor` has many more, with real timers. */
 const signal = AbortSignal.timeout(100_000);
-const TIMER = 6;
+const TIMER = 5;
 const nat = (more: Partial<ChainRouter> = {}): ChainRouter => ({ kind: 'nat', timer: TIMER, ...more });
 const all = nat({ speaks: ['pcp', 'nat-pmp', 'upnp'] });
 const plain: ChainRouter = { kind: 'plain' };
@@ -18,8 +18,13 @@ const rows: readonly (Row & { readonly says: string })[] = [
   { name: 'one that speaks', chain: [all], says: '1' },
   { name: 'two, neither of which speaks', chain: [nat(), nat()], says: '1–2, probably 2 (unproved)' },
   { name: 'two, the outer one says whom it sees', chain: [nat(), all], says: '2' },
-  { name: 'a plain router between two', chain: [all, plain, all], says: '2' },
-  { name: 'a firewall between two', chain: [all, firewall, all], says: '2' },
+  { name: 'a plain router between two', chain: [all, plain, nat({ answersAll: true })], says: '2' },
+  { name: 'a firewall between two', chain: [all, firewall, nat({ answersAll: true })], says: '2' },
+  {
+    name: 'a firewall between two, nobody says whom it sees',
+    chain: [all, firewall, nat()],
+    says: '2–3, probably 3 (unproved)',
+  },
   {
     name: 'one in the middle that remembers for longer',
     chain: [nat(), nat({ timer: 600 }), nat()],
@@ -34,7 +39,7 @@ const rows: readonly (Row & { readonly says: string })[] = [
 let found: readonly Examined[];
 
 beforeAll(async () => {
-  found = await examineTogether([...rows, ...randomRows(2, 7)], { mode: 'full', windowSeconds: 9, signal });
+  found = await examineTogether([...rows, ...randomRows(2, 7)], { mode: 'full', windowSeconds: 7, signal });
 }, 100_000);
 
 describe('the doctor counts NATs', () => {

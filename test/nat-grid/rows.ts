@@ -11,6 +11,8 @@ const firewall: ChainRouter = { kind: 'firewall' };
 const upnp = nat({ speaks: ['upnp'] });
 const pmp = nat({ speaks: ['nat-pmp'] });
 const pcp = nat({ speaks: ['pcp'] });
+/** Says from where it sees packets come, as RFC 6887 has it. */
+const seer = nat({ answersAll: true });
 const all = nat({ speaks: ['pcp', 'nat-pmp', 'upnp'] });
 /** Opens ports although its own address outside is a private one. */
 const obedient = nat({ speaks: ['pcp', 'nat-pmp', 'upnp'], tells: '11.99.9.9' });
@@ -40,6 +42,10 @@ export const ROWS: readonly Row[] = [
   { name: 'NAT on 1, 3, 4 and 6 of six, all speak', chain: [all, plain, all, all, plain, all] },
   { name: 'a plain router between', chain: [all, plain, all] },
   { name: 'a firewall between', chain: [all, firewall, all] },
+  { name: 'a plain router between, seen by the outer one', chain: [nat(), plain, seer] },
+  { name: 'a firewall between, seen by the outer one', chain: [nat(), firewall, seer] },
+  { name: 'a plain router first, seen by the next', chain: [plain, seer] },
+  { name: 'NAT on 1, 3, 4 and 6 of six, all see', chain: [seer, plain, seer, seer, plain, seer] },
   { name: 'a firewall between, nobody speaks', chain: [nat(), firewall, nat()] },
   { name: "the provider's firewall", chain: [all, firewall] },
   { name: 'a carrier (100.64/10)', chain: [all, nat({ inside: 'carrier' })] },
@@ -52,6 +58,14 @@ export const ROWS: readonly Row[] = [
   { name: 'full cone', chain: [nat({ behaviour: 'full-cone' }), nat({ behaviour: 'full-cone' })] },
   { name: 'remembers for 150 s', chain: [all, nat({ timer: 150 }), nat()] },
   { name: 'forgets after 10 s', chain: [all, nat({ timer: 10 })] },
+  { name: 'in user space', chain: [all, nat({ odd: {} })] },
+  { name: 'in user space, counts outgoing alone', chain: [all, nat({ odd: { countsIncoming: false } })] },
+  { name: 'in user space, says no time is over', chain: [nat({ odd: { isSilent: true } }), all] },
+  { name: 'in user space, loses flows after 20 s', chain: [all, nat({ odd: { atMost: 20 } })] },
+  {
+    name: 'in user space, forgets after 8 s, ports move',
+    chain: [nat({ odd: { unanswered: 8, answered: 8, ports: 'moved' } }), nat()],
+  },
   { name: 'a container', chain: [nat({ inside: 'container' }), all] },
   ...DEPTHS.flatMap((depth): Row[] => [
     { name: `${depth} deep, nobody speaks`, chain: deep(depth, () => nat()) },

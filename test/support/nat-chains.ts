@@ -15,6 +15,8 @@ export interface ChainRouter {
   /** Seconds; left out: Linux's own. */
   readonly timer?: number;
   readonly speaks?: readonly MappingProtocol[];
+  /** Speaks PCP as RFC 6887 says, also to whom another router stands before; see pcp-main.ts. */
+  readonly answersAll?: boolean;
   /** What it tells as its address outside. A router with a private one opens nothing unless it tells another. */
   readonly tells?: string;
   /** Translates to an address that is on no interface. */
@@ -132,6 +134,13 @@ class BuiltChain {
     });
   }
 
+  /** Routers that speak PCP to everybody. */
+  pcpPlaces(): { readonly node: string; readonly inside: string }[] {
+    return this.#chain.flatMap(({ answersAll = false }, index) =>
+      answersAll ? [{ node: this.#name(index + 1), inside: this.#inner(index) }] : [],
+    );
+  }
+
   networks(): Record<string, Record<string, string>> {
     const all = Array.from({ length: this.#chain.length + 1 }, (_, index) => index);
     return Object.fromEntries(
@@ -194,6 +203,15 @@ async function startOddNats(lab: Lab, chains: readonly Chain[], signal: AbortSig
   await Promise.all(places.map(({ node, ...place }) => startOddNat(lab.node(node), place, signal)));
 }
 
+async function startPcp(lab: Lab, chains: readonly Chain[]): Promise<void> {
+  const places = chains.flatMap((chain, number) => new BuiltChain(number, chain).pcpPlaces());
+  for (const { node: name, inside } of places) {
+    const node = lab.node(name);
+    const logFile = join(node.directory, 'pcp.log');
+    await node.detach([NODE_INSIDE, '/opt/gateway/test/support/pcp-main.ts', inside], { logFile });
+  }
+}
+
 /** What `nat-home-main.ts` is told. */
 export interface NatHome {
   /** Left out: no relay; STUN alone. */
@@ -230,6 +248,7 @@ export class NatLab {
 
   static async start(lab: Lab, chains: readonly Chain[], signal: AbortSignal): Promise<NatLab> {
     await startOddNats(lab, chains, signal);
+    await startPcp(lab, chains);
     const { directory } = lab.node('relay');
     const logFile = join(directory, 'relay.log');
     const program = [

@@ -107,7 +107,9 @@ async function lookAt(
   const { ttl, address } = hop;
   const { signal } = survey;
   const byPcp = async (): Promise<void> => {
-    const { isSpoken, epochSeconds, source } = await lookByPcp(address, guesses, maySweep, signal);
+    const looked = await lookByPcp(address, guesses, maySweep, signal);
+    if (looked === undefined) return;
+    const { isSpoken, epochSeconds, source } = looked;
     survey.add({ method: 'portmap', ttl, protocol: 'pcp', isSpoken, epochSeconds });
     if (source !== undefined) survey.add({ method: 'pcp-source', ttl, address: source });
   };

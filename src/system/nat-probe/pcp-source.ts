@@ -28,15 +28,16 @@ export interface PcpLook {
   readonly source?: string | undefined;
 }
 
-/** `guesses` first; then, with `maySweep`, every address of the /24 that the router is in. */
+/** `undefined`: it is silent. `guesses` first; then, with `maySweep`, every address of the /24 that the router is in. */
 export async function lookByPcp(
   router: string,
   guesses: readonly string[],
   maySweep: boolean,
   signal: AbortSignal,
-): Promise<PcpLook> {
+): Promise<PcpLook | undefined> {
   const first = await ask(router, NOBODY, signal);
-  if (first === undefined || first.type === 'version') return { isSpoken: false };
+  if (first === undefined) return undefined;
+  if (first === 'closed' || first.type === 'version') return { isSpoken: false };
   const { epochSeconds } = first;
   // One that takes this one for ours compares nothing.
   if (first.result !== MISMATCH) return { isSpoken: true, epochSeconds };
@@ -48,7 +49,12 @@ export async function lookByPcp(
   return { isSpoken: true, epochSeconds, source };
 }
 
-async function ask(router: string, client: string, signal: AbortSignal): Promise<PcpAnswer | undefined> {
+/** `closed`: it said that nothing listens there; `undefined`: it is silent. */
+async function ask(
+  router: string,
+  client: string,
+  signal: AbortSignal,
+): Promise<PcpAnswer | 'closed' | undefined> {
   const nonce = randomBytes(12).toString('hex');
   const accept = (received: Uint8Array): PcpAnswer | undefined => {
     const found = parsePcpAnswer(received);
@@ -58,13 +64,13 @@ async function ask(router: string, client: string, signal: AbortSignal): Promise
   try {
     return await askRouter({ ...question, sends: SENDS }, signal);
   } catch (error) {
-    if (error instanceof MappingError) return undefined;
+    if (error instanceof MappingError) return error.refusal === 'unsupported' ? 'closed' : undefined;
     throw error;
   }
 }
 
-function isMatch(answer: PcpAnswer | undefined): boolean {
-  return answer?.type === 'map' && MATCHES.includes(answer.result);
+function isMatch(answer: PcpAnswer | 'closed' | undefined): boolean {
+  return typeof answer === 'object' && answer.type === 'map' && MATCHES.includes(answer.result);
 }
 
 /** Of a mapping that nobody has: the port is the discard service's, the nonce was never used. */
