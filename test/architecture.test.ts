@@ -21,7 +21,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/doctor': { may: ['src/core', 'src/wire'], npm: ['zod'], node: false },
   'src/system': {
     may: ['src/core', 'src/wire', 'src/engine', 'src/doctor'],
-    npm: ['acme-client', 'socks-proxy-agent', 'zod'],
+    npm: ['acme-client', 'node-forge', 'socks-proxy-agent', 'zod'],
     node: true,
   },
   'src/helper': { may: ['src/core', 'src/wire', 'src/system'], npm: ['zod'], node: true },

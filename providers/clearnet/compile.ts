@@ -15,6 +15,7 @@ interface Site {
   readonly service: string;
   readonly domain: string;
   readonly mode: Spec['mode'];
+  readonly access: 'anyone' | 'devices';
 }
 
 /** Everything that makes it is asked of the built-in parts; the own resource says that it is there. */
@@ -27,7 +28,9 @@ export function compile({ exposures, settings }: CompileInput<Options, Settings>
   const read = sorted.map((exposure) => readExposure(exposure, owners));
   const sites = read.flatMap((one) => ('code' in one ? [] : [one]));
   return {
-    resources: sites.map((site) => ({ key: siteKey(site.service), spec: site, neededBy: [site.service] })),
+    resources: sites.map(({ access: _access, ...spec }) => {
+      return { key: siteKey(spec.service), spec, neededBy: [spec.service] };
+    }),
     wants: sites.flatMap((site) => wantsFor(site, settings, told.has(site.service))),
     problems: read.flatMap((one) => ('code' in one ? [one] : [])),
     ledger: {},
@@ -36,7 +39,7 @@ export function compile({ exposures, settings }: CompileInput<Options, Settings>
 
 /** A name belongs to the first service that has it, by name. */
 function readExposure(
-  { service: { name: service, kind }, options: { domain } }: Exposure<Options>,
+  { service: { name: service, kind }, options: { domain, access = 'anyone' } }: Exposure<Options>,
   owners: ReadonlyMap<string, string>,
 ): Site | Problem {
   const owner = owners.get(domain);
@@ -49,7 +52,11 @@ function readExposure(
     };
   }
   const mode = modeOf(kind);
-  if (mode !== undefined) return { service, domain, mode };
+  if (access === 'devices' && mode !== undefined) {
+    const problem = notForDevices(service, domain, mode);
+    if (problem !== undefined) return problem;
+  }
+  if (mode !== undefined) return { service, domain, mode, access };
   return {
     code: 'KindNotSupported',
     service,
@@ -58,8 +65,26 @@ function readExposure(
   };
 }
 
+/** What shows a certificate is a browser, or a client of HTTP; and it is asked by the name that it says. */
+function notForDevices(service: string, domain: string, mode: Spec['mode']): Problem | undefined {
+  if (mode === 'http' && !isAddress(domain)) return undefined;
+  const why =
+    mode === 'http'
+      ? `${domain} is an address, and only a name can ask for certificates`
+      : `what connects to ${service} shows no certificate`;
+  return {
+    code: 'DevicesNotSupported',
+    service,
+    message: `${service} cannot let in only devices at ${domain}: ${why}`,
+    hint:
+      mode === 'http'
+        ? `give it a name: gateway expose ${service} --via clearnet --domain NAME --access devices`
+        : `devices reach it by a tunnel: gateway expose ${service} --via wireguard`,
+  };
+}
+
 function wantsFor(
-  { service, domain, mode }: Site,
+  { service, domain, mode, access }: Site,
   { https, http, mapping }: Settings,
   isOnionTold: boolean,
 ): Want[] {
@@ -75,7 +100,7 @@ function wantsFor(
       service,
       domain,
       via: 'clearnet',
-      access: 'anyone',
+      access,
       mode,
       ...(isOnionTold ? { onionLocation: true as const } : {}),
       listen: { https, http },

@@ -1,6 +1,7 @@
 import { defineProvider, type Address, type Exposure, type Observed } from '../../src/core/contract.ts';
 import { apply, describe } from './apply.ts';
 import { compile } from './compile.ts';
+import { enrol, isForDevices } from './enrol.ts';
 import { observe } from './observe.ts';
 import { published } from './published.ts';
 import { reach } from './reach.ts';
@@ -26,11 +27,12 @@ export const clearnet = defineProvider<Spec, OptionsType, SettingsType>({
     needsPublicAddress: true,
     needsOpenPort: true,
     worksBehindCgnat: false,
-    perDeviceCredentials: false,
+    perDeviceCredentials: true,
     canBeFallback: true,
     showsHomeAddress: true,
     showsPublicName: true,
     notes: {
+      perDeviceCredentials: 'where `access` is `devices`',
       needsOpenPort: 'TCP 443 and 80, which the router opens by itself or forwards',
       showsPublicName: 'public lists of all certificates (Certificate Transparency) hold the name for good',
     },
@@ -43,6 +45,9 @@ export const clearnet = defineProvider<Spec, OptionsType, SettingsType>({
   addresses,
   published,
   reach,
+  deviceKey: 'certificate',
+  asksForDevice: (exposure) => isForDevices(exposure),
+  enrol,
   handouts: (exposure, observed) =>
     addresses(exposure, observed).map(({ url }) => ({
       kind: 'link',
@@ -53,9 +58,10 @@ export const clearnet = defineProvider<Spec, OptionsType, SettingsType>({
     })),
 });
 
-function addresses({ service }: Exposure<OptionsType>, observed: readonly Observed<Spec>[]): Address[] {
-  const found = observed.find(({ key }) => key === siteKey(service.name));
+function addresses(exposure: Exposure<OptionsType>, observed: readonly Observed<Spec>[]): Address[] {
+  const found = observed.find(({ key }) => key === siteKey(exposure.service.name));
   if (found === undefined) return [];
-  const client = found.spec.mode === 'http' ? 'any browser' : 'a client that speaks TLS';
+  const browser = isForDevices(exposure) ? 'a device that was added, with its certificate' : 'any browser';
+  const client = found.spec.mode === 'http' ? browser : 'a client that speaks TLS';
   return [{ url: urlOf(found.spec), network: 'internet', clientNeeds: [client] }];
 }

@@ -17,6 +17,12 @@ const Domain = z
 
 export const Options = z.strictObject({
   domain: Domain,
+  access: z
+    .enum(['anyone', 'devices'])
+    .optional()
+    .describe(
+      'Who is let in: anyone (when left out), or only devices that were added (gateway device add) and show the certificate that they were given.',
+    ),
   onionLocation: z
     .boolean()
     .optional()

@@ -9,7 +9,7 @@ import { JournalEvent } from '../core/events.ts';
 import { isHostName } from '../core/inet.ts';
 import { NAME, NAME_HINT, nameFault, quote } from '../core/name.ts';
 import { TOKEN_KINDS } from '../core/node-access.ts';
-import { RIGHTS } from '../core/rights.ts';
+import { DEVICE_RIGHTS, RIGHTS } from '../core/rights.ts';
 import { EGRESSES, ENTERED_BY, KINDS, PRIVACIES } from '../core/service.ts';
 import { AddressStatus, DeviceStatus, RelayStatus, Status } from '../core/status.ts';
 import { RelayWalked } from '../core/relay-walk.ts';
@@ -86,13 +86,18 @@ export const ExposeRequest = z
 const ReachedBy = z.array(z.strictObject({ service: Name, port: Port })).readonly();
 const grant = {
   services: z.array(Name).describe('Services that it may reach.'),
+  rights: z
+    .array(z.enum(DEVICE_RIGHTS))
+    .readonly()
+    .optional()
+    .describe('What it may do that others may not. `lnd:unlock`: open the wallet of an LND behind a page.'),
   reachedBy: ReachedBy.optional().describe(
     'Services that may begin connections to this port of it (webhooks).',
   ),
 };
-const isSomething = ({ services, reachedBy = [] }: control.Grant): boolean =>
-  services.length + reachedBy.length > 0;
-const NOTHING = 'name a service';
+const isSomething = ({ services, rights = [], reachedBy = [] }: control.Grant): boolean =>
+  services.length + rights.length + reachedBy.length > 0;
+const NOTHING = 'name a service or a right';
 export const Grant = z
   .strictObject(grant)
   .refine(isSomething, NOTHING)
@@ -125,6 +130,7 @@ export const DeviceDraft = z
       )
       .optional()
       .describe('Public key that the device made itself for WireGuard; then no private key is handed out.'),
+    rights: grant.rights,
     reachedBy: grant.reachedBy,
   })
   .meta({ id: 'DeviceDraft' }) satisfies z.ZodType<control.DeviceDraft>;

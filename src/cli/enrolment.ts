@@ -2,7 +2,7 @@ import type { Handout } from '../core/contract.ts';
 import type { Enrolled } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Context, Input } from './command.ts';
-import { reserveFiles } from './handout-files.ts';
+import { reserveFile, reserveFiles } from './handout-files.ts';
 import { reserveOnionFiles } from './onion-files.ts';
 import { show } from './report.ts';
 import type { Terminal } from './terminal.ts';
@@ -27,12 +27,18 @@ export async function handOut(
 ): Promise<HandedOut | undefined> {
   const files = await reserveFiles(input);
   const onionFiles = await reserveOnionFiles(input.text('onion-dir'));
+  const certificateFile = await reserveFile(input.text('p12'));
   try {
     const enrolled = await ask();
     const conf = enrolled.handouts.find(({ kind }) => kind === 'wireguard-config');
+    const certificate = enrolled.handouts.find(({ kind }) => kind === 'client-certificate');
+    const link = enrolled.handouts.find(({ kind }) => kind === 'client-certificate-link');
+    const code = conf ?? link;
+    const pkcs12 = certificate === undefined ? undefined : Buffer.from(certificate.text, 'base64');
     const written = {
-      conf: conf === undefined ? [] : await files.fill(conf.text),
+      code: code === undefined ? [] : await files.fill(code.text),
       onions: await onionFiles.fill(enrolled.handouts),
+      certificate: await certificateFile.fill(pkcs12),
     };
     if (!context.isJson)
       return { enrolled, conf, show: () => showEnrolment(enrolled, written, context.terminal) };
@@ -41,35 +47,48 @@ export async function handOut(
   } finally {
     await files.release();
     await onionFiles.release();
+    await certificateFile.release();
   }
 }
+
+/** Names of files. `code`: of what one scans first, the tunnel or else the link to a certificate. */
+type Written = Readonly<Record<'code' | 'onions' | 'certificate', readonly string[]>>;
 
 /** What `device add` shows once; `written` are handouts that went to files instead. Resolves with what is secret of it. */
 async function showEnrolment(
   { device, handouts, notices }: Enrolled,
-  written: { readonly conf: readonly string[]; readonly onions: readonly string[] },
+  written: Written,
   terminal: Terminal,
 ): Promise<readonly Handout[]> {
-  const files = [...written.conf, ...written.onions];
+  const files = [...written.code, ...written.onions, ...written.certificate];
   if (files.length > 0) terminal.print(`Written, readable by you alone: ${files.join(', ')}`);
   const conf = handouts.find(({ kind }) => kind === 'wireguard-config');
-  if (conf !== undefined) await showConf(conf.text, written.conf.length > 0, terminal);
-  for (const handout of handouts) {
-    const isWritten = handout.secret && written.onions.length > 0;
-    if (handout !== conf && !isWritten) terminal.print(await inWords(handout));
-  }
+  if (conf !== undefined) await showConf(conf.text, written.code.length > 0, terminal);
+  const shown = handouts.filter((handout) => isShown(handout, written, conf !== undefined));
+  for (const handout of shown) terminal.print(await inWords(handout));
   if (device.expiresAt !== null)
     terminal.print(`${device.name} is revoked by itself at ${device.expiresAt}.`);
   for (const notice of notices) terminal.print(`! ${plain(notice)}`);
-  return handouts.filter(
-    (handout) => handout.secret && (handout === conf ? written.conf : written.onions).length === 0,
-  );
+  const drawnConf = conf === undefined || written.code.length > 0 ? [] : [conf];
+  return [...drawnConf, ...shown.filter(({ secret }) => secret)];
+}
+
+/**
+ * Apart from the tunnel's. A certificate is a file, which is fetched by its link, or is written already; its password is
+ * shown with both.
+ */
+function isShown({ kind, secret }: Handout, written: Written, hasConf: boolean): boolean {
+  if (kind === 'wireguard-config' || kind === 'client-certificate') return false;
+  if (kind === 'client-certificate-link') {
+    return written.certificate.length === 0 && (hasConf || written.code.length === 0);
+  }
+  return !secret || kind === 'client-certificate-password' || written.onions.length === 0;
 }
 
 async function inWords({ kind, label, file, text }: Handout): Promise<string> {
   const name = kind === 'onion-key-file' ? ` (as a file: ${plain(file)})` : '';
   const words = `\n${plain(label)}${name}:\n  ${plain(text).trimEnd().replaceAll('\n', '\n  ')}`;
-  const isScanned = kind === 'link' || kind === 'onion-key';
+  const isScanned = kind === 'link' || kind === 'onion-key' || kind === 'client-certificate-link';
   return isScanned ? `${words}\n${await drawn(text)}` : words;
 }
 

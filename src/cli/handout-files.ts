@@ -14,6 +14,13 @@ export const FILE_OPTIONS: readonly Option[] = [
   { name: 'conf', value: 'FILE', completion: 'file', summary: 'Write what the code says, as text' },
 ];
 
+export const CERTIFICATE_FILE: Option = {
+  name: 'p12',
+  value: 'FILE',
+  completion: 'file',
+  summary: 'Write the certificate for pages as a PKCS#12 file, instead of showing a one-time link to it',
+};
+
 const FORMATS = ['png', 'svg', 'conf'] as const;
 type Format = (typeof FORMATS)[number];
 
@@ -22,6 +29,12 @@ export interface ReservedFiles {
   /** Writes the text in each format; resolves with the file names. */
   fill(text: string): Promise<readonly string[]>;
   /** Removes what was reserved and not filled. */
+  release(): Promise<void>;
+}
+
+export interface ReservedFile {
+  /** Resolves with the file's name, where there is one and something was written. */
+  fill(content: Uint8Array | undefined): Promise<readonly string[]>;
   release(): Promise<void>;
 }
 
@@ -41,10 +54,10 @@ export async function reserveFiles(input: Input): Promise<ReservedFiles> {
     const path = input.text(format);
     if (path === undefined) continue;
     try {
-      reserved.push({ format, path, handle: await open(path, 'wx', 0o600) });
+      reserved.push({ format, path, handle: await openNew(path) });
     } catch (error) {
       await release();
-      throw refused(path, error);
+      throw error;
     }
   }
   return {
@@ -61,6 +74,34 @@ export async function reserveFiles(input: Input): Promise<ReservedFiles> {
     },
     release,
   };
+}
+
+/** One file in the same way; without a path there is none. */
+export async function reserveFile(path: string | undefined): Promise<ReservedFile> {
+  let handle = path === undefined ? undefined : await openNew(path);
+  return {
+    fill: async (content) => {
+      if (path === undefined || handle === undefined || content === undefined) return [];
+      await handle.writeFile(content);
+      await handle.sync();
+      await handle.close();
+      handle = undefined;
+      return [path];
+    },
+    release: async () => {
+      if (path === undefined || handle === undefined) return;
+      await handle.close();
+      await unlink(path);
+    },
+  };
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    throw refused(path, error);
+  }
 }
 
 async function encode(format: Format, text: string): Promise<string | Uint8Array> {

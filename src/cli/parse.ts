@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { DEVICE_RIGHTS, type DeviceRight } from '../core/rights.ts';
 import type { ReachedBy } from '../core/service.ts';
 import { suggest } from '../core/suggest.ts';
 import type { Command, Input, Option } from './command.ts';
@@ -33,6 +34,16 @@ export function servicesOption(summary: string): Option {
     completion: 'services',
     summary,
   };
+}
+
+export function rightsOption(summary: string): Option {
+  return { name: 'right', value: 'RIGHT', isRepeatable: true, completion: DEVICE_RIGHTS, summary };
+}
+
+export function rightOf(text: string): DeviceRight {
+  const right = DEVICE_RIGHTS.find((each) => each === text);
+  if (right !== undefined) return right;
+  throw new UsageError(`there is no right ${text}`, `rights: ${DEVICE_RIGHTS.join(', ')}`);
 }
 
 export interface Parsed {

@@ -30,7 +30,7 @@ export function renderDevices(devices: readonly DeviceStatus[], now: number): st
     ['DEVICE', 'REACHES', 'REACHED BY', 'KEYS', 'WALLETS', 'ADDRESS', 'LAST HANDSHAKE', 'FROM', 'UNTIL'],
     devices.map((device) => [
       device.name,
-      device.services.join(', ') || '–',
+      [...device.services, ...device.rights].join(', ') || '–',
       reachersOf(device) || '–',
       keysOf(device),
       device.wallets.map(({ service, rights }) => `${service} (${rights})`).join(', ') || '–',
@@ -87,8 +87,12 @@ export function renderRelays(relays: readonly RelayStatus[]): string {
   return [...lines, ...troubles.map(({ name, message }) => `! ${name}: ${plain(message)}`)].join('\n');
 }
 
-function keysOf({ publicKey, onionKey }: DeviceStatus): string {
-  const keys = [...(publicKey === null ? [] : ['wireguard']), ...(onionKey === null ? [] : ['onion'])];
+function keysOf({ publicKey, onionKey, certificate }: DeviceStatus): string {
+  const keys = [
+    ...(publicKey === null ? [] : ['wireguard']),
+    ...(onionKey === null ? [] : ['onion']),
+    ...(certificate === null ? [] : ['certificate']),
+  ];
   return keys.join(', ') || '–';
 }
 

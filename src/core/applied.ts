@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EnteredPlace } from './entered.ts';
 import { Upstream } from './namespace-spec.ts';
-import { EdgeListen, EdgeSite, EdgeTunnel, NetworkSpec, OnionClient } from './operations.ts';
+import { EdgeClient, EdgeListen, EdgeSite, EdgeTunnel, NetworkSpec, OnionClient } from './operations.ts';
 import { PRIVACIES } from './service.ts';
 import { TunnelSpec } from './tunnel-operations.ts';
 
@@ -56,5 +56,7 @@ export const Applied = z.object({
   tunnels: z.array(TunnelSpec).optional(),
   /** Which names the edge may answer for to each of them; absent: none. */
   edgeTunnels: z.array(EdgeTunnel).optional(),
+  /** Devices that the edge may let in by their certificates; absent: none. */
+  clients: z.array(EdgeClient).optional(),
 });
 export type Applied = z.infer<typeof Applied>;

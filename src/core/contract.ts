@@ -160,13 +160,19 @@ export interface Published {
   readonly message: string;
 }
 
-/** `onion-key`: for Tor Browser's question; `onion-key-file`: for a tor's ClientOnionAuthDir; `orbot-entry`: for Orbot. */
+/**
+ * `onion-key`: for Tor Browser's question; `onion-key-file`: for a tor's ClientOnionAuthDir; `orbot-entry`: for Orbot.
+ * `client-certificate`: a PKCS#12 file in base64; `-link`: where it can be fetched once; `-password`: opens it.
+ */
 export const HANDOUT_KINDS = [
   'link',
   'wireguard-config',
   'onion-key',
   'onion-key-file',
   'orbot-entry',
+  'client-certificate',
+  'client-certificate-link',
+  'client-certificate-password',
 ] as const;
 export type HandoutKind = (typeof HANDOUT_KINDS)[number];
 
@@ -180,12 +186,21 @@ export interface Handout {
   readonly text: string;
 }
 
+/** A certificate and its key, for a device to install. */
+export interface ClientBundle {
+  /** PKCS#12, base64. */
+  readonly pkcs12: string;
+  readonly password: string;
+}
+
 /** What a new device must be told; `privateKey` is held only while this is made. */
 export interface EnrolmentInput<Settings = unknown> {
   readonly device: Device;
   /** Base64; empty when the device brought its own key and keeps the private one to itself. */
   readonly privateKey: string;
   readonly presharedKey: string;
+  /** Only where `deviceKey` is `certificate`, and one was made for it now. */
+  readonly certificate?: ClientBundle;
   readonly network: Network;
   readonly services: readonly Service[];
   /** Of this device's services, through this provider. */
@@ -193,8 +208,8 @@ export interface EnrolmentInput<Settings = unknown> {
   readonly settings: Settings;
 }
 
-/** Both are Curve25519 public keys; each field says how it is written. */
-export type DeviceKey = 'publicKey' | 'onionKey';
+/** Two Curve25519 public keys, and the fingerprint of a certificate; each field says how it is written. */
+export type DeviceKey = 'publicKey' | 'onionKey' | 'certificate';
 
 export interface Capabilities {
   readonly network: Address['network'];

@@ -4,7 +4,7 @@ import type { DnsAccess } from './dns-config.ts';
 import type { JournalEvent } from './events.ts';
 import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { TokenKind } from './node-access.ts';
-import type { Rights } from './rights.ts';
+import type { DeviceRight, Rights } from './rights.ts';
 import type { PortsReport } from './mapper.ts';
 import type { Through } from './through.ts';
 import type { ReachedBy } from './service.ts';
@@ -140,6 +140,8 @@ export interface DeviceDraft {
   readonly onionKey?: string | undefined;
   /** Public key that the device made itself for WireGuard, base64. */
   readonly publicKey?: string | undefined;
+  /** What it may do at them that others may not. */
+  readonly rights?: readonly DeviceRight[] | undefined;
   /** Services that may begin connections to it. */
   readonly reachedBy?: readonly ReachedBy[] | undefined;
 }
@@ -148,6 +150,8 @@ export interface DeviceDraft {
 export interface Grant {
   /** Services that it may reach. */
   readonly services: readonly string[];
+  /** What it may do at those that it has that others may not. */
+  readonly rights?: readonly DeviceRight[] | undefined;
   /** Services that may begin connections to it. */
   readonly reachedBy?: readonly ReachedBy[] | undefined;
 }

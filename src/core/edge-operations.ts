@@ -58,6 +58,18 @@ export const EdgeSite = z.strictObject({
 });
 export type EdgeSite = z.infer<typeof EdgeSite>;
 
+/** A device that shows a client certificate, and at which sites `access: devices` lets it in. */
+export const EdgeClient = z.strictObject({
+  name: Name,
+  /** SHA-256 of its certificate, hex. */
+  fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Sorted. */
+  services: z.array(Name).min(1),
+  /** Those of them at which it may ask what `guard` keeps from others. Sorted. */
+  unlocks: z.array(Name).min(1).optional(),
+});
+export type EdgeClient = z.infer<typeof EdgeClient>;
+
 /** Ports of this machine at which visitors of web names arrive. */
 export const EdgeListen = z.strictObject({ https: PortNumber, http: PortNumber });
 export type EdgeListen = z.infer<typeof EdgeListen>;
@@ -73,6 +85,11 @@ export const EdgeTunnel = z.strictObject({
   domains: z.array(DnsName).min(1),
 });
 export type EdgeTunnel = z.infer<typeof EdgeTunnel>;
+/** One certificate and nothing else, as PEM. */
+const CertificatePem = z
+  .string()
+  .max(4096)
+  .regex(/^-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=]{1,76}\n)+-----END CERTIFICATE-----\n$/);
 
 /** What HAProxy's configuration is made of, apart from paths and certificates. */
 export const EdgeSpec = z.strictObject({
@@ -89,6 +106,8 @@ export const EdgeSpec = z.strictObject({
   listen: EdgeListen.optional(),
   /** Sorted by number; absent: none. */
   tunnels: z.array(EdgeTunnel).min(1).optional(),
+  /** Who made the certificates of devices; without it no device is let in where only devices are. */
+  authority: CertificatePem.optional(),
 });
 export type EdgeSpec = z.infer<typeof EdgeSpec>;
 
@@ -143,6 +162,8 @@ export const EDGE_OPERATIONS = {
       shut: z.array(z.object({ number: z.number(), why: z.string() })).optional(),
       /** Why it must be loaded again: a port that was taken is free. */
       renew: z.string().optional(),
+      /** Devices that it lets in by their certificates. */
+      clients: z.array(EdgeClient),
       /** What it has on disk to show to visitors. */
       certificates: z.array(
         z.object({
@@ -159,6 +180,10 @@ export const EDGE_OPERATIONS = {
   'edge.stop': { input: Empty, result: Done },
   /** Ends what visitors of a web name have open with a service, also what was open before it lost the name. */
   'edge.cut': { input: z.strictObject({ service: Name }), result: Done },
+  /** Lets a device in at sites for devices, and at no others; what it has open at those that it loses ends at once. */
+  'edge.client': { input: z.strictObject({ client: EdgeClient }), result: Done },
+  /** The same for a device that is let in nowhere any more. Twice is fine, and without HAProxy too. */
+  'edge.client.remove': { input: z.strictObject({ name: Name }), result: Done },
   /** Keeps a certificate and shows it to visitors from now on, without a reload. Replaces the one before. */
   'edge.certificate': { input: z.strictObject({ name: CertificateName, pem: Pem }), result: Done },
   'edge.certificate.remove': { input: z.strictObject({ name: CertificateName }), result: Done },

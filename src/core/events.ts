@@ -24,6 +24,8 @@ export const EVENT_TYPES = {
   'device.renewed': 'A device was given new keys; the old ones are revoked.',
   'device.expired': 'The time of a device was over; it was revoked.',
   'device.revoked': 'A device was revoked and its session cut.',
+  'device.fetched': 'A device fetched its certificate by the one-time link.',
+  'device.linkRefused': 'Somebody asked for a certificate by a link that is used, over or unknown.',
   'token.minted': "A macaroon or rune of a device's own was made at a Lightning node.",
   'token.revoked': 'A Lightning node took back the macaroon or rune of a device.',
   'key.imported': 'The key of an onion service was taken over from another tor.',

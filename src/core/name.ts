@@ -30,3 +30,6 @@ export function quote(value: string): string {
     (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/** Where a page for devices hands out their certificates by one-time links; nothing below it is the service's. */
+export const HANDOUT_PATH = '/.well-known/gateway-device/';

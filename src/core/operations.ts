@@ -8,7 +8,7 @@ import { NetworkSpec } from './network-spec.ts';
 import { TOR_INSTANCES } from './tor-instance.ts';
 import { TUNNEL_OPERATIONS } from './tunnel-operations.ts';
 
-export { EdgeListen, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from './edge-operations.ts';
+export { EdgeClient, EdgeListen, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from './edge-operations.ts';
 export { Flow, HostServiceSpec, NamespaceSpec, Upstream } from './namespace-spec.ts';
 export { NetworkSpec } from './network-spec.ts';
 

@@ -8,6 +8,10 @@ export const RIGHTS_MEANINGS: Readonly<Record<Rights, string>> = {
   pay: 'also pay over Lightning',
 };
 
+/** What a device may do at a service besides reaching it; only where it is asked for. */
+export const DEVICE_RIGHTS = ['lnd:unlock'] as const;
+export type DeviceRight = (typeof DEVICE_RIGHTS)[number];
+
 /** By what each right adds to the one before it. */
 export function upTo<Item>(rights: Rights, added: Readonly<Record<Rights, readonly Item[]>>): Item[] {
   return RIGHTS.slice(0, RIGHTS.indexOf(rights) + 1).flatMap((right) => added[right]);

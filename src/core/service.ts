@@ -1,4 +1,5 @@
 import type { NodeAccess } from './node-access.ts';
+import type { DeviceRight } from './rights.ts';
 
 /** What a person wants to reach, as the config says it; see docs/reference/config.md. */
 export const KINDS = ['http', 'btcpay', 'tcp', 'lnd', 'clnrest', 'electrum', 'bitcoind', 'ssh'] as const;
@@ -64,10 +65,14 @@ export interface Device {
   readonly publicKey?: string | undefined;
   /** Its key for onion services that ask for one (x25519, 52 letters of base32); handed out in the same way. */
   readonly onionKey?: string | undefined;
+  /** SHA-256 of the certificate that it shows at pages for devices, hex; handed out in the same way. */
+  readonly certificate?: string | undefined;
   /** ISO 8601 */
   readonly addedAt: string;
   /** ISO 8601; it is revoked then. Absent: it stays until somebody revokes it. */
   readonly expiresAt?: string | undefined;
+  /** What it may do at them that others may not. Absent: nothing. */
+  readonly rights?: readonly DeviceRight[] | undefined;
   /** Services that may begin connections to it, which only a server wants (webhooks). Absent: none. */
   readonly reachedBy?: readonly ReachedBy[] | undefined;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Ledger } from './contract.ts';
 import { GatewayError } from './errors.ts';
+import { DEVICE_RIGHTS } from './rights.ts';
 import type { Device } from './service.ts';
 
 /** Ledger slices by part id; `services` belongs to the compiler: `service/<name>` → address. */
@@ -17,8 +18,10 @@ const DeviceSchema = z.strictObject({
   services: z.array(z.string()).readonly(),
   publicKey: z.string().optional(),
   onionKey: z.string().optional(),
+  certificate: z.string().optional(),
   addedAt: z.string(),
   expiresAt: z.string().optional(),
+  rights: z.array(z.enum(DEVICE_RIGHTS)).readonly().optional(),
   reachedBy: z
     .array(z.strictObject({ service: z.string(), port: z.int() }))
     .readonly()

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { VANTAGES } from './contract.ts';
 import { TOKEN_KINDS } from './node-access.ts';
-import { RIGHTS } from './rights.ts';
+import { DEVICE_RIGHTS, RIGHTS } from './rights.ts';
 import { ADDRESS_SOURCES } from './home.ts';
 import { KINDS, PRIVACIES } from './service.ts';
 
@@ -87,6 +87,8 @@ export const DeviceStatus = z.object({
   name: z.string(),
   /** What it may reach. */
   services: z.array(z.string()),
+  /** What it may do at them that others may not. */
+  rights: z.array(z.enum(DEVICE_RIGHTS)),
   /** Services that may begin connections to this port of it. */
   reachedBy: z.array(z.object({ service: z.string(), port: z.number() })),
   /** What it holds of Lightning nodes: a macaroon or rune of its own. */
@@ -98,6 +100,8 @@ export const DeviceStatus = z.object({
   publicKey: z.string().nullable(),
   /** For onion services that ask for a key; `null` when it needs none. */
   onionKey: z.string().nullable(),
+  /** SHA-256 of the certificate that it shows at pages for devices, hex; `null` when it needs none. */
+  certificate: z.string().nullable(),
   addedAt: z.string(),
   /** It is revoked then; `null` when it stays. */
   expiresAt: z.string().nullable(),

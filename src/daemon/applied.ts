@@ -1,7 +1,7 @@
 import type { Applied, AppliedService } from '../core/applied.ts';
 import type { Desired } from '../core/desired.ts';
 import { Upstream } from '../core/namespace-spec.ts';
-import { EdgeSpec, OnionClient, PeerSpec } from '../core/operations.ts';
+import { EdgeClient, EdgeSpec, OnionClient, PeerSpec } from '../core/operations.ts';
 import type { Service } from '../core/service.ts';
 import { TunnelSpec } from '../core/tunnel-operations.ts';
 import { z } from 'zod';
@@ -16,6 +16,7 @@ const SpecOfSingleHop = z.looseObject({ service: z.string(), instance: z.literal
 const SpecOfInterface = z.looseObject({ listenPort: z.number() });
 const SpecOfEdge = EdgeSpec.loose().extend({ type: z.literal('edge') });
 const SpecOfTunnel = z.looseObject({ type: z.literal('tunnel'), tunnel: TunnelSpec });
+const SpecOfClient = EdgeClient.loose().extend({ type: z.literal('client') });
 const SpecOfNamespace = z.looseObject({ upstreams: z.array(Upstream) });
 
 function serviceOf({ address, port, place, privacy, egress, upstreams }: Service): AppliedService {
@@ -34,6 +35,10 @@ export function appliedOf(desired: Desired): Applied {
   const specs = [...desired.resources.values()].flat().map((resource) => resource.spec);
   const clients = onionClientsOf(specs);
   const edge = specs.map((spec) => SpecOfEdge.safeParse(spec).data).find((found) => found !== undefined);
+  const edgeClients = specs.flatMap((spec) => {
+    const found = SpecOfClient.safeParse(spec).data;
+    return found === undefined ? [] : [EdgeClient.strip().parse(found)];
+  });
   const reached = upstreamsByService(desired);
   const names = new Set(desired.services.map(({ name }) => name));
   const singleHop = new Set(specs.flatMap((spec) => SpecOfSingleHop.safeParse(spec).data?.service ?? []));
@@ -66,6 +71,7 @@ export function appliedOf(desired: Desired): Applied {
     ...(edge?.listen === undefined ? {} : { listen: edge.listen }),
     ...(edge?.tunnels === undefined ? {} : { edgeTunnels: edge.tunnels }),
     ...tunnelsOf(specs),
+    ...(edgeClients.length === 0 ? {} : { clients: edgeClients }),
   };
 }
 

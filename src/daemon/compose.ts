@@ -37,6 +37,7 @@ import { Changes } from './change.ts';
 import { Compiler } from './compiler.ts';
 import { ConfigFile } from './config-file.ts';
 import { createControl } from './control.ts';
+import { DeviceLinks } from './device-links.ts';
 import { Devices } from './devices.ts';
 import { Enrolment } from './enrolment.ts';
 import { EgressWatch } from './egress-watch.ts';
@@ -48,7 +49,6 @@ import { Recurring } from './recurring.ts';
 import { MetricsPort } from './metrics-port.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { createOutside } from './outside.ts';
-import { RelayCarrier } from './relay-carrier.ts';
 import { RelayHolds } from './relay-holds.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -89,10 +89,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const record = createJournal(store, Date.now, log);
   const desired = (): Desired | undefined => engine.desired;
   const common = { desired, keys, log, record, changed: wake };
-  const { vantages, home, mapper } = createOutside({ ...common, mappings: paths.mappings });
+  const { vantages, home, mapper, carrier } = createOutside({ ...common, paths });
   const certifier = createCertifier({ ...common, mapper, directory: paths.certificates, helper, home });
-  const relays = (): readonly Relay[] => desired()?.relays ?? [];
-  const carrier = new RelayCarrier({ path: paths.carried, relays, vantages, log });
   const ports: Ports = {
     now: Date.now,
     helper,
@@ -119,7 +117,8 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
   const fallbackMemory = createFallbackMemory(store, log);
   const engine = new Engine({ parts: PARTS, providers, ports, record, programmed, fallbackMemory });
   const watch = new NamespaceWatch({ helper, log, changed: wake });
-  const pieces = { paths, store, ports, names, mapper, certifier, engine, record };
+  const links = createLinks(paths, ports, record);
+  const pieces = { paths, store, ports, names, mapper, certifier, engine, record, links };
   const changes = createChanges({ ...pieces, watch });
   const { control, metrics, recurring } = createOwnersControl({ ...pieces, changes, vantages, home, leave });
   const egressWatch = new EgressWatch({
@@ -134,11 +133,15 @@ export function compose({ paths, store, log, leave }: ComposeOptions): Composed 
     await watch.stop();
     await egressWatch.stop();
     await engine.stop();
-    await Promise.all([mapper.close(), certifier.close()]);
+    await Promise.all([mapper.close(), certifier.close(), links.close()]);
     helper.close();
     await Promise.all(Object.values(tor).map((port) => port.close()));
   };
   return { engine, changes, control, watch, home, recurring, record, close };
+}
+
+function createLinks({ handoutSocket: socket }: Paths, ports: Ports, record: Recorder): DeviceLinks {
+  return new DeviceLinks({ ...ports, socket, record });
 }
 
 function createTor(paths: Paths, wake: () => void): Ports['tor'] {
@@ -164,6 +167,7 @@ interface Pieces {
   readonly certifier: CertificateKeeper;
   readonly engine: Engine;
   readonly record: Recorder;
+  readonly links: DeviceLinks;
 }
 
 function createChanges({

@@ -1,6 +1,7 @@
 import type { Provider } from '../core/contract.ts';
 import type { Desired } from '../core/desired.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { DeviceRight } from '../core/rights.ts';
 import type { Device, ReachedBy } from '../core/service.ts';
 
 /** Only a service in a namespace of its own can be let through to a device: the others are not behind the hub. */
@@ -33,6 +34,22 @@ export function demandReachers(
       hint: `give it one: gateway service set ${name} --isolation on`,
     });
   }
+}
+
+/** A right is for something that the device has: `lnd:unlock` for an LND. */
+export function demandNodes(
+  rights: readonly DeviceRight[],
+  services: readonly string[],
+  desired: Desired | undefined,
+): void {
+  if (rights.length === 0) return;
+  const mine = (desired?.services ?? []).filter(({ name }) => services.includes(name));
+  if (mine.some(({ kind }) => kind === 'lnd')) return;
+  throw new GatewayError(`none of ${services.join(', ')} is an LND, whose wallet could be opened`, {
+    code: 'InvalidRequest',
+    retry: 'never',
+    hint: 'leave --right out, or name the service of the node: --service lnd',
+  });
 }
 
 /** WireGuard knows a device by its key alone: two with one key would take each other's place. */

@@ -1,5 +1,5 @@
-import type { DeviceKey, Provider } from '../core/contract.ts';
-import type { Crypto } from '../core/ports.ts';
+import type { ClientBundle, DeviceKey, Provider } from '../core/contract.ts';
+import type { Crypto, Ports } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import type { Device } from '../core/service.ts';
 import { encodeBase32 } from '../wire/onion.ts';
@@ -11,13 +11,53 @@ export interface FreshKeys {
   /** Base64; empty when the device brought its own. */
   readonly privateKey: Secret<string>;
   readonly preshared: Secret<Uint8Array>;
+  /** Where a certificate is what it goes by. */
+  readonly issued?: { readonly bundle: Secret<ClientBundle>; readonly authority: string };
 }
 
-/** Keys that the device made itself, by field. */
-export type Brought = Readonly<Partial<Record<DeviceKey, string | undefined>>>;
+/** Those of Curve25519. */
+type PublicKey = Exclude<DeviceKey, 'certificate'>;
 
-export function makeKeys(provider: Provider, brought: Brought, crypto: Crypto): FreshKeys {
-  const field = fieldOf(provider);
+/** Keys that the device made itself, by field. */
+export type Brought = Readonly<Partial<Record<PublicKey, string | undefined>>>;
+
+/** For the device of this name, through each of these. */
+export function makeKeys(
+  device: string,
+  providers: readonly Provider[],
+  brought: Brought,
+  ports: Pick<Ports, 'crypto' | 'keys' | 'now'>,
+): Promise<FreshKeys[]> {
+  const make = async (provider: Provider): Promise<FreshKeys> => {
+    const field = fieldOf(provider);
+    if (field === 'certificate') return issueTo(device, provider, ports);
+    return makeKey(provider, field, brought, ports.crypto);
+  };
+  return Promise.all(providers.map(make));
+}
+
+/** Its name must not change: the key would seem lost. */
+const AUTHORITY_KEY = 'devices/authority';
+
+/** What it takes to make one is loaded with the first. */
+async function issueTo(
+  device: string,
+  provider: Provider,
+  { crypto, keys, now }: Pick<Ports, 'crypto' | 'keys' | 'now'>,
+): Promise<FreshKeys> {
+  const { authorityCertificate, clientCertificate } =
+    await import('../system/client-certificate/authority.ts');
+  const { pkcs12, randomPassword } = await import('../system/client-certificate/pkcs12.ts');
+  const secret = (await keys.ensure(AUTHORITY_KEY, 'p256')).reveal();
+  const client = clientCertificate(device, secret, now());
+  const password = randomPassword();
+  const bundle = new Secret({ pkcs12: base64(pkcs12(device, client, password)), password });
+  const issued = { bundle, authority: authorityCertificate(secret, now()) };
+  const unused = { privateKey: new Secret(''), preshared: new Secret(crypto.random(32)) };
+  return { provider, publicKey: client.fingerprint, ...unused, issued };
+}
+
+function makeKey(provider: Provider, field: PublicKey, brought: Brought, crypto: Crypto): FreshKeys {
   const own = brought[field];
   const preshared = new Secret(crypto.random(32));
   if (own !== undefined) return { provider, publicKey: own, privateKey: new Secret(''), preshared };
@@ -27,7 +67,7 @@ export function makeKeys(provider: Provider, brought: Brought, crypto: Crypto): 
 }
 
 /** As each field of `Device` has it. */
-const WRITTEN: Readonly<Record<DeviceKey, (publicKey: Uint8Array) => string>> = {
+const WRITTEN: Readonly<Record<PublicKey, (publicKey: Uint8Array) => string>> = {
   publicKey: base64,
   onionKey: (publicKey) => encodeBase32(publicKey).toUpperCase(),
 };
@@ -37,8 +77,9 @@ export function publicKeysOf(keys: readonly FreshKeys[]): Pick<Device, DeviceKey
 }
 
 /** The same device, to be given other keys. */
-export function withoutKeys({ publicKey: _publicKey, onionKey: _onionKey, ...device }: Device): Device {
-  return device;
+export function withoutKeys(device: Device): Device {
+  const { publicKey: _publicKey, onionKey: _onionKey, certificate: _certificate, ...rest } = device;
+  return rest;
 }
 
 export function keyOf(device: Device, provider: Provider): string | undefined {

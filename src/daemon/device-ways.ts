@@ -66,10 +66,13 @@ function notForDevices(service: string, granted: readonly DesiredExposure[]): Ga
   const onion = isOpenOverTor
     ? `; or let its onion service in only devices that you add, in gateway.yaml: tor: { authorization: required }`
     : '';
+  const page = mine.some(({ provider, problem: why }) => provider === 'clearnet' && why === undefined)
+    ? `; or let its page in only devices that you add, in gateway.yaml: clearnet: { access: devices }`
+    : '';
   const why = isOpenOverTor ? ': its onion service lets everybody in who knows the address' : '';
   return new GatewayError(`${service} has no way in for a device that is added${why}`, {
     code: 'InvalidRequest',
-    hint: problem === undefined ? `expose it first: ${ways}${onion}` : reasonOf(problem),
+    hint: problem === undefined ? `expose it first: ${ways}${onion}${page}` : reasonOf(problem),
   });
 }
 

@@ -7,7 +7,7 @@ import { endTokens } from '../core/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
-import { demandOwn, demandReachers } from './device-demands.ts';
+import { demandNodes, demandOwn, demandReachers } from './device-demands.ts';
 import { keyOf, makeKeys, withoutKeys } from './device-keys.ts';
 import { demandRoom, waysFor } from './device-ways.ts';
 import { demandTunnel, withGrant, withoutGrant, wordsOf } from './device-grants.ts';
@@ -52,14 +52,16 @@ export class Devices {
     demandRoom(services, ways, store.devices());
     demandUsed(brought.onionKey, ways, services);
     demandOwn(brought.publicKey, ways, store.devices());
-    const keys = ways.map((provider) => makeKeys(provider, brought, ports.crypto));
-    const { reachedBy } = draft;
+    const keys = await makeKeys(name, ways, brought, ports);
+    const { reachedBy, rights = [] } = draft;
+    demandNodes(rights, services, engine.desired);
     demandReachers(name, reachedBy ?? [], engine.desired);
     const device: Device = {
       name,
       services: [...services],
       addedAt: new Date(ports.now()).toISOString(),
       ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(rights.length === 0 ? {} : { rights }),
       ...(reachedBy === undefined ? {} : { reachedBy }),
     };
     const enrolled = await enrolment.enrol({ device, keys }, progress, signal);
@@ -74,7 +76,7 @@ export class Devices {
     changes.demandUp();
     const before = this.#find(name);
     const ways = waysFor(before.services, engine.desired, providers);
-    const keys = ways.map((provider) => makeKeys(provider, {}, ports.crypto));
+    const keys = await makeKeys(name, ways, {}, ports);
     const device = { ...withoutKeys(before), addedAt: new Date(ports.now()).toISOString() };
     const enrolled = await enrolment.enrol({ device, keys }, progress, signal);
     await enrolment.forget(before);
@@ -93,17 +95,18 @@ export class Devices {
    */
   async grant(name: string, wish: Grant, progress: Progress, signal: AbortSignal): Promise<Enrolled> {
     const { changes, engine, enrolment, ports, providers, record, store } = this.#options;
-    const { services, reachedBy = [] } = wish;
+    const { services, rights = [], reachedBy = [] } = wish;
     changes.demandUp();
     const before = this.#find(name);
+    demandNodes(rights, [...before.services, ...services], engine.desired);
     const ways = waysFor(services, engine.desired, providers);
     const added = services.filter((service) => !before.services.includes(service));
     demandRoom(added, ways, store.devices());
     demandReachers(name, reachedBy, engine.desired);
     const missing = ways.filter((provider) => keyOf(before, provider) === undefined);
-    const keys = missing.map((provider) => makeKeys(provider, {}, ports.crypto));
+    const keys = await makeKeys(name, missing, {}, ports);
     demandTunnel(before, missing, reachedBy);
-    const device = withGrant(before, { services, reachedBy });
+    const device = withGrant(before, { services, rights, reachedBy });
     const known = { providers: ways.filter((provider) => !missing.includes(provider)), services };
     const enrolled = await enrolment.enrol({ device, keys, known }, progress, signal);
     record('device.granted', `device ${name} was given ${wordsOf(wish)}`, { device: name });

@@ -1,4 +1,4 @@
-import type { Exposure, Handout, Provider } from '../core/contract.ts';
+import type { EnrolmentInput, Exposure, Handout, Provider } from '../core/contract.ts';
 import type { Enrolled, Progress } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import { canonical } from '../core/plan.ts';
@@ -8,9 +8,10 @@ import { liveTokens } from '../core/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FailedChange, World } from '../engine/reconciler.ts';
 import { peersIn, reportDevice } from '../engine/report.ts';
-import type { Store } from '../engine/store.ts';
+import type { StateChange, Store } from '../engine/store.ts';
 import type { Changes } from './change.ts';
 import { base64, keyOf, publicKeysOf, type FreshKeys } from './device-keys.ts';
+import type { DeviceLinks } from './device-links.ts';
 
 export interface EnrolmentOptions {
   readonly changes: Changes;
@@ -18,6 +19,7 @@ export interface EnrolmentOptions {
   readonly store: Store;
   readonly ports: Ports;
   readonly providers: readonly Provider[];
+  readonly links: DeviceLinks;
 }
 
 /** A device as it shall be, and what is handed out for it. */
@@ -52,15 +54,16 @@ export class Enrolment {
         const keyName = provider.presharedKeyName?.(publicKey);
         if (keyName !== undefined) await ports.keys.put(keyName, 'preshared', preshared);
       }
-      await store.commit({ putDevices: [device] });
+      await store.commit({ putDevices: [device], ...this.#authority(keys) });
     };
     const involved = [...keys.map(({ provider }) => provider), ...(known?.providers ?? [])];
     try {
       const { failed, world } = await changes.reapply(put, progress, signal);
       const failure = failed.find((change) => concerns(change, device, involved, providers));
       if (failure !== undefined) throw failure.error;
+      const made = await Promise.all(keys.map((fresh) => this.#handouts(device, fresh, world)));
       const handouts = [
-        ...keys.flatMap((fresh) => this.#handouts(device, fresh, world)),
+        ...made.flat(),
         ...(known?.providers ?? []).flatMap((provider) =>
           this.#addresses(device, provider, known?.services ?? [], world),
         ),
@@ -79,6 +82,9 @@ export class Enrolment {
 
   /** Removes what is kept of a device's keys: of all, or of those that `after` has no more. */
   async forget(device: Device, after?: Device): Promise<void> {
+    const { certificate } = device;
+    if (certificate !== undefined && certificate !== after?.certificate)
+      this.#options.links.drop(certificate);
     for (const provider of this.#options.providers) {
       const publicKey = keyOf(device, provider);
       if (after !== undefined && keyOf(after, provider) === publicKey) continue;
@@ -102,13 +108,28 @@ export class Enrolment {
     }
   }
 
-  #handouts(
+  /** The certificate of who made theirs goes to HAProxy with the first of them, and stays. */
+  #authority(keys: readonly FreshKeys[]): Pick<StateChange, 'ledger'> {
+    const ledger = this.#options.store.ledger();
+    const issued = keys.find((fresh) => fresh.issued !== undefined)?.issued;
+    if (issued === undefined || ledger['edge']?.['authority'] !== undefined) return {};
+    return { ledger: { ...ledger, edge: { ...ledger['edge'], authority: issued.authority } } };
+  }
+
+  async #handouts(
     device: Device,
-    { provider, privateKey, preshared }: FreshKeys,
+    { provider, privateKey, preshared, issued }: FreshKeys,
     world: World,
-  ): readonly Handout[] {
-    const secrets = { privateKey: privateKey.reveal(), presharedKey: base64(preshared.reveal()) };
-    return this.#ask(device, provider, secrets, this.#open(provider, device.services), world);
+  ): Promise<readonly Handout[]> {
+    const certificate = issued?.bundle.reveal();
+    const secrets = {
+      privateKey: privateKey.reveal(),
+      presharedKey: base64(preshared.reveal()),
+      ...(certificate === undefined ? {} : { certificate }),
+    };
+    const exposures = this.#open(provider, device.services);
+    const handouts = this.#ask(device, provider, secrets, exposures, world);
+    return this.#options.links.add(device, handouts);
   }
 
   /** What the device that has its key needs for more services: an onion's address; nothing for a tunnel. */
@@ -132,7 +153,7 @@ export class Enrolment {
   #ask(
     device: Device,
     provider: Provider,
-    secrets: { readonly privateKey: string; readonly presharedKey: string },
+    secrets: Pick<EnrolmentInput, 'privateKey' | 'presharedKey' | 'certificate'>,
     exposures: readonly Exposure[],
     world: World,
   ): readonly Handout[] {

@@ -9,14 +9,16 @@ import type { HomeMapper } from '../system/mapping/home-mapper.ts';
 import { homeAddress, relayAsker, routerAsker, stunAsker } from './address-askers.ts';
 import { HomeTracker } from './home-tracker.ts';
 import { createMapper } from './mapper.ts';
+import type { Paths } from '../system/directories.ts';
 import type { Recorder } from './journal.ts';
+import { RelayCarrier } from './relay-carrier.ts';
 import { RelayVantages } from './vantages.ts';
 
 export interface OutsideOptions {
   readonly desired: () => Desired | undefined;
   readonly keys: Keys;
-  /** File of the leases. */
-  readonly mappings: string;
+  /** Files of the leases, and of what relays were told. */
+  readonly paths: Pick<Paths, 'mappings' | 'carried'>;
   readonly log: Log;
   readonly record: Recorder;
   /** The public address is another one, or what the router opened. */
@@ -24,17 +26,18 @@ export interface OutsideOptions {
 }
 
 /** What is known of this home from outside: whether its ways in work, at which address it is, what its router opens. */
-export function createOutside({ desired, keys, mappings, log, record, changed }: OutsideOptions): {
+export function createOutside({ desired, keys, paths, log, record, changed }: OutsideOptions): {
   readonly vantages: RelayVantages;
   readonly home: HomeTracker;
   readonly mapper: HomeMapper;
+  readonly carrier: RelayCarrier;
 } {
   const mapped = (): void => {
     // The router may have told another address.
     home.hurry();
     changed();
   };
-  const mapper = createMapper({ file: mappings, log, record, changed: mapped });
+  const mapper = createMapper({ file: paths.mappings, log, record, changed: mapped });
   const relays = (): readonly Relay[] => desired()?.relays ?? [];
   const saw = (address: string): void => {
     const seen = homeAddress(address, 'relay');
@@ -62,5 +65,6 @@ export function createOutside({ desired, keys, mappings, log, record, changed }:
       });
     },
   });
-  return { vantages, home, mapper };
+  const carrier = new RelayCarrier({ path: paths.carried, relays, vantages, log });
+  return { vantages, home, mapper, carrier };
 }

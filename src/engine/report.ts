@@ -156,12 +156,14 @@ export function reportDevice(
   return {
     name: device.name,
     services: [...device.services],
+    rights: [...(device.rights ?? [])],
     reachedBy: (device.reachedBy ?? []).map((one) => ({ ...one })),
     wallets: tokens.map(({ service, kind, rights }) => ({ service, kind, rights })),
     address: textIn(peer, 'address'),
     address6: textIn(peer, 'address6'),
     publicKey: device.publicKey ?? null,
     onionKey: device.onionKey ?? null,
+    certificate: device.certificate ?? null,
     addedAt: device.addedAt,
     expiresAt: device.expiresAt ?? null,
     latestHandshake:

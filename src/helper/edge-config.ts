@@ -51,7 +51,7 @@ const CONNECTIONS_PER_ROUTE = 2000;
 export function renderEdgeConfig(
   asked: EdgeSpec,
   here: EdgeHere,
-  { edgeSocket, edgeRun }: Pick<Paths, 'edgeSocket' | 'edgeRun'>,
+  { edgeSocket, edgeRun, handoutSocket }: Pick<Paths, 'edgeSocket' | 'edgeRun' | 'handoutSocket'>,
 ): string {
   const leftOut = new Set(here.left.map(({ service }) => service));
   const body = [
@@ -78,7 +78,10 @@ export function renderEdgeConfig(
     ...asked.routes
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((route) => routeLines(route, asked.devices)),
-    ...webLines(asked, here, (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`),
+    ...webLines(asked, here, {
+      inner: (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`,
+      handouts: quote(handoutSocket),
+    }),
     '',
   ].join('\n');
   const head = [

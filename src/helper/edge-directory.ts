@@ -5,6 +5,7 @@ import { ensureOwned, openOwned } from './owned-directory.ts';
 /**
  *   lib/edge/   root   0750   haproxy.cfg, haproxy.log
  *   run/edge/   edge   0700   haproxy.sock, pid: whoever may write to the socket may redirect every connection
+ *   run/handouts/   gateway:edge   0710   socket of the daemon: whoever connects to it may claim to be any visitor
  *
  * Reached through an open descriptor, as tor's: the directory above belongs to the daemon's user.
  */
@@ -33,4 +34,8 @@ export function ensureEdgeRun({ paths, edge }: HelperEnvironment): Promise<void>
 /** The configuration's path as HAProxy's own process sees it. */
 export function edgeConfigFile({ paths }: HelperEnvironment): string {
   return join(paths.edgeState, 'haproxy.cfg');
+}
+
+export function ensureHandoutRun({ paths, gateway, edge }: HelperEnvironment): Promise<void> {
+  return ensureOwned(paths.handoutRun, { uid: gateway.uid, gid: edge.gid }, 0o710);
 }

@@ -1,7 +1,21 @@
 /** What the edge itself says to a person, in place of a service. Plain HTML, for every browser. */
 const TEXTS = {
-  devices: [403, 'Not for this device', 'Only devices that were added to this gateway may come in here.'],
-  wallet: [403, 'Not from here', 'The wallet cannot be opened from here. Open it on its own machine.'],
+  devices: [
+    403,
+    'Not for this device',
+    'Only devices that were added to this gateway may come in here. Was this one added? Install the certificate that it was given, close the browser and open it again, and choose the certificate when it asks. Otherwise ask whoever runs this gateway to add it.',
+  ],
+  plain: [403, 'Not without encryption', 'This link works with https alone. Ask for another one.'],
+  absent: [
+    503,
+    'Not at the moment',
+    'The gateway that hands out certificates does not answer, and knows no link any more that it made before. Ask for another one.',
+  ],
+  wallet: [
+    403,
+    'Not from here',
+    'The wallet cannot be opened from here. Open it on its own machine, or with a device that was given the right lnd:unlock.',
+  ],
   elsewhere: [
     421,
     'Another page',

@@ -2,14 +2,27 @@ import { isIP } from 'node:net';
 import { isInCidr } from '../core/inet.ts';
 import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
 import type { EdgeHere } from './edge-config.ts';
+import {
+  ASKS_FOR_CERTIFICATE,
+  deviceBackends,
+  deviceFiles,
+  DEVICES_MAP,
+  DEVICES_ONLY,
+  neverByHttp,
+  TO_HANDOUTS,
+  toDevices,
+  UNLESS_MAY_UNLOCK,
+} from './edge-devices.ts';
 import { page, servicePages } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
+import { bindInner, type EdgeSockets, type InnerSocket, stepTo } from './edge-steps.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
  *
  *   https ─ TCP, looks at the ClientHello ─┬─ acme-tls/1 ─ TLS, over with the handshake (RFC 8737)
  *                                          ├─ a name in mode tcp ─ TLS ends ─ tcp.<service>
+ *                                          ├─ a name for devices ─ TLS ends, asks for a certificate ─ http.<service>
  *                                          └─ all others ─ TLS ends ─ requests are seen ─ http.<service>
  *   http ─ answers challenges (RFC 8555 8.3), sends everything else on to https
  *
@@ -25,7 +38,6 @@ const ADDRESS_MAP = 'addresses.map';
 const SITE_MAP = 'sites.map';
 const STREAM_MAP = 'streams.map';
 const ONION_MAP = 'onions.map';
-const DEVICES_MAP = 'devices.map';
 
 /** As a `Host` header says it. */
 export function hostOf(domain: string): string {
@@ -50,19 +62,20 @@ export function edgeMaps(spec: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<stri
     [SITE_MAP, linesOf('http')],
     [ADDRESS_MAP, linesOf('http', (domain) => isIP(domain) !== 0)],
     [STREAM_MAP, linesOf('tcp')],
-    [DEVICES_MAP, devices.map(({ domain }) => `${hostOf(domain)} devices\n`).join('')],
+    [DEVICES_MAP, devices.map(({ domain, service }) => `${hostOf(domain)} ${service}\n`).join('')],
+    ...deviceFiles(spec),
     ...relayMaps(spec),
   ]);
 }
 
-/** `innerSocket`: path of one of HAProxy's own sockets, quoted. */
-export function webLines(spec: EdgeSpec, here: EdgeHere, innerSocket: (name: string) => string): string[] {
+export function webLines(spec: EdgeSpec, here: EdgeHere, sockets: EdgeSockets): string[] {
   if (spec.sites.length === 0) return [];
   return [
     ...SOURCES,
-    ...(here.listen === undefined ? [] : doorLines(publicDoor(here.listen, spec, here), here)),
-    ...relayDoors(spec, here).flatMap((door) => doorLines(door, here)),
-    ...innerLines(here, innerSocket),
+    ...(here.listen === undefined ? [] : doorLines(publicDoor(here.listen, spec, here), here, spec)),
+    ...relayDoors(spec, here).flatMap((door) => doorLines(door, here, spec)),
+    ...innerLines(here, sockets.inner),
+    ...(spec.authority === undefined ? [] : deviceLines(sockets)),
     ...spec.sites.filter(isFirstOfService).flatMap((site) => backendLines(site, spec)),
   ];
 }
@@ -115,7 +128,7 @@ function publicDoor({ https, http }: EdgeListen, spec: EdgeSpec, { hasIpv6 }: Ed
   };
 }
 
-function doorLines(door: Door, { hasAddress }: EdgeHere): string[] {
+function doorLines(door: Door, { hasAddress }: EdgeHere, spec: EdgeSpec): string[] {
   const tlsElsewhere = door.unless('req.ssl_sni,lower');
   const httpElsewhere = door.unless('var(txn.host)');
   return [
@@ -128,6 +141,7 @@ function doorLines(door: Door, { hasAddress }: EdgeHere): string[] {
     ...(tlsElsewhere === undefined ? [] : [`    tcp-request content reject ${tlsElsewhere}`]),
     '    use_backend gateway.challenges if { req.ssl_alpn acme-tls/1 }',
     `    use_backend gateway.streams if { req.ssl_sni,lower,map(${STREAM_MAP}) -m found }`,
+    ...toDevices(spec),
     // Who visits an address says no name (RFC 6066 3).
     ...(hasAddress ? ['    use_backend gateway.address unless { req.ssl_sni -m found }'] : []),
     '    default_backend gateway.tls',
@@ -145,6 +159,7 @@ function doorLines(door: Door, { hasAddress }: EdgeHere): string[] {
     '    http-request return status 200 content-type application/octet-stream lf-string %[var(txn.answer)] if challenge { var(txn.answer) -m found }',
     '    http-request return status 404 if challenge',
     `    http-request return status 404 unless { var(txn.host),map(${SITE_MAP}) -m found }`,
+    ...neverByHttp(),
     '    http-request redirect code 308 location "https://%[var(txn.host)]%[capture.req.uri]"',
   ];
 }
@@ -152,13 +167,9 @@ function doorLines(door: Door, { hasAddress }: EdgeHere): string[] {
 const PROXY_HEADERS =
   '^(x[-_]forwarded([-_].*)?|forwarded|x[-_]real[-_]ip|x[-_]client[-_]ip|true[-_]client[-_]ip|x[-_]original[-_].*|x[-_]rewrite[-_].*|proxy)$';
 
-function innerLines({ hasAddress }: EdgeHere, innerSocket: (name: string) => string): string[] {
-  const bind = (name: string, list: string, rest: string): string =>
-    `    bind ${innerSocket(name)} accept-proxy mode 600 ssl crt-list ${list} ssl-min-ver TLSv1.2${rest}`;
-  const step = (name: string): string[] => [
-    `backend gateway.${name}`,
-    `    server inner ${innerSocket(name)} send-proxy-v2`,
-  ];
+function innerLines({ hasAddress }: EdgeHere, innerSocket: InnerSocket): string[] {
+  const bind = (name: string, list: string, rest: string): string => bindInner(innerSocket, name, list, rest);
+  const step = (name: string): string[] => stepTo(innerSocket, name);
   return [
     '',
     ...['tls', 'streams', 'challenges', ...(hasAddress ? ['address'] : [])].flatMap(step),
@@ -192,15 +203,39 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: (name: string) => str
   ];
 }
 
-/** `map`: names that may be asked for there. */
-function requestLines(map: string): string[] {
+function deviceLines({ inner, handouts }: EdgeSockets): string[] {
+  return [
+    '',
+    ...stepTo(inner, 'certified'),
+    '',
+    'frontend gateway.certified',
+    '    mode http',
+    bindInner(inner, 'certified', CERTIFICATE_LIST, ` strict-sni alpn h2,http/1.1${ASKS_FOR_CERTIFICATE}`),
+    ...HTTP_TIMES,
+    '    http-request set-var(txn.sni) ssl_fc_sni,lower',
+    ...requestLines(SITE_MAP, DEVICES_ONLY, TO_HANDOUTS),
+    ...deviceBackends(handouts),
+  ];
+}
+
+/** At names for devices nobody is let in who was not asked for a certificate. */
+const ANYONE: readonly string[] = [
+  `    http-request return ${page('devices')} if { var(txn.host),map(${DEVICES_MAP}) -m found }`,
+];
+
+/** `map`: names that may be asked for there. `whom`: who is let in. `elsewhere`: what does not go to the service. */
+function requestLines(
+  map: string,
+  whom: readonly string[] = ANYONE,
+  elsewhere: readonly string[] = [],
+): string[] {
   return [
     `    http-request track-sc0 ${SOURCE}`,
     `    http-request return ${page('often')} if { sc0_http_req_rate gt ${REQUESTS_IN_TEN_SECONDS} }`,
     SET_HOST,
     '    acl same_name var(txn.host),strcmp(txn.sni) eq 0',
     `    http-request return ${page('elsewhere')} unless same_name`,
-    `    http-request return ${page('devices')} if { var(txn.host),map(${DEVICES_MAP}) -m found }`,
+    ...whom,
     `    http-request return ${page('elsewhere')} unless { var(txn.host),map(${map}) -m found }`,
     // One spelling of the name for every service behind.
     '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
@@ -220,6 +255,7 @@ function requestLines(map: string): string[] {
     '    http-request set-var(txn.target) pathq',
     // One alone: Tor Browser merges several into one that leads nowhere.
     '    http-response set-header Onion-Location "http://%[var(txn.onion)]%[var(txn.target)]" if { var(txn.onion) -m found }',
+    ...elsewhere,
     `    use_backend %[var(txn.host),map_str(${map})]`,
   ];
 }
@@ -232,7 +268,9 @@ const WALLET_CALLS = '(unlockwallet|initwallet|genseed|changepassword|walletunlo
 
 function guardLines({ guard }: EdgeSite): string[] {
   if (guard === undefined) return [];
-  return [`    http-request return ${page('wallet')} if { path,url_dec -i -m reg ${WALLET_CALLS} }`];
+  return [
+    `    http-request return ${page('wallet')} if { path,url_dec -i -m reg ${WALLET_CALLS} } ${UNLESS_MAY_UNLOCK}`,
+  ];
 }
 
 function backendLines(site: EdgeSite, { pool, source }: EdgeSpec): string[] {

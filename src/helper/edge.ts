@@ -7,7 +7,7 @@ import type { EdgeSpec, OperationResult } from '../core/operations.ts';
 import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
 import { run } from '../system/run.ts';
 import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } from './edge-config.ts';
-import { edgeConfigFile, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
+import { edgeConfigFile, ensureHandoutRun, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { publicOnions } from './edge-onions.ts';
 import { bindable, hasIpv6 } from './edge-ports.ts';
 import {
@@ -26,6 +26,7 @@ import {
   renderCertificateLists,
 } from './edge-certificates.ts';
 import { ensureChallengeFiles } from './edge-challenges.ts';
+import { ensureClients, listClients } from './edge-clients.ts';
 import { edgeMaps } from './edge-web.ts';
 import { askEdge, tellWorker, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
@@ -55,6 +56,7 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       ...(config === undefined ? {} : { configHash: config.hash }),
       ...(config !== undefined && text === renderAgain(config, environment) ? { edge: config.asked } : {}),
       ...hereOf(config),
+      clients: await listClients(directory),
       certificates: await listCertificates(directory),
     };
   });
@@ -240,6 +242,8 @@ async function writeReadFiles(
   const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
   const lists = await renderCertificateLists(directory, environment);
   const files = new Map([...edgeMaps(asked, here), ...lists]);
+  await ensureClients(directory, environment);
+  if (asked.authority !== undefined) await ensureHandoutRun(environment);
   await ensureChallengeFiles((await findOneOfEdge(environment)) === undefined, directory, environment);
   let isReady = true;
   for (const [name, text] of files) {

@@ -8,6 +8,7 @@ import {
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { answerChallenge, removeChallenge } from './edge-challenges.ts';
+import { removeClient, setClient } from './edge-clients.ts';
 import {
   cutEdge,
   loadEdge,
@@ -75,6 +76,8 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.load': loadEdge,
   'edge.stop': stopEdge,
   'edge.cut': cutEdge,
+  'edge.client': setClient,
+  'edge.client.remove': removeClient,
   'edge.certificate': writeCertificate,
   'edge.certificate.remove': removeCertificate,
   'edge.challenge': answerChallenge,

@@ -4,6 +4,7 @@ import { wayOutOf, type WayOut } from '../core/egress.ts';
 import { GatewayError } from '../core/errors.ts';
 import { textOf } from '../core/flows.ts';
 import { isInCidr } from '../core/inet.ts';
+import { canonical } from '../core/plan.ts';
 import type {
   NamespaceSpec,
   OnionSpec,
@@ -127,6 +128,11 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'edge.load': always,
   'edge.stop': always,
   'edge.cut': always,
+  'edge.client': ({ client }, { clients = [] }) => {
+    const isJustified = clients.some((known) => canonical(known) === canonical(client));
+    return isJustified ? undefined : `letting ${client.name} in at ${client.services.join(', ')}`;
+  },
+  'edge.client.remove': always,
   'edge.certificate': ({ name }, { services }) => certificateRule(name, services),
   'edge.certificate.remove': always,
   'edge.challenge': ({ name }, { services }) => certificateRule(name, services),
@@ -164,6 +170,7 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'edge.observe',
   'edge.stop',
   'edge.cut',
+  'edge.client.remove',
   'edge.certificate.remove',
   'edge.challenge.remove',
   'egress.remove',

@@ -50,6 +50,9 @@ export function pathsOf(directories: Directories) {
     edgePid: join(run, 'edge', 'pid'),
     /** Of the process above all workers, also those that were replaced and have connections left. */
     edgeMaster: join(run, 'edge', 'master.sock'),
+    /** Of the daemon, for HAProxy alone: what hands out certificates of devices. */
+    handoutRun: join(run, 'handouts'),
+    handoutSocket: join(run, 'handouts', 'socket'),
     apiSocket: join(run, 'api.sock'),
     helperSocket: join(run, 'helper.sock'),
     daemonPid: join(run, 'daemon.pid'),

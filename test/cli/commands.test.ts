@@ -390,6 +390,51 @@ describe('device add', () => {
     expect(stderr).toContain('the device stays added');
   });
 
+  const file = Buffer.from([0x30, 0x82, 0x00, 0xff]);
+  const link = `https://pay.shop.test/.well-known/gateway-device/${'A'.repeat(22)}`;
+  const certified = {
+    addDevice: () =>
+      Promise.resolve({
+        device: device('phone', { publicKey: null, certificate: 'c'.repeat(64) }),
+        handouts: [
+          ['client-certificate-link', 'Certificate of phone', 'phone-link.txt', link],
+          ['client-certificate', 'Certificate of phone, as PKCS#12', 'phone.p12', file.toString('base64')],
+          ['client-certificate-password', 'Its password', 'phone-password.txt', 'abcd2345efgh'],
+          ['link', 'shop on the web', 'phone-shop.txt', 'https://pay.shop.test'],
+        ].map(([kind, label, name, text]) => ({
+          kind,
+          label,
+          file: name,
+          text,
+          secret: kind !== 'link',
+        })) as Handout[],
+        notices: [],
+      }),
+  };
+
+  test('shows the link to a certificate with its code, and the password beside it', async () => {
+    const { run } = await gateway(certified);
+    const { exitCode, stdout } = await run('device', 'add', 'phone', '-s', 'shop');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`\n  ${link}\n`);
+    expect(stdout).toContain('Its password:\n  abcd2345efgh');
+    expect(stdout.split('▀').length).toBeGreaterThan(100);
+    expect(stdout).not.toContain(file.toString('base64'));
+  });
+
+  test('writes a certificate to a file as it is, and then shows no link; never over one that is there', async () => {
+    const { run, directory } = await gateway(certified);
+    const path = join(directory, 'phone.p12');
+    const add = () => run('device', 'add', 'phone', '-s', 'shop', '--p12', path);
+    const { stdout } = await add();
+    expect(stdout).toContain(path);
+    expect(stdout).toContain('abcd2345efgh');
+    expect(stdout).not.toContain(link);
+    expect(await readFile(path)).toEqual(file);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await add()).stderr).toContain('is there already and was not touched');
+  });
+
   const onionKey = 'K'.repeat(52);
   const ONION_HANDOUTS: Handout[] = [
     {

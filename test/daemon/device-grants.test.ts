@@ -29,7 +29,18 @@ it('takes away what is there, and only that', () => {
   expect(withoutGrant(plain, { services: ['lnd'] })).toEqual({ ...plain, services: ['btcpay'] });
 });
 
+it('gives a right and takes it away, with what it is for', () => {
+  const given = withGrant(SHOP, { services: [], rights: ['lnd:unlock'] });
+  expect(given.rights).toEqual(['lnd:unlock']);
+  expect(withoutGrant(given, { services: [], rights: ['lnd:unlock'] })).toEqual(SHOP);
+  expect(wordsOf({ services: ['lnd'], rights: ['lnd:unlock'] })).toBe('lnd; lnd:unlock');
+});
+
 it.each([
+  [
+    { services: [], rights: ['lnd:unlock'] as const },
+    /webshop does not have the right lnd:unlock → it has none/,
+  ],
   [{ services: ['wiki'] }, /webshop was not given wiki → it may reach btcpay, lnd/],
   [{ services: [], reachedBy: [{ service: 'lnd', port: 1 }] }, /lnd:1 may not connect .* → .* btcpay:8080/],
   [{ services: ['btcpay', 'lnd'] }, /nothing would be left of webshop → .*: gateway device revoke webshop/],

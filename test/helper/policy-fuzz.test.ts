@@ -70,6 +70,7 @@ const APPLIED: Applied = Applied.parse({
   listen: { https: 443, http: 80 },
   tunnels: [TUNNEL],
   edgeTunnels: [EDGE_TUNNEL],
+  clients: [{ name: 'phone', fingerprint: 'a'.repeat(64), services: ['btcpay', 'shop'], unlocks: ['shop'] }],
 });
 
 interface Case<Name extends OperationName> {
@@ -252,6 +253,17 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'edge.load': { input: {} },
   'edge.stop': { input: {} },
   'edge.cut': { input: { service: 'shop' }, free: ONE_NAME },
+  'edge.client': {
+    input: {
+      client: {
+        name: 'phone',
+        fingerprint: 'a'.repeat(64),
+        services: ['btcpay', 'shop'],
+        unlocks: ['shop'],
+      },
+    },
+  },
+  'edge.client.remove': { input: { name: 'phone' }, free: { name: ANY } },
   'edge.certificate': {
     input: { name: 'pay.shop.test', pem: PEM },
     free: { name: ['*.shop.test', 'electrum.test'], pem: ANY },

@@ -295,6 +295,11 @@ describe('what the applied config does not justify', () => {
   ].join('\n');
   it.each([
     ['a certificate for another name', 'edge.certificate', { name: 'evil.test', pem: PEM }],
+    [
+      'a device that was not given the service',
+      'edge.client',
+      { client: { name: 'phone', fingerprint: 'a'.repeat(64), services: ['shop'] } },
+    ],
     ['a certificate for all names of others', 'edge.certificate', { name: '*.test', pem: PEM }],
     [
       'to answer a challenge for another name',

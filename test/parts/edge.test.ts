@@ -97,6 +97,46 @@ describe('compile', () => {
     expect(edgePart.compile({ ...input([], [PRINTER]), ledger }).resources).toEqual([]);
   });
 
+  it('lets a device in by its certificate at the sites for devices that it was given, and at no others', () => {
+    const site = (of: Service, access: 'anyone' | 'devices'): Want => {
+      const domain = `${of.name}.test`;
+      const common = { part: 'edge', type: 'site', service: of.name, domain, via: 'clearnet' } as const;
+      return { ...common, access, mode: 'http' };
+    };
+    const certificate = 'a'.repeat(64);
+    const device = (name: string, services: string[], more = {}) => ({
+      name,
+      services,
+      addedAt: '',
+      ...more,
+    });
+    const devices = [
+      device('tablet', ['camera'], { certificate }),
+      device('phone', ['printer', 'nas', 'camera'], { certificate }),
+      device('laptop', ['nas']),
+    ];
+    const wants = [site(NAS, 'devices'), site(PRINTER, 'devices'), site(CAMERA, 'anyone')];
+    const { resources, ledger } = edgePart.compile({
+      ...input(wants),
+      devices,
+      ledger: { authority: 'PEM' },
+    });
+    expect(resources).toMatchObject([
+      { key: 'edge:haproxy', spec: { authority: 'PEM' } },
+      {
+        key: 'client:phone',
+        spec: { type: 'client', name: 'phone', fingerprint: certificate, services: ['nas', 'printer'] },
+        neededBy: ['nas', 'printer'],
+        label: 'phone',
+      },
+    ]);
+    // For good: those who hold a certificate would hold one of nobody.
+    expect(edgePart.compile({ ...input([]), ledger }).ledger).toMatchObject({ authority: 'PEM' });
+    const open = edgePart.compile({ ...input([site(CAMERA, 'anyone')]), devices, ledger });
+    expect(open.resources).toHaveLength(1);
+    expect(open.resources[0]?.spec).not.toHaveProperty('authority');
+  });
+
   it('gives a service of another machine its address on the host only while a device needs it', () => {
     const keys = (wants: readonly Want[]) =>
       namespacesPart.compile(input(wants, [PRINTER])).resources.map(({ key }) => key);

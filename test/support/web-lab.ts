@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { deviceBlock } from '../../src/core/allocate.ts';
-import type { EdgeSite, EdgeSpec } from '../../src/core/operations.ts';
+import type { EdgeClient, EdgeSite, EdgeSpec } from '../../src/core/operations.ts';
 import { run } from '../../src/system/run.ts';
 import { type Gateway, startGateway } from './gateway-machine.ts';
 import { type Machine, startMachine } from './machine.ts';
@@ -38,6 +38,12 @@ export const ELECTRUM: EdgeSite = {
   to: { host: '10.64.1.4', port: 50001 },
 };
 
+/** Who made the certificates of devices, and which of them may be let in. */
+export interface DevicesHere {
+  readonly authority: string;
+  readonly clients: readonly EdgeClient[];
+}
+
 export interface WebLab {
   readonly machine: Machine;
   readonly gateway: Gateway;
@@ -51,7 +57,7 @@ export interface WebLab {
   serve(name: string, port: number, pem?: string): Promise<void>;
   spec(sites: readonly EdgeSite[]): EdgeSpec;
   /** Applies, writes and loads. */
-  up(sites: readonly EdgeSite[]): Promise<{ started: boolean }>;
+  up(sites: readonly EdgeSite[], devices?: DevicesHere): Promise<{ started: boolean }>;
   /** To HAProxy, for a name. */
   give(name: string, pem: string): Promise<unknown>;
   visit(visit: VisitHere): Promise<Visited>;
@@ -74,9 +80,10 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
   await gateway.apply({});
   await gateway.call('hub.ensure', {});
   const services = new Map<string, { address: string; port: number; namespace: string }>();
-  const applyAll = (sites: readonly EdgeSite[]): Promise<void> =>
+  const applyAll = (sites: readonly EdgeSite[], devices?: DevicesHere): Promise<void> =>
     gateway.apply({
       listen: ports,
+      clients: [...(devices?.clients ?? [])],
       services: Object.fromEntries(
         [...services].map(([name, { namespace, ...at }]) => {
           const mine = sites.filter(({ service }) => service === name);
@@ -123,9 +130,10 @@ export async function startWebLab(ports = { https: 443, http: 80 }): Promise<Web
       const server = machine.start('nsenter', ...argv, ...(pem === undefined ? [] : [file]));
       await once(server.stdout ?? server, 'data');
     },
-    up: async (sites) => {
-      await applyAll(sites);
-      await gateway.call('edge.write', { edge: spec(sites) });
+    up: async (sites, devices) => {
+      await applyAll(sites, devices);
+      const authority = devices === undefined ? {} : { authority: devices.authority };
+      await gateway.call('edge.write', { edge: { ...spec(sites), ...authority } });
       return gateway.helper.call('edge.load', {}, AbortSignal.timeout(30_000));
     },
     give: (name, pem) => gateway.helper.call('edge.certificate', { name, pem }, AbortSignal.timeout(15_000)),

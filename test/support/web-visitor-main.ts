@@ -12,6 +12,8 @@ export interface Visit {
   /** Absent: no TLS at all. Empty: TLS without a name. */
   readonly sni?: string;
   readonly alpn?: readonly string[];
+  /** A certificate to show, and its key: PEM. */
+  readonly client?: { readonly cert: string; readonly key: string };
   /** The first message of TLS comes in two packets, so long apart. */
   readonly helloMs?: number;
   /** Sent as it is, piece by piece, each `pauseMs` after the one before. */
@@ -71,6 +73,7 @@ function secure(visit: Visit): TLSSocket {
     ...(helloMs === undefined ? addressOf(visit) : { socket: inTwoPackets(visit, helloMs) }),
     ALPNProtocols: [...alpn],
     rejectUnauthorized: false,
+    ...visit.client,
     ...servername,
   });
 }

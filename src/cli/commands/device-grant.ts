@@ -2,17 +2,18 @@ import type { Enrolled, Grant, Taken } from '../../core/control.ts';
 import { type Command, EXIT, type Input, type Option } from '../command.ts';
 import { handOut } from '../enrolment.ts';
 import { UsageError } from '../failure.ts';
-import { FILE_OPTIONS } from '../handout-files.ts';
+import { CERTIFICATE_FILE, FILE_OPTIONS } from '../handout-files.ts';
 import { ONION_DIR } from '../onion-files.ts';
-import { reacherOf, servicesOption } from '../parse.ts';
+import { reacherOf, rightOf, rightsOption, servicesOption } from '../parse.ts';
 import { wipeOnceSaved } from '../secret-screen.ts';
 import { segment, show, warnings } from '../report.ts';
 
 const DEVICE = { name: 'NAME', completion: 'devices', summary: 'Name of the device' } as const;
 
-function grantOptions(service: string, fromService: string): Option[] {
+function grantOptions(service: string, right: string, fromService: string): Option[] {
   return [
     servicesOption(service),
+    rightsOption(right),
     { name: 'from-service', value: 'SERVICE:PORT', isRepeatable: true, summary: fromService },
   ];
 }
@@ -27,9 +28,11 @@ export const deviceGrant: Command = {
   options: [
     ...grantOptions(
       'A service that it may reach; may be repeated',
+      'lnd:unlock: it may open the wallet of an LND that it reaches by a page',
       'A service that may connect to this port of it (webhooks); may be repeated',
     ),
     ONION_DIR,
+    CERTIFICATE_FILE,
     ...FILE_OPTIONS,
   ],
   examples: ['gateway device grant alice-phone --service lnd'],
@@ -59,6 +62,7 @@ export const deviceUngrant: Command = {
   options: [
     ...grantOptions(
       'A service that it shall not reach any more; may be repeated',
+      'A right that it shall not have any more: lnd:unlock',
       'A service that shall not connect to this port of it any more; may be repeated',
     ),
     { name: 'gently', summary: 'Disturb no other device; this one may still get in over Tor for a while' },
@@ -73,6 +77,7 @@ export const deviceUngrant: Command = {
     show(context, done, () => {
       const taken = [
         ...grant.services,
+        ...(grant.rights ?? []),
         ...(grant.reachedBy ?? []).map(({ service }) => `${service}’s way to it`),
       ];
       return [`Taken away from ${name}: ${taken.join(', ')}.`, ...warnings(done)].join('\n');
@@ -84,10 +89,12 @@ export const deviceUngrant: Command = {
 function grantOf(input: Input): Grant {
   const services = input.list('service');
   const reachedBy = input.list('from-service').map(reacherOf);
-  if (services.length + reachedBy.length === 0) {
+  const rights = input.list('right').map(rightOf);
+  if (services.length + rights.length + reachedBy.length === 0) {
     throw new UsageError('--service is missing', 'name each service: --service shop');
   }
-  return { services, ...(reachedBy.length === 0 ? {} : { reachedBy }) };
+  const may = rights.length === 0 ? {} : { rights };
+  return { services, ...may, ...(reachedBy.length === 0 ? {} : { reachedBy }) };
 }
 
 function reachOf({ device, handouts }: Enrolled): string {

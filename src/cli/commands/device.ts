@@ -6,9 +6,9 @@ import { type Command, type Context, EXIT, type Input, type Option } from '../co
 import { handOut } from '../enrolment.ts';
 import { parseExpiry } from '../expiry.ts';
 import { UsageError } from '../failure.ts';
-import { FILE_OPTIONS } from '../handout-files.ts';
+import { CERTIFICATE_FILE, FILE_OPTIONS } from '../handout-files.ts';
 import { ONION_DIR } from '../onion-files.ts';
-import { servicesOption, wholeNumber } from '../parse.ts';
+import { rightOf, rightsOption, servicesOption, wholeNumber } from '../parse.ts';
 import { renderDevices } from '../render-lists.ts';
 import { segment, show, warnings } from '../report.ts';
 import { wipe, wipeOnceSaved } from '../secret-screen.ts';
@@ -25,16 +25,19 @@ const SHOWN_ONCE =
   'The code holds a private key that is not kept: it is shown once. Without --png, --svg or --conf it is drawn in the terminal, which is wiped, with what can be scrolled back, once the device is connected or you say that it is saved.';
 const ONION_KEYS =
   'For services whose onion asks for a key (authorization: required) the address and the key are shown too, for Tor Browser, Orbot and a tor of your own; --onion-dir writes the key files instead.';
+const CERTIFICATES =
+  'For pages that let in only devices (access: devices) a certificate is made. It is fetched once, on the device, by a link that works for 15 minutes, or written with --p12; the device asks for the password that is shown beside it.';
 const WAIT_DETAILS =
   'Then the command waits for the first handshake of the device. Ctrl-C ends the waiting; the device stays. Exit code 3: no handshake was seen.';
 
 export const deviceAdd: Command = {
   name: 'device add',
   summary: 'Add a phone or laptop and show the code that it scans',
-  details: [SHOWN_ONCE, ONION_KEYS, WAIT_DETAILS],
+  details: [SHOWN_ONCE, ONION_KEYS, CERTIFICATES, WAIT_DETAILS],
   arguments: [{ name: 'NAME', summary: 'A name for it: a to z, 0 to 9, dashes' }],
   options: [
     servicesOption('A service that it may reach; may be repeated'),
+    rightsOption('lnd:unlock: it may open the wallet of an LND that it reaches by a page'),
     {
       name: 'expires',
       value: 'TIME',
@@ -51,6 +54,7 @@ export const deviceAdd: Command = {
       summary: 'Public WireGuard key that the device made itself; then no private key is made',
     },
     ONION_DIR,
+    CERTIFICATE_FILE,
     ...FILE_OPTIONS,
     ...WAITING,
   ],
@@ -64,12 +68,14 @@ export const deviceAdd: Command = {
         'name each service that the device may reach: --service shop',
       );
     }
+    const rights = input.list('right').map(rightOf);
     const expiresAt = parseExpiry(input.text('expires'), Date.now());
     const onionKey = input.text('onion-key');
     const publicKey = input.text('public-key');
     const draft = {
       name,
       services,
+      ...(rights.length === 0 ? {} : { rights }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
       ...(onionKey === undefined ? {} : { onionKey }),
       ...(publicKey === undefined ? {} : { publicKey }),
@@ -83,9 +89,9 @@ export const deviceAdd: Command = {
 export const deviceRenew: Command = {
   name: 'device renew',
   summary: 'Give a device new keys; the old ones stop working at once',
-  details: [SHOWN_ONCE, ONION_KEYS, WAIT_DETAILS],
+  details: [SHOWN_ONCE, ONION_KEYS, CERTIFICATES, WAIT_DETAILS],
   arguments: [DEVICE],
-  options: [ONION_DIR, ...FILE_OPTIONS, ...WAITING],
+  options: [ONION_DIR, CERTIFICATE_FILE, ...FILE_OPTIONS, ...WAITING],
   run: async (input, context) => {
     const name = input.argument('NAME');
     const path = `/v1/devices/${segment(name)}/renew`;

@@ -11,6 +11,7 @@ const VIA: Option = {
   completion: 'providers',
   summary: `The way in: ${PROVIDER_IDS.join(' or ')}`,
 };
+const ACCESSES = ['anyone', 'devices'] as const;
 const SERVICE = { name: 'SERVICE', completion: 'services', summary: 'Name of the service' } as const;
 
 export const expose: Command = {
@@ -23,6 +24,12 @@ export const expose: Command = {
   options: [
     VIA,
     { name: 'domain', value: 'NAME', summary: 'With --via clearnet or relay: the name that visitors type' },
+    {
+      name: 'access',
+      value: 'WHOM',
+      completion: ACCESSES,
+      summary: 'With --via clearnet: anyone (default), or only devices that were added',
+    },
     {
       name: 'relay',
       value: 'NAME',
@@ -66,19 +73,25 @@ const PAGES: readonly string[] = ['clearnet', 'relay'];
 
 /** What a way in is told of its own. */
 function bodyOf(input: Input): { options?: Record<string, unknown> } {
-  const domain = input.text('domain');
-  if (input.text('via') === 'relay') return relayBody(input, domain);
+  const [domain, access] = [input.text('domain'), input.text('access')];
+  if (input.text('via') === 'relay' && access === undefined) return relayBody(input, domain);
   if (input.text('port') !== undefined || input.list('relay').length > 0) {
     throw new UsageError('--relay and --port are for relays only', 'write --via relay with them');
   }
   if (input.text('via') === 'clearnet') {
-    if (domain !== undefined) return { options: { domain } };
+    if (access !== undefined && !ACCESSES.some((each) => each === access)) {
+      throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
+    }
+    if (domain !== undefined) return { options: { domain, ...(access === undefined ? {} : { access }) } };
     throw new UsageError(
       '--domain is missing',
       'write the name that visitors type: --domain pay.example.com',
     );
   }
-  if (domain === undefined) return {};
+  if (domain === undefined && access === undefined) return {};
+  if (access !== undefined) {
+    throw new UsageError('--access is for pages at home only', 'write --via clearnet with it');
+  }
   throw new UsageError('--domain is for pages only', 'write --via clearnet or --via relay with it');
 }
 

@@ -1,24 +1,29 @@
 import { deviceBlock } from '../../core/allocate.ts';
 import type { Compiled, CompileInput, Problem, Resource, SiteWant } from '../../core/contract.ts';
-import type { EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../../core/operations.ts';
-import type { Network, Service } from '../../core/service.ts';
+import type { EdgeClient, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../../core/operations.ts';
+import type { Device, Network, Service } from '../../core/service.ts';
 
 /**
  * `edge:haproxy`: HAProxy runs, and has loaded exactly these routes, sorted by service, but those that it cannot bind,
  * and these sites, sorted by domain.
  * `route:printer`: it has bound this one. A resource of its own, so that a port that is taken marks that service alone.
+ * `client:phone`: it lets in this device, which shows a certificate, at the sites of these services.
  */
 export type Spec =
-  ({ readonly type: 'edge' } & EdgeSpec) | { readonly type: 'route'; readonly service: string };
+  | ({ readonly type: 'edge' } & EdgeSpec)
+  | { readonly type: 'route'; readonly service: string }
+  | ({ readonly type: 'client' } & EdgeClient);
 
 export const EDGE_KEY = 'edge:haproxy';
+const AUTHORITY = 'authority';
 
 /**
  * One process for all services on other machines and all web names, as long as somebody needs one of them. Once it has
  * carried somebody on to a service it stays until that one is removed: with the process what is open would end, though
  * its way in was closed for new connections alone. The ledger remembers them: `route/<service>`, `site/<service>`.
+ * `authority` is the certificate of who made those of devices, for good.
  */
-export function compile({ network, services, wants, ledger }: CompileInput): Compiled<Spec> {
+export function compile({ network, services, devices, wants, ledger }: CompileInput): Compiled<Spec> {
   const mine = wants.filter((want) => want.part === 'edge');
   const wanted = new Set(mine.filter(({ type }) => type === 'route').map(({ service }) => service));
   const routes = services
@@ -27,6 +32,10 @@ export function compile({ network, services, wants, ledger }: CompileInput): Com
     .sort((a, b) => (a.service < b.service ? -1 : 1));
   const asked = mine.filter((want) => want.type === 'site');
   const { sites, problems } = sitesOf(asked, services);
+  const forDevices = new Set(
+    sites.filter(({ access }) => access === 'devices').map(({ service }) => service),
+  );
+  const authority = ledger[AUTHORITY];
   const listen = asked.find((want) => want.listen !== undefined)?.listen;
   const spec = {
     type: 'edge',
@@ -37,6 +46,7 @@ export function compile({ network, services, wants, ledger }: CompileInput): Com
     sites,
     ...(listen === undefined ? {} : { listen }),
     ...tunnelsOf(network, asked, sites),
+    ...(typeof authority === 'string' && forDevices.size > 0 ? { authority } : {}),
   } as const;
   const keep = new Map([
     ...services
@@ -51,12 +61,28 @@ export function compile({ network, services, wants, ledger }: CompileInput): Com
   const held = [...keep].filter(([key]) => users.includes(key) || ledger[key] !== undefined);
   const neededBy = [...new Set(held.map(([, name]) => name))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
+  const nodes = new Set(services.filter(({ kind }) => kind === 'lnd').map(({ name }) => name));
+  const clients = devices.flatMap((device) => clientResource(device, forDevices, nodes));
+  const kept = authority === undefined ? [] : [[AUTHORITY, authority] as const];
   return {
-    resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound],
+    resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound, ...clients],
     wants: [],
     problems,
-    ledger: Object.fromEntries(held.map(([key]) => [key, 'yes'])),
+    ledger: Object.fromEntries([...held.map(([key]) => [key, 'yes'] as const), ...kept]),
   };
+}
+
+function clientResource(
+  { name, certificate, services, rights = [] }: Device,
+  forDevices: ReadonlySet<string>,
+  nodes: ReadonlySet<string>,
+): Resource<Spec>[] {
+  const mine = services.filter((service) => forDevices.has(service)).sort();
+  if (certificate === undefined || mine.length === 0) return [];
+  const unlocks = rights.includes('lnd:unlock') ? mine.filter((service) => nodes.has(service)) : [];
+  const may = unlocks.length === 0 ? {} : { unlocks };
+  const spec = { type: 'client', name, fingerprint: certificate, services: mine, ...may } as const;
+  return [{ key: `client:${name}`, spec, neededBy: mine, label: name }];
 }
 
 function routeResource(service: string): Resource<Spec> {

@@ -6,7 +6,7 @@ import { observe } from './observe.ts';
 /** Owner of HAProxy, which carries connections on to services that are not behind the hub. */
 export const edgePart: Part<Spec> = {
   id: 'edge',
-  kinds: ['edge', 'route'],
+  kinds: ['edge', 'route', 'client'],
   compile,
   observe,
   apply,
@@ -18,6 +18,7 @@ export const edgePart: Part<Spec> = {
 async function apply(change: Change<Spec>, context: Context): Promise<void> {
   const { spec } = change.op === 'delete' ? change.have : change.want;
   if (spec.type === 'edge') return applyEdge(change.op, spec, context);
+  if (spec.type === 'client') return applyClient(change.op, spec, context);
   // Leaving a route out is the work of the process's own change.
   if (change.op !== 'delete') await bindRoute(spec.service, context);
 }
@@ -34,6 +35,15 @@ async function applyEdge(
   }
   await ports.helper.call('edge.write', { network, edge }, signal);
   await ports.helper.call('edge.load', {}, signal);
+}
+
+async function applyClient(
+  op: Change['op'],
+  { type: _type, ...client }: Extract<Spec, { type: 'client' }>,
+  { ports, signal }: Context,
+): Promise<void> {
+  if (op === 'delete') await ports.helper.call('edge.client.remove', { name: client.name }, signal);
+  else await ports.helper.call('edge.client', { client }, signal);
 }
 
 /** Loading looks again at which ports are free. */
@@ -53,6 +63,11 @@ function describe(change: Change<Spec>): string {
     return change.op === 'delete'
       ? `carry devices no longer on to ${spec.service}`
       : `let devices in to ${spec.service} at the edge`;
+  }
+  if (spec.type === 'client') {
+    return change.op === 'delete'
+      ? `let ${spec.name} in no longer by its certificate, and end what it has open`
+      : `let ${spec.name} in by its certificate at ${spec.services.join(', ')}`;
   }
   if (change.op === 'delete') return 'stop HAProxy: nobody needs it';
   const routes = spec.routes.map(

@@ -9,7 +9,8 @@ const UNKNOWN: Spec = { type: 'edge', devices: '', source: '', pool: '', routes:
 
 export async function observe({ ports, signal }: Context): Promise<Observed<Spec>[]> {
   const seen = await ports.helper.call('edge.observe', {}, signal);
-  if (seen.configHash === undefined && !seen.running && seen.trouble === undefined) return [];
+  const clients = seen.clients.map(clientSeen);
+  if (seen.configHash === undefined && !seen.running && seen.trouble === undefined) return clients;
   const renew = renewalOf(seen);
   const edge: Observed<Spec> = {
     key: EDGE_KEY,
@@ -23,7 +24,12 @@ export async function observe({ ports, signal }: Context): Promise<Observed<Spec
     },
     ...(renew === undefined ? {} : { renew }),
   };
-  return [edge, ...(seen.edge?.routes ?? []).map(({ service }) => routeSeen(service, seen.left))];
+  const routes = (seen.edge?.routes ?? []).map(({ service }) => routeSeen(service, seen.left));
+  return [edge, ...routes, ...clients];
+}
+
+function clientSeen(client: Seen['clients'][number]): Observed<Spec> {
+  return { key: `client:${client.name}`, spec: { type: 'client', ...client }, facts: {} };
 }
 
 /** Told in the status: who forwards by hand must forward to another port. */

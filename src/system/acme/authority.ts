@@ -1,10 +1,11 @@
-import { createECDH, createHash, createPrivateKey } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Authorization, Client, Order } from 'acme-client';
 import { z } from 'zod';
 import type { Authority } from '../../core/certificate.ts';
 import { errnoOf, GatewayError } from '../../core/errors.ts';
 import type { Keys } from '../../core/ports.ts';
+import { p256Key } from '../p256.ts';
 import { AuthorityError, translate } from './authority-error.ts';
 import { converse, getJson, loadAcme, openConversation, type Conversation } from './exchange.ts';
 
@@ -135,7 +136,7 @@ export class OpenedAuthority {
     const known = accounts.get(directory);
     const client = new acme.Client({
       directoryUrl: directory,
-      accountKey: p256Pem(secret.reveal()),
+      accountKey: p256Key(secret.reveal()).export({ type: 'pkcs8', format: 'pem' }).toString(),
       ...(known === undefined ? {} : { accountUrl: known }),
       ...(authority.eab === undefined ? {} : { externalAccountBinding: await bindingOf(authority.eab) }),
     });
@@ -189,21 +190,6 @@ function unlessKnown(client: Client): (error: unknown) => void {
 /** One account key for each authority. Its name must not change: the key would seem lost. */
 function accountKeyName(directory: string): string {
   return `acme/${createHash('sha256').update(directory).digest('hex').slice(0, 32)}`;
-}
-
-function p256Pem(secret: Uint8Array): string {
-  const pair = createECDH('prime256v1');
-  pair.setPrivateKey(secret);
-  const point = pair.getPublicKey();
-  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
-  const jwk = {
-    kty: 'EC',
-    crv: 'P-256',
-    d: text(secret),
-    x: text(point.subarray(1, 33)),
-    y: text(point.subarray(33)),
-  };
-  return createPrivateKey({ key: jwk, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 async function bindingOf({

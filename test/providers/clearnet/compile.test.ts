@@ -85,6 +85,56 @@ describe('compile', () => {
     expect(sites[1]).not.toHaveProperty('onionLocation');
   });
 
+  it('lets in only devices where that was asked for, and can be', () => {
+    const exposure = (kind: ServiceKind, domain: string) => {
+      return {
+        service: service('shop', kind),
+        options: clearnet.options.parse({ domain, access: 'devices' }),
+      };
+    };
+    const { wants, problems } = compile([exposure('http', 'pay.shop.test')]);
+    expect(problems).toEqual([]);
+    expect(wants.find(({ part }) => part === 'edge')).toMatchObject({ access: 'devices' });
+    for (const [kind, domain] of [
+      ['http', '11.2.0.2'],
+      ['electrum', 'electrum.test'],
+    ] as const) {
+      const refused = compile([exposure(kind, domain)]);
+      // Not one that lets in everybody instead.
+      expect([refused.resources, refused.wants]).toEqual([[], []]);
+      expect(refused.problems).toMatchObject([{ code: 'DevicesNotSupported', service: 'shop' }]);
+    }
+  });
+
+  it('gives a device its certificate once, with the pages that ask for it', () => {
+    const pay = {
+      service: service('shop'),
+      options: clearnet.options.parse({ domain: 'pay.shop.test', access: 'devices' }),
+    };
+    const open = at(service('wiki'), 'wiki.shop.test');
+    const observed = compile([pay, open]).resources.map((resource) => ({ ...resource, facts: {} }));
+    const device = { name: 'phone', services: ['shop', 'wiki'], addedAt: '' };
+    const input = {
+      device,
+      privateKey: '',
+      presharedKey: '',
+      network: NETWORK,
+      services: [],
+      exposures: [pay, open],
+      settings: clearnet.settings.parse({}),
+    };
+    const again = clearnet.enrol?.(input, observed) ?? [];
+    expect(again.map(({ text }) => text)).toEqual(['https://pay.shop.test']);
+    const certificate = { pkcs12: 'MIIC', password: 'abcd2345efgh' };
+    const first = clearnet.enrol?.({ ...input, certificate }, observed) ?? [];
+    expect(first.map(({ kind, secret }) => [kind, secret])).toEqual([
+      ['client-certificate', true],
+      ['client-certificate-password', true],
+      ['link', false],
+    ]);
+    expect(first[0]).toMatchObject({ file: 'phone.p12', text: 'MIIC' });
+  });
+
   it('has the router open 443 and 80 for whatever ports this machine has left, or asks it nothing', () => {
     const exposure = at(service('shop'), 'pay.shop.test');
     const ports = compile([exposure], { https: 8443, http: 8080 }).wants.filter(
@@ -128,7 +178,7 @@ describe('in gateway.yaml', () => {
     ['{}', 'is missing'],
     ['{ domain: shop }', 'must be a whole DNS name'],
     ['{ domain: "https://pay.shop.test" }', 'must be a name alone'],
-    ['{ domain: pay.shop.test, access: anyone }', 'access'],
+    ['{ domain: pay.shop.test, access: friends }', 'access'],
   ])('clearnet: %s is an error that names the place', (options, why) => {
     const [problem = ''] =
       problemsOf(`services: { shop: { port: 80, expose: { clearnet: ${options} } } }`) ?? [];
