@@ -164,7 +164,7 @@ export const EDGE_OPERATIONS = {
       renew: z.string().optional(),
       /** Devices that it lets in by their certificates. */
       clients: z.array(EdgeClient),
-      /** What it has on disk to show to visitors. */
+      /** What it shows to visitors, and has on disk for its next start. */
       certificates: z.array(
         z.object({
           name: z.string(),

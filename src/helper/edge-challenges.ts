@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import { removeFile, writeFileAtomic } from '../system/files.ts';
-import { dropCertificate, ownedBy, plainPem, putCertificate } from './edge-certificates.ts';
+import { ownedBy } from './edge-certificate-files.ts';
+import { dropCertificate, plainPem, putCertificate } from './edge-certificates.ts';
 import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { findOneOfEdge } from './edge-process.ts';
 import { tellEdge } from './edge-socket.ts';
@@ -67,11 +68,11 @@ async function keepFile(
   directory: EdgeDirectory,
   environment: HelperEnvironment,
 ): Promise<void> {
-  const { file, name: sni } = entryOf(name);
+  const { file, filter } = entryOf(name);
   const root = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
   await ensureOwned(join(directory.base, DIRECTORY), root, 0o750);
   await writeFileAtomic(join(directory.base, file), pem, ownedBy(environment));
-  await changeLines(CHALLENGE_LIST, file, `${file} ${sni}`, directory, environment);
+  await changeLines(CHALLENGE_LIST, file, `${file}${filter}`, directory, environment);
 }
 
 /** Replaces the line that starts with `key`, or takes it away. */
@@ -96,7 +97,7 @@ function keyOf({ name, token }: { readonly name: string; readonly token: string 
 const DIRECTORY = 'challenges';
 
 function entryOf(name: string) {
-  return { file: `${DIRECTORY}/${name}.pem`, list: CHALLENGE_LIST, name: sniOf(name) };
+  return { file: `${DIRECTORY}/${name}.pem`, list: CHALLENGE_LIST, name, filter: ` ${sniOf(name)}` };
 }
 
 /** RFC 8738 6: who checks an address asks for its reverse name. */

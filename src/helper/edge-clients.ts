@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import type { EdgeClient } from '../core/operations.ts';
 import { writeFileAtomic } from '../system/files.ts';
-import { ownedBy } from './edge-certificates.ts';
+import { ownedBy } from './edge-certificate-files.ts';
 import { CLIENTS_MAP, SEATS } from './edge-devices.ts';
 import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { findOneOfEdge, findWorkers } from './edge-process.ts';

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { EdgeListen, EdgeSpec, type EdgeRoute } from '../core/operations.ts';
 import type { Paths } from '../system/directories.ts';
+import { deviceFiles } from './edge-devices.ts';
+import { isServerLine } from './edge-services.ts';
 import { webLines } from './edge-web.ts';
 import { jsonAfter, type LeftOut } from './own-comments.ts';
 
@@ -27,7 +29,10 @@ export interface EdgeHere {
 export interface EdgeConfig {
   readonly asked: EdgeSpec;
   readonly here: EdgeHere;
-  /** Of everything below its own line; HAProxy gives it back as its description: so it says what it has loaded. */
+  /**
+   * Of everything below its own line, and of files that only a load reads, but what comes and goes while HAProxy runs (edge-runtime.ts); HAProxy gives it back as
+   * its description: so it says what it has loaded.
+   */
   readonly hash: string;
 }
 
@@ -54,7 +59,7 @@ export function renderEdgeConfig(
   { edgeSocket, edgeRun, handoutSocket }: Pick<Paths, 'edgeSocket' | 'edgeRun' | 'handoutSocket'>,
 ): string {
   const leftOut = new Set(here.left.map(({ service }) => service));
-  const body = [
+  const lines = [
     // Certificates and maps lie beside it.
     '    default-path config',
     `    stats socket ${quote(edgeSocket)} mode 600 level admin expose-fd listeners`,
@@ -83,15 +88,19 @@ export function renderEdgeConfig(
       handouts: quote(handoutSocket),
     }),
     '',
-  ].join('\n');
+  ];
   const head = [
     '# Written by gateway; changes are overwritten.',
     `${ASKED}${JSON.stringify(asked)}`,
     // Through the schema: what is read back must be the same text, in whatever order it was gathered.
     `${HERE}${JSON.stringify(Here.parse(here))}`,
   ].join('\n');
-  const hash = createHash('sha256').update(head).update(body).digest('hex');
-  return `${head}\nglobal\n${DESCRIPTION}${hash}\n${body}`;
+  const loaded = lines.filter((line) => !isServerLine(line)).join('\n');
+  const hash = createHash('sha256')
+    .update(JSON.stringify(deviceFiles(asked)))
+    .update(loaded)
+    .digest('hex');
+  return `${head}\nglobal\n${DESCRIPTION}${hash}\n${lines.join('\n')}`;
 }
 
 function routeLines({ service, address, port, to }: EdgeRoute, devices: string): string[] {

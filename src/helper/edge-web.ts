@@ -1,32 +1,30 @@
 import { isIP } from 'node:net';
-import { isInCidr } from '../core/inet.ts';
 import type { EdgeListen, EdgeSite, EdgeSpec } from '../core/operations.ts';
 import type { EdgeHere } from './edge-config.ts';
 import {
   ASKS_FOR_CERTIFICATE,
   deviceBackends,
-  deviceFiles,
   DEVICES_MAP,
   DEVICES_ONLY,
   neverByHttp,
   TO_HANDOUTS,
   toDevices,
-  UNLESS_MAY_UNLOCK,
 } from './edge-devices.ts';
-import { page, servicePages } from './edge-pages.ts';
+import { page } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
+import { IS_FOUND, LEAD_ON, lookUp, serviceLines, targetOf } from './edge-services.ts';
 import { bindInner, type EdgeSockets, type InnerSocket, stepTo } from './edge-steps.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
  *
  *   https ─ TCP, looks at the ClientHello ─┬─ acme-tls/1 ─ TLS, over with the handshake (RFC 8737)
- *                                          ├─ a name in mode tcp ─ TLS ends ─ tcp.<service>
- *                                          ├─ a name for devices ─ TLS ends, asks for a certificate ─ http.<service>
- *                                          └─ all others ─ TLS ends ─ requests are seen ─ http.<service>
+ *                                          ├─ a name in mode tcp ─ TLS ends ─ a server of `streams`
+ *                                          ├─ a name for devices ─ TLS ends, asks for a certificate ─ one of `pages`, `wallets`
+ *                                          └─ all others ─ TLS ends ─ requests are seen ─ one of `pages`, `wallets`
  *   http ─ answers challenges (RFC 8555 8.3), sends everything else on to https
  *
- * The steps in between are unix sockets in a directory of HAProxy's own: on abstract ones any local user could claim to
+ * Servers: edge-services.ts. The steps in between are unix sockets in a directory of HAProxy's own: on abstract ones any local user could claim to
  * be any visitor. No name of a service has a dot in it, so none can take the place of these.
  */
 export const CERTIFICATE_LIST = 'certificates.list';
@@ -38,6 +36,16 @@ const ADDRESS_MAP = 'addresses.map';
 const SITE_MAP = 'sites.map';
 const STREAM_MAP = 'streams.map';
 const ONION_MAP = 'onions.map';
+/** Maps in which an entry lets fewer visitors in: there before the name is, and gone after it. */
+export const RESTRICTIONS: ReadonlySet<string> = new Set([DEVICES_MAP, RELAYED_MAP]);
+
+/** Stands in for the certificates of names. */
+export const NO_CERTIFICATES = 'none.list';
+
+/** The same configuration, for a check of the rest. */
+export function withoutCertificates(text: string): string {
+  return text.replaceAll(` crt-list ${CERTIFICATE_LIST} `, ` crt-list ${NO_CERTIFICATES} `);
+}
 
 /** As a `Host` header says it. */
 export function hostOf(domain: string): string {
@@ -50,7 +58,7 @@ export function edgeMaps(spec: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<stri
   const linesOf = (mode: EdgeSite['mode'], isMine: (domain: string) => boolean = () => true): string =>
     sites
       .filter((site) => site.mode === mode && isMine(site.domain))
-      .map(({ domain, service }) => `${hostOf(domain)} ${mode}.${service}\n`)
+      .map((site) => `${hostOf(site.domain)} ${targetOf(site, spec)}\n`)
       .join('');
   const devices = sites.filter(({ access }) => access === 'devices');
   const onionLines = sites.flatMap(({ service, domain, onionLocation }) => {
@@ -63,7 +71,6 @@ export function edgeMaps(spec: EdgeSpec, { onions }: EdgeHere): ReadonlyMap<stri
     [ADDRESS_MAP, linesOf('http', (domain) => isIP(domain) !== 0)],
     [STREAM_MAP, linesOf('tcp')],
     [DEVICES_MAP, devices.map(({ domain, service }) => `${hostOf(domain)} ${service}\n`).join('')],
-    ...deviceFiles(spec),
     ...relayMaps(spec),
   ]);
 }
@@ -76,13 +83,8 @@ export function webLines(spec: EdgeSpec, here: EdgeHere, sockets: EdgeSockets): 
     ...relayDoors(spec, here).flatMap((door) => doorLines(door, here, spec)),
     ...innerLines(here, sockets.inner),
     ...(spec.authority === undefined ? [] : deviceLines(sockets)),
-    ...spec.sites.filter(isFirstOfService).flatMap((site) => backendLines(site, spec)),
+    ...serviceLines(spec),
   ];
-}
-
-/** Two names of one service lead to one backend. */
-function isFirstOfService({ service, mode }: EdgeSite, index: number, all: readonly EdgeSite[]): boolean {
-  return all.findIndex((other) => other.service === service && other.mode === mode) === index;
 }
 
 /** Lower case, without port and without the dot that ends an absolute name. */
@@ -184,7 +186,8 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: InnerSocket): string[
     'frontend gateway.streams',
     bind('streams', CERTIFICATE_LIST, ' strict-sni'),
     `    tcp-request content reject if { ssl_fc_sni,lower,map(${DEVICES_MAP}) -m found }`,
-    `    use_backend %[ssl_fc_sni,lower,map_str(${STREAM_MAP})]`,
+    `    tcp-request content ${lookUp('ssl_fc_sni,lower', STREAM_MAP)}`,
+    LEAD_ON,
     '',
     'frontend gateway.challenges',
     bind('challenges', CHALLENGE_LIST, ' strict-sni alpn acme-tls/1'),
@@ -236,7 +239,8 @@ function requestLines(
     '    acl same_name var(txn.host),strcmp(txn.sni) eq 0',
     `    http-request return ${page('elsewhere')} unless same_name`,
     ...whom,
-    `    http-request return ${page('elsewhere')} unless { var(txn.host),map(${map}) -m found }`,
+    `    http-request ${lookUp('var(txn.host)', map)}`,
+    `    http-request return ${page('elsewhere')} unless ${IS_FOUND}`,
     // One spelling of the name for every service behind.
     '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
     '    http-request set-header Host %[var(txn.address)]',
@@ -256,35 +260,6 @@ function requestLines(
     // One alone: Tor Browser merges several into one that leads nowhere.
     '    http-response set-header Onion-Location "http://%[var(txn.onion)]%[var(txn.target)]" if { var(txn.onion) -m found }',
     ...elsewhere,
-    `    use_backend %[var(txn.host),map_str(${map})]`,
-  ];
-}
-
-/**
- * LND's calls that open a wallet or make one (REST, and gRPC by its own path): who can call them from anywhere can try
- * passwords from anywhere. Go reads the path decoded, so it is judged decoded.
- */
-const WALLET_CALLS = '(unlockwallet|initwallet|genseed|changepassword|walletunlocker)';
-
-function guardLines({ guard }: EdgeSite): string[] {
-  if (guard === undefined) return [];
-  return [
-    `    http-request return ${page('wallet')} if { path,url_dec -i -m reg ${WALLET_CALLS} } ${UNLESS_MAY_UNLOCK}`,
-  ];
-}
-
-function backendLines(site: EdgeSite, { pool, source }: EdgeSpec): string[] {
-  const { service, mode, to, speaksTls } = site;
-  const isBehindHub = isInCidr(to.host, pool);
-  const host = to.host.includes(':') ? `ipv6@[${to.host}]` : `ipv4@${to.host}`;
-  return [
-    '',
-    `backend ${mode}.${service}`,
-    ...(mode === 'http'
-      ? ['    mode http', '    timeout server 1h', '    timeout tunnel 24h', ...servicePages()]
-      : []),
-    ...guardLines(site),
-    // Its certificate is of its own making; the way there leaves this machine only for a target in the LAN.
-    `    server target ${host}:${to.port}${isBehindHub ? ` source ${source}` : ''}${speaksTls ? ' ssl verify none' : ''}`,
+    LEAD_ON,
   ];
 }

@@ -1,37 +1,21 @@
-import { rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { GatewayError } from '../core/errors.ts';
 import { canonical } from '../core/plan.ts';
-import type { EdgeSpec, OperationResult } from '../core/operations.ts';
-import { fileError, removeFile, syncDirectory, writeFileAtomic } from '../system/files.ts';
-import { run } from '../system/run.ts';
-import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } from './edge-config.ts';
-import { edgeConfigFile, ensureHandoutRun, inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
+import type { OperationResult } from '../core/operations.ts';
+import { removeFile } from '../system/files.ts';
+import { forgetCertificate, keepCertificate, shownCertificates } from './edge-certificates.ts';
+import { parseEdgeConfig, type EdgeConfig } from './edge-config.ts';
+import { listClients } from './edge-clients.ts';
+import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
+import { areFilesOthers, prepare, readText, renderAgain } from './edge-files.ts';
 import { publicOnions } from './edge-onions.ts';
-import { bindable, hasIpv6 } from './edge-ports.ts';
-import {
-  complaintOf,
-  endEdge,
-  findEdge,
-  findOneOfEdge,
-  findWorkers,
-  reloadEdge,
-  startEdge,
-} from './edge-process.ts';
-import {
-  forgetCertificate,
-  keepCertificate,
-  listCertificates,
-  renderCertificateLists,
-} from './edge-certificates.ts';
-import { ensureChallengeFiles } from './edge-challenges.ts';
-import { ensureClients, listClients } from './edge-clients.ts';
-import { edgeMaps } from './edge-web.ts';
+import { bindable } from './edge-ports.ts';
+import { endEdge, findEdge, findOneOfEdge, findWorkers, reloadEdge, startEdge } from './edge-process.ts';
+import { changeRunning, otherwiseThanFiles } from './edge-runtime.ts';
+import { isServerOf } from './edge-services.ts';
 import { askEdge, tellWorker, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
-import { readPlain } from './owned-directory.ts';
-import { asUser } from './run-as.ts';
 
 type Seen = OperationResult<'edge.observe'>;
 
@@ -48,7 +32,11 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
     const text = await readText(directory);
     const config = text === undefined ? undefined : parseEdgeConfig(text);
     const { loadedHash, ...seen } = await observeProcess(environment, signal);
-    const renew = config === undefined ? undefined : await renewalOf(config, environment, signal);
+    const renew =
+      config === undefined
+        ? undefined
+        : await renewalOf(config, { ...seen, loadedHash }, directory, environment, signal);
+    const shown = await shownCertificates(seen.running, directory, environment, signal);
     return {
       ...(renew === undefined ? {} : { renew }),
       ...seen,
@@ -57,7 +45,7 @@ export const observeEdge: Handler<'edge.observe'> = (_input, environment, signal
       ...(config !== undefined && text === renderAgain(config, environment) ? { edge: config.asked } : {}),
       ...hereOf(config),
       clients: await listClients(directory),
-      certificates: await listCertificates(directory),
+      certificates: shown.map(({ name, fingerprint }) => ({ name, fingerprint })),
     };
   });
 
@@ -71,16 +59,21 @@ function hereOf(config: EdgeConfig | undefined): Pick<Seen, 'left' | 'listen' | 
   };
 }
 
-/** What this machine allows now, and did not when the configuration was written. */
+/** What this machine allows now, and did not when the configuration was written; or what HAProxy does not do of it. */
 async function renewalOf(
   config: EdgeConfig,
+  { running, loadedHash }: SeenProcess,
+  directory: EdgeDirectory,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { asked, here } = config;
   const onions = await publicOnions(asked, environment);
   if (canonical(onions) !== canonical(here.onions)) return 'visitors are told another onion address';
-  return freedPort(config, environment, signal);
+  if (await areFilesOthers(config, directory)) return 'files of HAProxy were changed by hand';
+  const isLoaded = running && loadedHash === config.hash;
+  const otherwise = isLoaded ? await otherwiseThanFiles(config, environment, signal) : undefined;
+  return otherwise ?? freedPort(config, environment, signal);
 }
 
 /** Looked for only while a port is taken: it costs more than the rest of a look. */
@@ -133,13 +126,14 @@ export const loadEdge: Handler<'edge.load'> = (_input, environment, signal) =>
 
 /** `true` when a process was started. */
 async function bringUp(
-  { hash }: EdgeConfig,
+  config: EdgeConfig,
   directory: EdgeDirectory,
   environment: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { hash } = config;
   const { running, loadedHash, trouble } = await observeProcess(environment, signal);
-  if (running && loadedHash === hash) return false;
+  if (running && loadedHash === hash && (await changeRunning(config, environment, signal))) return false;
   if (running) {
     await reloadEdge(hash, environment, directory, signal);
     return false;
@@ -156,8 +150,8 @@ async function bringUp(
 export const cutEdge: Handler<'edge.cut'> = async ({ service }, environment, signal) => {
   for (const pid of await findWorkers(environment)) {
     const sessions = await tellWorker(pid, environment, 'show sess', signal);
-    for (const [, id, backend] of sessions.matchAll(/^(0x[0-9a-f]+): .*? be=(\S+) /gm)) {
-      if (backend !== `http.${service}` && backend !== `tcp.${service}`) continue;
+    for (const [, id, server = ''] of sessions.matchAll(/^(0x[0-9a-f]+): .*? srv=(\S+) /gm)) {
+      if (!isServerOf(service, server)) continue;
       await tellWorker(pid, environment, `shutdown session ${id}`, signal);
     }
   }
@@ -196,101 +190,3 @@ export const stopEdge: Handler<'edge.stop'> = (_input, environment, signal) =>
     await removeFile(join(directory.base, 'haproxy.cfg'));
     return {};
   });
-
-/** Renders, verifies and puts in place; does nothing when that configuration is there already. */
-async function prepare(
-  asked: EdgeSpec,
-  directory: EdgeDirectory,
-  environment: HelperEnvironment,
-  signal: AbortSignal,
-): Promise<EdgeConfig> {
-  const here = await lookAround(asked, directory, environment, signal);
-  const text = renderEdgeConfig(asked, here, environment.paths);
-  const isReady = await writeReadFiles(asked, here, directory, environment);
-  if (!isReady || (await readText(directory)) !== text) {
-    await replaceVerified(text, directory, environment, signal);
-  }
-  const written = parseEdgeConfig(text);
-  if (written === undefined) throw new TypeError('a configuration that was just written cannot be read back');
-  return written;
-}
-
-async function lookAround(
-  asked: EdgeSpec,
-  directory: EdgeDirectory,
-  environment: HelperEnvironment,
-  signal: AbortSignal,
-): Promise<EdgeHere> {
-  const own = await findEdge(environment);
-  const certificates = await listCertificates(directory);
-  const addresses = new Set(asked.sites.map(({ domain }) => domain).filter((domain) => isIP(domain) !== 0));
-  return {
-    ...(await bindable(asked, own, signal)),
-    hasIpv6: await hasIpv6(),
-    onions: await publicOnions(asked, environment),
-    hasAddress: certificates.some(({ name }) => addresses.has(name)),
-  };
-}
-
-/** Everything that the configuration reads; `false` when something of it was not there, or another. */
-async function writeReadFiles(
-  asked: EdgeSpec,
-  here: EdgeHere,
-  directory: EdgeDirectory,
-  environment: HelperEnvironment,
-): Promise<boolean> {
-  const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
-  const lists = await renderCertificateLists(directory, environment);
-  const files = new Map([...edgeMaps(asked, here), ...lists]);
-  await ensureClients(directory, environment);
-  if (asked.authority !== undefined) await ensureHandoutRun(environment);
-  await ensureChallengeFiles((await findOneOfEdge(environment)) === undefined, directory, environment);
-  let isReady = true;
-  for (const [name, text] of files) {
-    const file = join(directory.base, name);
-    if ((await readPlain(file))?.toString() === text) continue;
-    isReady = false;
-    await writeFileAtomic(file, text, { mode: 0o640, owner });
-  }
-  return isReady;
-}
-
-/** HAProxy itself must accept the new configuration, as its own user, before it replaces the old one. */
-async function replaceVerified(
-  text: string,
-  directory: EdgeDirectory,
-  environment: HelperEnvironment,
-  signal: AbortSignal,
-): Promise<void> {
-  const owner = { uid: process.getuid?.() ?? 0, gid: environment.edge.gid };
-  const draft = join(directory.base, 'haproxy.cfg.new');
-  await writeFileAtomic(draft, text, { mode: 0o640, owner });
-  const argv = ['haproxy', '-c', '-f', `${edgeConfigFile(environment)}.new`] as const;
-  const { stderr, exitCode } = await run([...asUser(environment.edge), ...argv], {
-    signal,
-    cwd: '/',
-    accept: [0, 1],
-  });
-  if (exitCode !== 0) throw rejected(stderr);
-  try {
-    await rename(draft, join(directory.base, 'haproxy.cfg'));
-    await syncDirectory(directory.base);
-  } catch (error) {
-    throw fileError("HAProxy's configuration could not be replaced", error);
-  }
-}
-
-function rejected(output: string): GatewayError {
-  return new GatewayError(
-    `HAProxy does not accept its new configuration, so the old one stays: ${complaintOf(output)}`,
-    { code: 'EdgeUnavailable', hint: 'HAProxy 2.6 or later is needed: haproxy -v' },
-  );
-}
-
-function renderAgain({ asked, here }: EdgeConfig, { paths }: HelperEnvironment): string {
-  return renderEdgeConfig(asked, here, paths);
-}
-
-async function readText(directory: EdgeDirectory): Promise<string | undefined> {
-  return (await readPlain(join(directory.base, 'haproxy.cfg')))?.toString();
-}

@@ -15,9 +15,12 @@ export function edgeRule(
   if (listen !== undefined && (listen.https !== allowed?.https || listen.http !== allowed.http)) {
     return `letting visitors in at the ports ${listen.https} and ${listen.http}`;
   }
+  const given = new Map(
+    Object.entries(services).map(([name, { domains = [] }]) => [name, new Set(domains.map(canonical))]),
+  );
   const wrong = [
     ...routes.map((route) => routeRule(route, services)),
-    ...sites.map((site) => siteRule(site, services)),
+    ...sites.map((site) => siteRule(site, services, given)),
     ...tunnels.map((tunnel) => tunnelRule(tunnel, network.hub, edgeTunnels)),
   ];
   return wrong.find((each) => each !== undefined);
@@ -36,12 +39,15 @@ function routeRule({ service: name, address, port, to }: EdgeRoute, services: Se
 }
 
 /** A web name leads to the port of the service that the config gives it to, and lets in whom the config lets in. */
-function siteRule({ service: name, to, ...asked }: EdgeSite, services: Services): string | undefined {
+function siteRule(
+  { service: name, to, ...asked }: EdgeSite,
+  services: Services,
+  given: ReadonlyMap<string, ReadonlySet<string>>,
+): string | undefined {
   const service = services[name];
-  const found = service?.domains?.find((each) => canonical(each) === canonical(asked));
   const isJustified =
     service !== undefined &&
-    found !== undefined &&
+    given.get(name)?.has(canonical(asked)) === true &&
     to.port === service.port &&
     hostsOf(service).includes(to.host);
   return isJustified

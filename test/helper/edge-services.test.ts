@@ -2,11 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EdgeSite, OnionFiles } from '../../src/core/operations.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { onionAddress } from '../../src/wire/onion.ts';
+import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
+import { tellByHand } from '../support/edge-by-hand.ts';
 import { until } from '../support/machine.ts';
 import { ELECTRUM, selfSigned, SHOP, startWebLabWith, WIKI, type WebLab } from '../support/web-lab.ts';
 
 /** What is done for one service and not for another, by a real HAProxy in front of real services. */
 let lab: WebLab;
+
+const paths = pathsOf(directoriesIn('/run/gw-root'));
 
 const SITES = [ELECTRUM, SHOP, WIKI];
 const NAME = SHOP.domain;
@@ -126,8 +130,8 @@ describe('a name that is taken away', () => {
   const during = async (change: () => Promise<unknown>) => {
     await lab.up(SITES);
     const lasting = lab.visit({ sni: NAME, send: pieces, pauseMs: 500, quietMs: 500 });
-    const inShop = ['ip', 'netns', 'exec', 'gw-shop', 'ss', '-Htn', 'state', 'established'] as const;
-    await until(async () => (await lab.machine.sh(...inShop)).includes(':8080') || undefined);
+    const sessions = () => tellByHand(lab.machine.outside(paths.edgeSocket), 'show sess');
+    await until(async () => / srv=shop\./.test(await sessions()) || undefined);
     await change();
     return lasting;
   };
@@ -142,6 +146,10 @@ describe('a name that is taken away', () => {
   it('ends it at once where that is asked, also what a process that was replaced still holds, and nothing else', async () => {
     const { answer, isClosed } = await during(async () => {
       await lab.up([ELECTRUM, SHOP]);
+      await lab.machine.sh('sh', '-c', 'kill -USR2 $(cat /run/gw-root/run/edge/pid)');
+      await until(
+        async () => (await lab.machine.sh('pgrep', '-x', 'haproxy')).split('\n').length > 2 || undefined,
+      );
       await call('edge.cut', { service: 'wiki' }, signal());
       await lab.up([ELECTRUM, WIKI]);
       await call('edge.cut', { service: 'shop' }, signal());

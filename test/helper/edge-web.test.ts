@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EdgeSite } from '../../src/core/operations.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 import { until } from '../support/machine.ts';
+import { tellByHand } from '../support/edge-by-hand.ts';
 import { ELECTRUM, selfSigned, SHOP, startWebLabWith, WIKI, type WebLab } from '../support/web-lab.ts';
 
 /** A real HAProxy under a real helper, real services behind a hub, and visitors that speak with raw sockets. */
@@ -153,11 +154,14 @@ describe('a certificate', () => {
     expect((await lab.visit({ sni: NAME, send: [get('/')] })).fingerprint).toBe(fingerprint);
   });
 
-  it("that is damaged on disk is in no other name's way", async () => {
+  it.each([
+    ['itself', (pem: string) => pem.replace(/[A-Za-z]{9}/g, 'AAAAAAAAA')],
+    ['in its chain', (pem: string) => `${pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`],
+  ])("that is damaged on disk, %s, is in no other name's way", async (_where, damage) => {
     const { pem, fingerprint } = await selfSigned(['wiki.test']);
     await give('wiki.test', pem);
     const file = lab.machine.outside(`${paths.edgeState}/certificates/wiki.test.pem`);
-    await writeFile(file, pem.replace(/[A-Za-z]{9}/g, 'AAAAAAAAA'));
+    await writeFile(file, damage(pem));
     await lab.machine.sh('pkill', '-KILL', '-x', 'haproxy');
     await until(async () => ((await call('edge.observe', {}, signal())).running ? undefined : true));
     await lab.up(SITES);
@@ -168,6 +172,26 @@ describe('a certificate', () => {
     await give('wiki.test', pem);
     expect(await lab.visit({ sni: 'wiki.test' })).toMatchObject({ fingerprint });
     await call('edge.certificate.remove', { name: 'wiki.test' }, signal());
+  });
+
+  it('that was deleted by hand is missed, and is shown again when it is given again', async () => {
+    const file = lab.machine.outside(`${paths.edgeState}/certificates/${NAME}.pem`);
+    const pem = await readFile(file, 'utf8');
+    await rm(file);
+    const missed = await call('edge.observe', {}, signal());
+    expect(missed.certificates.map(({ name }) => name)).not.toContain(NAME);
+    expect(missed.renew).toBe('files of HAProxy were changed by hand');
+    await give(NAME, pem);
+    const back = await call('edge.observe', {}, signal());
+    expect(back.certificates.map(({ name }) => name)).toContain(NAME);
+    expect(back.renew).toBeUndefined();
+    const socket = lab.machine.outside(paths.edgeSocket);
+    await tellByHand(socket, `del ssl crt-list certificates.list certificates/${NAME}.pem`);
+    const gone = await call('edge.observe', {}, signal());
+    expect(gone.certificates.map(({ name }) => name)).not.toContain(NAME);
+    expect(await lab.visit({ sni: NAME })).toMatchObject({ error: 'alert' });
+    await give(NAME, pem);
+    expect(await ask(get('/'))).toMatch(/^shop/m);
   });
 
   it('is taken for no other name than those of the config', async () => {

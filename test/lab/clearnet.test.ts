@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PortsReport } from '../../src/core/mapper.ts';
 import { DOMAIN, PageLab } from '../support/page-lab.ts';
@@ -52,6 +54,14 @@ it('keeps the page while daemon and helper are dead, and changes nothing when th
   expect(await scene.open()).toContain('The corner shop');
   const { changes } = await owner.json<{ changes: string[] }>('up');
   expect(changes).toEqual([]);
+  expect(await scene.open()).toContain('The corner shop');
+}, 60_000);
+
+it('gives HAProxy its certificate again when somebody deleted it', async () => {
+  const file = scene.owner.file('lib', 'edge', 'certificates', `${DOMAIN}.pem`);
+  await rm(file);
+  await scene.demand('up');
+  await expect.poll(() => existsSync(file), { timeout: 20_000 }).toBe(true);
   expect(await scene.open()).toContain('The corner shop');
 }, 60_000);
 

@@ -53,9 +53,18 @@ function compile({ wants, settings }: CompileInput): Compiled<Spec> {
   return { resources, wants: [], problems: [], ledger: {} };
 }
 
-async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
+/** One that HAProxy was given and has no more, or damaged, is given to it again. */
+async function observe({ ports, signal }: Context): Promise<Observed<Spec>[]> {
   const kept = await ports.certifier.kept();
-  return kept.map(({ spec, report }) => ({ key: `certificate:${spec.name}`, spec, facts: factsOf(report) }));
+  if (kept.length === 0) return [];
+  const { certificates } = await ports.helper.call('edge.observe', {}, signal);
+  const shown = new Set(certificates.map(({ name, fingerprint }) => `${name} ${fingerprint}`));
+  return kept.map(({ spec, report }) => {
+    const { state, fingerprint } = report;
+    const isLost = state === 'valid' && !shown.has(`${spec.name} ${fingerprint}`);
+    const renew = isLost ? { renew: 'HAProxy does not have it' } : {};
+    return { key: `certificate:${spec.name}`, spec, facts: factsOf(report), ...renew };
+  });
 }
 
 function factsOf({

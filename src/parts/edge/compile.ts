@@ -54,11 +54,11 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
       .map(({ name }) => [`route/${name}`, name] as const),
     ...services.map(({ name }) => [`site/${name}`, name] as const),
   ]);
-  const users = [
+  const users = new Set([
     ...routes.map(({ service }) => `route/${service}`),
     ...sites.map(({ service }) => `site/${service}`),
-  ];
-  const held = [...keep].filter(([key]) => users.includes(key) || ledger[key] !== undefined);
+  ]);
+  const held = [...keep].filter(([key]) => users.has(key) || ledger[key] !== undefined);
   const neededBy = [...new Set(held.map(([, name]) => name))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
   const nodes = new Set(services.filter(({ kind }) => kind === 'lnd').map(({ name }) => name));
