@@ -14,19 +14,31 @@ export type NeedsPort = Answer | null;
  *   none, or one that has the public address        | nothing
  *   the outermost is the provider's (see isShared)  | NAT_CARRIER
  *   two or more of this home                        | NAT_DOUBLE, also when NAT_CARRIER is there
+ *   … where that is likely, and not proved          | NAT_DOUBLE, never an error
  *   the port outside depends on who is spoken to    | NAT_SYMMETRIC
  */
 export function natFindings(nat: NatReport, ways: NeedsPort): Finding[] {
-  const translating = nat.hops.filter(({ translates }) => translates === 'yes');
   const carrier = nat.hops.find((hop) => isShared(hop, nat.publicV4));
-  const own = carrier === undefined ? translating : translating.filter(({ ttl }) => ttl <= carrier.ttl);
-  const isDouble = carrier === undefined ? nat.count.min >= 2 : own.length >= 2;
+  const inside = nat.hops.filter(({ ttl }) => carrier === undefined || ttl <= carrier.ttl);
+  const proved = inside.filter(({ translates }) => translates === 'yes');
+  const likely = inside.filter(isLikely);
+  const isProved = carrier === undefined ? nat.count.min >= 2 : proved.length >= 2;
+  const own = isProved ? proved : likely;
+  const isDouble = isProved || (likely.length >= 2 && nat.count.likely >= 2);
   const severity = severityFor(ways);
+  const isFirst = carrier === undefined && isProved;
+  const less = severity === 'error' ? 'warning' : severity;
   return [
     ...(carrier === undefined ? [] : [carrierFinding(carrier, nat, severity)]),
-    ...(isDouble ? [doubleFinding(own, nat, carrier === undefined ? severity : 'warning')] : []),
+    ...(isDouble ? [doubleFinding(own, nat, isProved, isFirst ? severity : less)] : []),
     ...symmetricFinding(nat),
   ];
+}
+
+/** Different addresses on its two sides, both of a home: what else would it be for? */
+function isLikely({ translates, owner, lan, wan }: NatHop): boolean {
+  if (translates !== 'unknown') return translates === 'yes';
+  return owner === 'yours' && lan !== null && wan !== null && lan !== wan;
 }
 
 /** What nothing suffers from is worth knowing; what somebody waits for is an error. */
@@ -52,7 +64,7 @@ function isShared({ wan, seenSourceByNext }: NatHop, publicV4: string | null): b
 function carrierFinding(hop: NatHop, nat: NatReport, severity: Severity): Finding {
   const steps: Step[] = [
     { text: text('nat.fix.public-address'), who: 'provider' },
-    { text: text('nat.fix.relay'), command: 'gateway expose --help', who: 'you' },
+    { text: text('nat.fix.relay'), command: 'gateway expose SERVICE --via relay', who: 'you' },
     { text: text('nat.fix.onion'), command: 'gateway expose SERVICE --via tor', who: 'you' },
     ...(nat.publicV6 === null
       ? []
@@ -67,8 +79,14 @@ function carrierFinding(hop: NatHop, nat: NatReport, severity: Severity): Findin
   };
 }
 
-function doubleFinding(own: readonly NatHop[], nat: NatReport, severity: Severity): Finding {
-  const values = wordsOf(own[0], own.at(-1), own.length);
+function doubleFinding(
+  own: readonly NatHop[],
+  nat: NatReport,
+  isProved: boolean,
+  severity: Severity,
+): Finding {
+  const sure = text(isProved ? 'nat.surely' : 'nat.likely');
+  const values = { ...wordsOf(own[0], own.at(-1), own.length), sure };
   const canAsk = own.every(({ portmap }) => [portmap.upnp, portmap.pmp, portmap.pcp].includes('yes'));
   return {
     code: 'NAT_DOUBLE',

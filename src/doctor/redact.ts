@@ -37,7 +37,7 @@ export function redact(report: Report): Report {
       seen: without(finding.seen),
       fix: finding.fix.map((step) => ({ ...step, ...without({ text: step.text, command: step.command }) })),
     })),
-    evidence: report.evidence.map((one) => ({ ...one, id: without(one.id), raw: without(one.raw) })),
+    evidence: report.evidence.map((one) => ({ ...one, raw: without(one.raw) })),
     changes: without(report.changes),
   };
 }

@@ -86,6 +86,7 @@ function inWords(finding: Finding, present: ReadonlySet<string>, say: Say): Repo
  *   what was found                                            | exit code
  *   ----------------------------------------------------------+-----------
  *   a configured way does not work, or not wholly             | 2
+ *   ways are configured, and there is an error                | 2
  *   … could not be tried; or nothing could be asked at all    | 3
  *   any other error or warning                                | 1, with `strict` 2
  *   nothing                                                   | 0
@@ -93,6 +94,8 @@ function inWords(finding: Finding, present: ReadonlySet<string>, say: Say): Repo
 export function exitCodeOf({ verdict, checks, findings }: Report, isStrict: boolean): 0 | 1 | 2 | 3 {
   const ways = Object.values(verdict.reachable);
   if (ways.includes('no') || ways.includes('degraded')) return 2;
+  const isConfigured = ways.some((way) => way !== null);
+  if (isConfigured && findings.some(({ severity }) => severity === 'error')) return 2;
   if (ways.includes('unknown') || checks.every(({ state }) => state === 'unknown' || state === 'skipped'))
     return 3;
   if (findings.every(({ severity }) => severity === 'note')) return 0;

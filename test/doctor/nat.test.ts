@@ -36,6 +36,10 @@ function natOf(hops: readonly NatHop[], more: Partial<NatReport> = {}): NatRepor
 
 const single = natOf([hop(1, '192.168.1.1', '203.0.113.77')]);
 const double = natOf([hop(1, '192.168.1.1', '192.168.0.12'), hop(2, '192.168.0.1', '203.0.113.77')]);
+const likelyDouble = natOf(
+  [hop(1, '192.168.1.1', '192.168.0.12', { translates: 'unknown' }), hop(2, '192.168.0.1', '203.0.113.77')],
+  { count: { min: 1, max: 2, exact: false, likely: 2, doubts: ['unproved'] } },
+);
 const shared = natOf([
   hop(1, '192.168.1.1', '100.72.14.9'),
   hop(2, '100.72.0.1', '203.0.113.77', { owner: 'provider' }),
@@ -66,6 +70,7 @@ it.each<[string, NatReport, NeedsPort, [FindingCode, string][]]>([
       ['NAT_DOUBLE', 'warning'],
     ],
   ],
+  ['two that probably translate', likelyDouble, 'no', [['NAT_DOUBLE', 'warning']]],
   [
     'a symmetric one',
     { ...single, mapping: 'address-and-port-dependent' },

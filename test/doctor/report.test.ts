@@ -90,6 +90,12 @@ it.each<[string, readonly Checked[], boolean, number]>([
   ['an error with no way configured', [found('DISK_FULL')], false, 1],
   ['a way that does not work', [{ ...found(), reachable: { onion: 'no' } }], false, 2],
   ['a way that works for some', [{ ...found(), reachable: { onion: 'degraded' } }], false, 2],
+  [
+    'an error that no way can live with',
+    [{ ...found('CLOCK_WRONG'), reachable: { onion: 'unknown' } }],
+    false,
+    2,
+  ],
   ['a way nobody tried', [{ ...found('CLOCK_OFF'), reachable: { onion: 'unknown' } }], false, 3],
   ['all ways proved', [{ ...found(), reachable: { onion: 'yes' } }], false, 0],
   ['nobody to ask', [{ text: text('clock.unknown'), isUnknown: true }], false, 3],

@@ -26,7 +26,9 @@ export const relay: Check = {
     if (relays.length === 0) return { text: text('relay.none') };
     const id = see('relays', 'api', relays);
     const bad = relays.filter(({ state }) => state !== 'up');
-    const findings = await Promise.all(bad.map((one) => findingOf(one, id, context)));
+    const findings = await Promise.all(
+      bad.map((one, index) => findingOf(one, [id, `connect-${index}`], context)),
+    );
     const names = (bad.length === 0 ? relays : bad).map(({ name }) => name).join(', ');
     return { text: text(bad.length === 0 ? 'relay.up' : 'relay.off', { names }), findings };
   },
@@ -34,7 +36,7 @@ export const relay: Check = {
 
 async function findingOf(
   { name, address, state, message }: RelayStatus,
-  evidence: string,
+  [evidence, word]: readonly [string, string],
   { world, signal, see }: CheckContext,
 ): Promise<Finding> {
   const values = { name, address, why: message };
@@ -44,10 +46,10 @@ async function findingOf(
   const host = endpoint?.host ?? address;
   const port = endpoint?.port ?? 0;
   const [own, ssh] = await Promise.all([world.connect(host, port, signal), world.connect(host, SSH, signal)]);
-  const because = [evidence, see(`connect-${name}`, 'tcp-connect', { host, port, own, ssh })];
+  const because = [evidence, see(word, 'tcp-connect', { host, port, own, ssh })];
   const start = {
     text: text('relay.fix.start', { host }),
-    command: 'gateway relay up --help',
+    command: 'systemctl status gateway-relay',
     who: 'you' as const,
   };
   if (own === 'refused') return { code: 'RELAY_STOPPED', values, because, fix: [start] };

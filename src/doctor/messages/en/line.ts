@@ -26,7 +26,7 @@ export const line = {
   'web.fix.sign-in': 'Open {page} in a browser on this network, and sign in or accept there.',
   'web.fix.router':
     'Look at the router: is its internet light on? Switch it off for ten seconds and on again, then wait three minutes.',
-  'web.fix.provider': 'Ask the provider whether the line is down, or the account is blocked.',
+  'web.fix.provider': 'Ask whether the line is down, or the account is blocked.',
   'WEB_SIGN_IN.title': 'This network wants you to sign in first',
   'WEB_SIGN_IN.seen':
     'pages of {hosts} were asked for, and something else came instead: {page}. Hotels, offices and trains do that until somebody signs in.',
@@ -114,7 +114,7 @@ export const line = {
   'ipv6.broken': 'this machine has an address, and nothing comes through',
   'ipv6.fix.router':
     "Restart the router. If that does not help, switch IPv6 off in the router's own pages: a line without it works better than one with half of it.",
-  'ipv6.fix.provider': 'Tell the provider that IPv6 addresses are given out, and nothing comes through.',
+  'ipv6.fix.provider': 'Tell them that IPv6 addresses are given out, and nothing comes through.',
   'IPV6_BROKEN.title': 'IPv6 is half broken: there is an address, and nothing comes through',
   'IPV6_BROKEN.seen':
     'this machine is {address}, and cannot connect to the IPv6 addresses of {hosts}, while IPv4 works. Programs try IPv6 first, and everything begins slowly.',

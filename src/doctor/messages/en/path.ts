@@ -20,16 +20,17 @@ export const path = {
   },
   'nat.doubt.outside': 'nobody outside could be asked at which address this home is',
   'nat.doubt.unbounded': 'none of them has the address that the world sees',
-  'nat.doubt.unproved': 'one on the way does not show what it does',
+  'nat.doubt.unproved': 'not every box shows what it does; a relay and gateway doctor nat --full would tell',
   'nat.doubt.addresses': 'only one way of looking found it',
   'nat.doubt.state': 'a relay and the full examination (gateway doctor nat --full) would make it exact',
   'nat.doubt.unsteady': 'the line lost packets while it was looked at',
   'nat.doubt.disagree': 'ways of looking contradict each other',
+  'nat.surely': 'translate',
+  'nat.likely': 'probably translate',
   'nat.box': 'router {ttl}',
-  'nat.fix.public-address':
-    'Ask your provider for "a public IPv4 address" (often free, or a few euros a month).',
+  'nat.fix.public-address': 'Ask for "a public IPv4 address"; it is often free, or a few euros a month.',
   'nat.fix.relay':
-    'Or rent a small machine and use it as a relay; visitors then come through it (gateway relay --help):',
+    'Or rent a small machine, and have visitors come through it: gateway relay install there, gateway relay join here (docs/relay.md), and then:',
   'nat.fix.onion':
     'Or use an onion address, which needs nothing of your provider. Visitors need Tor Browser:',
   'nat.fix.ipv6':
@@ -44,9 +45,9 @@ export const path = {
   'NAT_CARRIER.title': 'Your provider shares one public address among customers (carrier NAT)',
   'NAT_CARRIER.seen':
     "router {ttl}'s outside address is {wan}, and the world sees {world}: another box, in your provider's network, translates. Nothing inside your home can open a port through it.",
-  'NAT_DOUBLE.title': 'Inside your home {count} boxes translate addresses, one behind the other',
+  'NAT_DOUBLE.title': 'Inside your home {count} boxes {sure} addresses, one behind the other',
   'NAT_DOUBLE.seen':
-    "router {first}'s outside address is {wan}, which is router {last}'s inside. A port that is open in one alone leads nowhere.",
+    "router {first}'s outside address is {wan}, inside the network of router {last}. A port that is open in one alone leads nowhere.",
   'NAT_SYMMETRIC.title': 'Your line shows every machine outside another port',
   'NAT_SYMMETRIC.seen':
     'two machines outside saw the same packets come from different ports. Programs that punch holes, as games and calls do, have a hard time. Ports that are forwarded are not affected.',

@@ -22,7 +22,7 @@ export const report = {
   'report.by-provider': '(your internet provider) {step}',
   'report.check': 'Check: {command}',
   'report.evidence': 'What was seen:',
-  'report.nothing-to-do': 'Nothing needs you.',
+  'report.nothing-to-do': 'Nothing was found that needs you.',
   'report.problems': { one: '{count} problem needs you.', other: '{count} problems need you.' },
   'report.more': { one: '{count} more is not shown.', other: '{count} more are not shown.' },
   'report.hidden': {

@@ -26,7 +26,7 @@ export const line = {
   'web.fix.sign-in': 'Abra {page} en un navegador de esta red e inicie sesión o acepte allí.',
   'web.fix.router':
     'Mire el router: ¿está encendida su luz de internet? Apáguelo diez segundos, enciéndalo y espere tres minutos.',
-  'web.fix.provider': 'Pregunte al proveedor si la línea está caída o la cuenta bloqueada.',
+  'web.fix.provider': 'Pregunte si la línea está caída o la cuenta bloqueada.',
   'WEB_SIGN_IN.title': 'Esta red quiere que antes inicie sesión',
   'WEB_SIGN_IN.seen':
     'se pidieron páginas de {hosts} y llegó otra cosa: {page}. Hoteles, oficinas y trenes lo hacen hasta que alguien inicia sesión.',
@@ -116,7 +116,7 @@ export const line = {
   'ipv6.broken': 'esta máquina tiene dirección, y no pasa nada',
   'ipv6.fix.router':
     'Reinicie el router. Si no ayuda, apague IPv6 en las páginas del router: una línea sin él funciona mejor que una con la mitad.',
-  'ipv6.fix.provider': 'Diga al proveedor que se reparten direcciones IPv6 y que no pasa nada por ellas.',
+  'ipv6.fix.provider': 'Diga que se reparten direcciones IPv6 y que no pasa nada por ellas.',
   'IPV6_BROKEN.title': 'IPv6 está roto a medias: hay dirección, y no pasa nada',
   'IPV6_BROKEN.seen':
     'esta máquina es {address}, y no puede conectarse a las direcciones IPv6 de {hosts}, mientras que IPv4 funciona. Los programas prueban primero IPv6, y todo empieza despacio.',

@@ -20,16 +20,18 @@ export const path = {
   },
   'nat.doubt.outside': 'no se pudo preguntar a nadie de fuera en qué dirección está esta casa',
   'nat.doubt.unbounded': 'ninguno de ellos tiene la dirección que ve el mundo',
-  'nat.doubt.unproved': 'uno del camino no muestra lo que hace',
+  'nat.doubt.unproved':
+    'no todas las cajas muestran lo que hacen; un relay y gateway doctor nat --full lo dirían',
   'nat.doubt.addresses': 'solo una forma de mirar lo encontró',
   'nat.doubt.state': 'un relay y el examen completo (gateway doctor nat --full) lo harían exacto',
   'nat.doubt.unsteady': 'la línea perdió paquetes mientras se miraba',
   'nat.doubt.disagree': 'unas formas de mirar contradicen a otras',
+  'nat.surely': 'traducen',
+  'nat.likely': 'probablemente traducen',
   'nat.box': 'router {ttl}',
-  'nat.fix.public-address':
-    'Pida a su proveedor «una dirección IPv4 pública» (a menudo gratis, o unos euros al mes).',
+  'nat.fix.public-address': 'Pida «una dirección IPv4 pública»; a menudo es gratis, o unos euros al mes.',
   'nat.fix.relay':
-    'O alquile una máquina pequeña y úsela como relay; los visitantes vienen entonces a través de ella (gateway relay --help):',
+    'O alquile una máquina pequeña y que los visitantes vengan a través de ella: gateway relay install allí, gateway relay join aquí (docs/relay.md), y después:',
   'nat.fix.onion':
     'O use una dirección onion, que no necesita nada de su proveedor. Los visitantes necesitan Tor Browser:',
   'nat.fix.ipv6':
@@ -44,9 +46,9 @@ export const path = {
   'NAT_CARRIER.title': 'Su proveedor comparte una dirección pública entre clientes (NAT del operador)',
   'NAT_CARRIER.seen':
     'la dirección exterior del router {ttl} es {wan}, y el mundo ve {world}: traduce otra caja más, en la red de su proveedor. Nada dentro de su casa puede abrir un puerto a través de ella.',
-  'NAT_DOUBLE.title': 'Dentro de su casa {count} cajas traducen direcciones, una detrás de otra',
+  'NAT_DOUBLE.title': 'Dentro de su casa {count} cajas {sure} direcciones, una detrás de otra',
   'NAT_DOUBLE.seen':
-    'la dirección exterior del router {first} es {wan}, que es el interior del router {last}. Un puerto abierto solo en uno no lleva a ninguna parte.',
+    'la dirección exterior del router {first} es {wan}, dentro de la red del router {last}. Un puerto abierto solo en uno no lleva a ninguna parte.',
   'NAT_SYMMETRIC.title': 'Su línea muestra a cada máquina de fuera otro puerto',
   'NAT_SYMMETRIC.seen':
     'dos máquinas de fuera vieron venir los mismos paquetes de puertos distintos. Los programas que perforan agujeros, como juegos y llamadas, lo tienen difícil. A los puertos redirigidos no les afecta.',

@@ -23,7 +23,7 @@ export const report = {
   'report.by-provider': '(su proveedor de internet) {step}',
   'report.check': 'Comprobar: {command}',
   'report.evidence': 'Lo que se vio:',
-  'report.nothing-to-do': 'No hay nada que hacer.',
+  'report.nothing-to-do': 'No se encontró nada que hacer.',
   'report.problems': { one: '{count} problema le necesita.', other: '{count} problemas le necesitan.' },
   'report.more': { one: 'Hay {count} más que no se muestra.', other: 'Hay {count} más que no se muestran.' },
   'report.hidden': {
