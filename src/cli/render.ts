@@ -167,6 +167,7 @@ function noticesOf(status: Status, { paint }: View): string[] {
     ...status.services
       .filter(({ listening }) => listening.status === 'no')
       .map(({ name, listening }) => `${name}: ${listening.message}`),
+    ...status.services.flatMap(({ unlocked }) => (unlocked?.status === 'no' ? [unlocked.message] : [])),
     ...status.notices,
   ];
   return notices.length === 0 ? [] : ['', ...notices.map((notice) => paint('yellow', `! ${plain(notice)}`))];
@@ -178,6 +179,8 @@ export function exitCodeOf(status: Status): number {
   if (status.isDown) return EXIT.unreachable;
   if (ways.some((way) => way.reachable === 'no' || way.phase === 'rejected')) return EXIT.unreachable;
   if (ways.some((way) => way.reachable === 'unknown')) return EXIT.undecided;
-  const isSilent = status.services.some(({ listening }) => listening.status === 'no');
+  const isSilent = status.services.some(
+    ({ listening, unlocked }) => listening.status === 'no' || unlocked?.status === 'no',
+  );
   return status.fileDiffers || isSilent || status.notices.length > 0 ? EXIT.warnings : EXIT.ok;
 }

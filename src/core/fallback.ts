@@ -5,7 +5,7 @@ import type { Tri } from './contract.ts';
 export interface WaySeen {
   readonly provider: string;
   readonly reachable: Tri;
-  /** First of the visits in a row that all said this. */
+  /** First of the visits in a row that all said this; its beginning, where a visit tries more than once. */
   readonly sinceMs: number;
   /** Last of them. */
   readonly seenMs: number;

@@ -22,7 +22,8 @@ const SEEN_MS = 180_000;
 
 export function renderMetrics(measured: Measured, nowMs: number): string {
   const metrics = [
-    ...serviceMetrics(measured.status.services),
+    ...wayMetrics(measured.status.services),
+    ...stateMetrics(measured.status.services),
     ...deviceMetrics(measured.status, nowMs),
     ...otherMetrics(measured),
   ];
@@ -47,7 +48,7 @@ function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-function serviceMetrics(services: readonly ServiceStatus[]): Metric[] {
+function wayMetrics(services: readonly ServiceStatus[]): Metric[] {
   const ways = services.flatMap((service) =>
     service.ways.map((way) => ({ way, service, labels: { service: service.name, way: way.provider } })),
   );
@@ -84,6 +85,11 @@ function serviceMetrics(services: readonly ServiceStatus[]): Metric[] {
       'How long the last visit took.',
       ways.flatMap(({ way, labels }) => (way.tookMs === null ? [] : [{ labels, value: way.tookMs / 1000 }])),
     ],
+  ];
+}
+
+function stateMetrics(services: readonly ServiceStatus[]): Metric[] {
+  return [
     [
       'gateway_fallback',
       'Another way in took over from the first choice.',
@@ -99,6 +105,13 @@ function serviceMetrics(services: readonly ServiceStatus[]): Metric[] {
         labels: { service: name },
         value: fallback?.isDark === true ? 1 : 0,
       })),
+    ],
+    [
+      'gateway_node_locked',
+      'A Lightning node waits for the password of its wallet.',
+      services.flatMap(({ name, unlocked }) =>
+        unlocked === null ? [] : [{ labels: { service: name }, value: unlocked.status === 'no' ? 1 : 0 }],
+      ),
     ],
   ];
 }

@@ -5,7 +5,7 @@ import { canonical } from './plan.ts';
 
 /** Who is told when something is wrong, and what. Pure. */
 
-export const ALERT_KINDS = ['down', 'fallback', 'certificate', 'relay', 'address'] as const;
+export const ALERT_KINDS = ['down', 'fallback', 'locked', 'certificate', 'relay', 'address'] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
 const FILE = z.string().regex(/^\/[^\0\n]{1,1000}$/, 'must be a whole path');
@@ -100,6 +100,8 @@ export interface Situation {
     CertificateReport,
     'name' | 'state' | 'notBefore' | 'notAfter' | 'problem'
   >[];
+  /** Names of Lightning nodes that wait for the password of their wallet. */
+  readonly locked: readonly string[];
   /** Names of those that do not answer. */
   readonly lostRelays: readonly string[];
   readonly address: string | undefined;
@@ -107,7 +109,7 @@ export interface Situation {
 
 /** All that is wrong now. `names`: with names and addresses of the home. */
 export function alertsOf(
-  { services, certificates, lostRelays, address }: Situation,
+  { services, certificates, locked, lostRelays, address }: Situation,
   { about, names }: Pick<NotifySettings, 'about' | 'names'>,
   nowMs: number,
 ): Alert[] {
@@ -119,6 +121,9 @@ export function alertsOf(
       return [
         { kind: 'fallback', key: `fallback ${name}`, text: `${name}: ${way} took over${because(why)}` },
       ];
+    }),
+    ...locked.map((name): Alert => {
+      return { kind: 'locked', key: `locked ${name}`, text: `${name} waits for the password of its wallet` };
     }),
     ...certificates.flatMap((one): Alert[] => {
       const risk = riskOf(one, nowMs);

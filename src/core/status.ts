@@ -62,6 +62,10 @@ export const FallbackStatus = z.object({
 });
 export type FallbackStatus = z.infer<typeof FallbackStatus>;
 
+/** Is the wallet of a Lightning node open? `message` says what to do. */
+export const Unlocked = z.object({ status: Tri, message: z.string() });
+export type Unlocked = z.infer<typeof Unlocked>;
+
 export const ServiceStatus = z.object({
   name: z.string(),
   kind: z.enum(KINDS),
@@ -76,6 +80,8 @@ export const ServiceStatus = z.object({
   port: z.number(),
   /** Does something listen where the config says? `message` names the fix: "listens on 127.0.0.1 only". */
   listening: z.object({ status: Tri, message: z.string() }),
+  /** `null`: it is no node that the gateway may ask. */
+  unlocked: Unlocked.nullable(),
   phase: Phase,
   /** `null` when it has no way in that its privacy rule allows. */
   fallback: FallbackStatus.nullable(),

@@ -45,6 +45,7 @@ import type { HomeTracker } from './home-tracker.ts';
 import { createJournal, type Recorder } from './journal.ts';
 import { createNotifier } from './notifier.ts';
 import { NodeTokens } from './node-tokens.ts';
+import { NodeWatch } from './node-watch.ts';
 import { Recurring } from './recurring.ts';
 import { MetricsPort } from './metrics-port.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
@@ -220,7 +221,8 @@ function createOwnersControl(
   const clock = new ConditionClock(ports.now);
   const tokens = new NodeTokens(pieces);
   const announcer = createAnnouncer(pieces);
-  const notifier = createNotifier(pieces);
+  const nodeWatch = new NodeWatch({ desired: () => pieces.engine.desired, now: ports.now });
+  const notifier = createNotifier({ ...pieces, nodeWatch });
   const canary = new CanaryWatch({ ...pieces, providers });
   const notices = (): readonly string[] => [
     ...store.recovered,
@@ -238,7 +240,7 @@ function createOwnersControl(
     ...metrics.remarks(),
     ...silentProblems(pieces.engine.desired),
   ];
-  const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices });
+  const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices, nodeWatch });
   const enrolment = new Enrolment({ ...pieces, providers });
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
   const relays = new Relays({ ...ports, ...pieces });
@@ -247,6 +249,7 @@ function createOwnersControl(
   const metrics = createMetricsPort(pieces, () => control.metrics());
   const settling: readonly [Settling, string][] = [
     [tokens, 'nodes were not asked to take back what is over'],
+    [nodeWatch, 'nodes were not asked whether they are locked'],
     [announcer, 'a new public address was not told to everybody'],
     [notifier, 'nobody was told what is wrong'],
     [canary, 'the router was not tried from outside'],

@@ -25,6 +25,7 @@ const Created = z.object({
 });
 const Updated = z.object({ ops: z.array(z.unknown()) });
 const Info = z.object({ uris: z.array(z.string()).default([]) });
+const State = z.object({ state: z.string() });
 const Blacklist = z.object({ blacklist: z.array(z.unknown()) });
 /** LND has it at the top, clnrest sometimes one level down. */
 const Said = z.object({ message: z.string() });
@@ -72,6 +73,12 @@ export class NodeApi {
   async announced(signal: AbortSignal): Promise<string[]> {
     const { uris } = this.#read(await this.#lnd('GET', '/v1/getinfo', signal), Info, ANNOUNCES);
     return uris.map((uri) => uri.slice(uri.indexOf('@') + 1));
+  }
+
+  /** LND only, also while its wallet is locked: then it takes no macaroon, and needs none for this. */
+  async state(signal: AbortSignal): Promise<string> {
+    const answer = await this.#ask({ method: 'GET', path: '/v1/state', headers: {} }, signal);
+    return this.#read(answer, State, 'this LND needs version 0.14 or later').state;
   }
 
   /** LND only. */

@@ -20,6 +20,7 @@ import type { CertificateKeeper } from '../system/acme/keeper.ts';
 import { Announced } from '../system/announced.ts';
 import type { Paths } from '../system/directories.ts';
 import type { Recorder } from './journal.ts';
+import type { NodeWatch } from './node-watch.ts';
 import type { RelayVantages } from './vantages.ts';
 import { callAlive, tell } from '../system/alerts/tell.ts';
 
@@ -172,17 +173,19 @@ export interface NotifierPieces {
   readonly engine: Pick<Engine, 'desired' | 'fallbacks'>;
   readonly certifier: Pick<CertificateKeeper, 'kept'>;
   readonly vantages: Pick<RelayVantages, 'lost'>;
+  readonly nodeWatch: Pick<NodeWatch, 'found'>;
   readonly record: Recorder;
 }
 
 export function createNotifier(pieces: NotifierPieces): Notifier {
-  const { paths, store, ports, engine, certifier, record, vantages } = pieces;
+  const { paths, store, ports, engine, certifier, record, vantages, nodeWatch } = pieces;
   const lost = 'everybody is told again what is wrong';
   return new Notifier({
     desired: () => engine.desired,
     situation: async () => ({
       services: engine.fallbacks.all(),
       certificates: (await certifier.kept()).map(({ report }) => report),
+      locked: [...nodeWatch.found()].flatMap(([name, { status }]) => (status === 'no' ? [name] : [])),
       lostRelays: vantages.lost(),
       address: believedAddresses(ports.home.addresses()).ipv4,
     }),

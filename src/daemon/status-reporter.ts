@@ -11,6 +11,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { World } from '../engine/reconciler.ts';
 import { arrivalsAt, judgeListeners, reportStatus, type Listening } from '../engine/report.ts';
 import type { Store } from '../engine/store.ts';
+import type { NodeWatch } from './node-watch.ts';
 import type { ConfigFile } from './config-file.ts';
 
 export interface StatusReporterOptions {
@@ -20,6 +21,7 @@ export interface StatusReporterOptions {
   readonly providers: readonly Provider[];
   readonly clock: ConditionClock;
   readonly file: ConfigFile;
+  readonly nodeWatch: NodeWatch;
   /** Sentences about the whole gateway: 'state was taken from the snapshot'. */
   readonly notices: () => readonly string[];
 }
@@ -57,6 +59,7 @@ export class StatusReporter {
       fallbacks: engine.fallbacks,
       clock,
       listening,
+      unlocked: this.#options.nodeWatch.found(),
       generation: current?.number ?? null,
       isDown: store.isDown(),
       fileDiffers: (text ?? '') !== (store.generationConfig() ?? ''),

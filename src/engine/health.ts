@@ -161,6 +161,8 @@ export class Health {
   async #visit(probe: Probe): Promise<void> {
     probe.dueAtMs = Infinity;
     const startedAt = performance.now();
+    // Through a relay whatever fails is tried twice within one visit: that counts as having failed since its beginning.
+    const beganMs = this.#now();
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(VISIT_TIMEOUT_MS)]);
     const reach = await probe.target.visit(signal).catch((error: unknown): Reach => ({
       reachable: 'unknown',
@@ -173,7 +175,7 @@ export class Health {
     probe.latest = reach;
     probe.seenMs = this.#now();
     probe.tookMs = performance.now() - startedAt;
-    if (before !== reach.reachable) probe.sinceMs = probe.seenMs;
+    if (before !== reach.reachable) probe.sinceMs = reach.vantage === 'relay' ? beganMs : probe.seenMs;
     probe.misses = reach.reachable === 'yes' ? 0 : probe.misses + 1;
     // Something changed while it was on its way: what it found may be of before.
     if (probe.dueAtMs === Infinity) probe.dueAtMs = this.#now() + waitMs(probe.misses);

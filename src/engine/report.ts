@@ -9,6 +9,7 @@ import {
   type FallbackStatus,
   type ServiceStatus,
   type Status,
+  type Unlocked,
   type Way,
 } from '../core/status.ts';
 import { twinOf } from '../core/ula.ts';
@@ -35,6 +36,7 @@ export interface ReportInput {
   readonly fallbacks: Fallbacks;
   readonly clock: ConditionClock;
   readonly listening: ReadonlyMap<string, Listening>;
+  readonly unlocked: ReadonlyMap<string, Unlocked>;
   readonly generation: number | null;
   readonly isDown: boolean;
   readonly fileDiffers: boolean;
@@ -73,6 +75,7 @@ function reportService(
     address6: twinOfService(service, input.desired),
     port: service.port,
     listening: input.listening.get(service.name) ?? { status: 'unknown', message: 'not looked at yet' },
+    unlocked: input.unlocked.get(service.name) ?? null,
     phase: phaseOfService(ways),
     fallback: reportFallback(service.name, input),
     ways,

@@ -15,7 +15,7 @@ const NOW = Date.parse('2026-01-31T00:00:00Z');
 const iso = (days: number): string => new Date(NOW + days * DAY).toISOString();
 const problem = { message: 'the authority refused', hint: null, retryAt: iso(1) };
 const settings = (change: object = {}): NotifySettings => NotifySettings.parse(change);
-const quiet: Situation = { services: [], certificates: [], lostRelays: [], address: undefined };
+const quiet: Situation = { services: [], certificates: [], locked: [], lostRelays: [], address: undefined };
 const shop = {
   name: 'shop',
   isDark: false,

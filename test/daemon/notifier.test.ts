@@ -24,7 +24,7 @@ let isDown: boolean;
 beforeEach(async () => {
   folder = temporaryFolder();
   [bodies, recorded, answer, now, isDown] = [[], [], 200, 0, false];
-  situation = { services: [], certificates: [], lostRelays: [], address: undefined };
+  situation = { services: [], certificates: [], locked: [], lostRelays: [], address: undefined };
   web = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));

@@ -22,6 +22,14 @@ const CREDENTIAL = '/run/updates.key';
 const NAME_SERVER = { host: 'rfc2136', server: '11.4.0.53', key: 'updates', credential: CREDENTIAL } as const;
 export const DOMAIN = 'pay.shop.test';
 
+/** Without exits. */
+export const TOR_NETWORK = {
+  nodes: { tornet: { defaultRoute: '11.9.0.1', services: [{ type: 'tor' }] } },
+  networks: {
+    relays: { core: '11.9.0.1/24', tornet: [10, 11, 12, 13, 14].map((last) => `11.9.0.${last}/24`) },
+  },
+};
+
 export interface PageLabOptions {
   /** The owner gave the gateway the zone; otherwise records are set by hand. Default: yes. */
   readonly isZoneGiven?: boolean;

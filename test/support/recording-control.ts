@@ -45,6 +45,7 @@ export function service(name: string, changes: Partial<ServiceStatus> = {}): Ser
     address6: null,
     port: 80,
     listening: { status: 'yes', message: 'listens on 10.64.1.2:80' },
+    unlocked: null,
     phase: 'up',
     fallback: {
       order: ['tor'],

@@ -50,6 +50,8 @@ export class FakeLnd {
   /** Called after each. */
   broadcast: () => void = () => undefined;
   hasPeersRpc = true;
+  /** As `GET /v1/state` says it, which asks for no macaroon. */
+  state = 'SERVER_ACTIVE';
 
   constructor(tls: TlsFiles) {
     this.server = serve(tls, (request, body, response) => this.#answer(request, body, response));
@@ -58,6 +60,7 @@ export class FakeLnd {
   #answer(request: IncomingMessage, body: string, response: ServerResponse): void {
     if (this.misbehave?.(response) === true) return;
     const path = request.url ?? '';
+    if (path === '/v1/state') return send(response, 200, { state: this.state });
     const deleted = /^\/v1\/macaroon\/([0-9]+)$/.exec(path)?.[1];
     const call = deleted === undefined ? `${request.method} ${path}` : 'DELETE /v1/macaroon';
     const needed = call === PEERS && !this.hasPeersRpc ? undefined : CALLS[call];
