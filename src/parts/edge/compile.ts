@@ -62,7 +62,9 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
   const neededBy = [...new Set(held.map(([, name]) => name))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
   const nodes = new Set(services.filter(({ kind }) => kind === 'lnd').map(({ name }) => name));
-  const clients = devices.flatMap((device) => clientResource(device, forDevices, nodes));
+  // Without an authority nobody is asked for a certificate.
+  const shown = authority === undefined ? [] : devices;
+  const clients = shown.flatMap((device) => clientResource(device, forDevices, nodes));
   const kept = authority === undefined ? [] : [[AUTHORITY, authority] as const];
   return {
     resources: neededBy.length === 0 ? [] : [{ key: EDGE_KEY, spec, neededBy }, ...bound, ...clients],
