@@ -3,8 +3,8 @@ import { clearnet } from '../../providers/clearnet/index.ts';
 import { contractMachine } from '../support/contract-machine.ts';
 import { partContract } from './part-contract.ts';
 
-const page = (name: string, port: number, domain: string): string =>
-  `${name}: { port: ${port}, kind: http, expose: { clearnet: { domain: ${domain} } } }`;
+const page = (name: string, port: number, domain: string, access = 'anyone'): string =>
+  `${name}: { port: ${port}, kind: http, expose: { clearnet: { domain: ${domain}, access: ${access} } } }`;
 
 partContract({
   id: 'clearnet',
@@ -27,7 +27,7 @@ partContract({
     one: { config: `services: { ${page('shop', 80, 'pay.shop.test')} }` },
     changed: { config: `services: { ${page('shop', 8080, 'pay.shop.test')} }` },
     two: {
-      config: `services: { ${page('shop', 80, 'pay.shop.test')}, ${page('wiki', 81, 'wiki.shop.test')} }`,
+      config: `services: { ${page('shop', 80, 'pay.shop.test')}, ${page('wiki', 81, 'wiki.shop.test', 'devices')} }`,
     },
   },
   identity: ['domain'],

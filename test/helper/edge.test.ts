@@ -231,5 +231,5 @@ it('leaves nothing behind, and stopping twice is fine', async () => {
   await call('edge.stop');
   await call('edge.stop');
   expect(await pids()).toEqual([]);
-  expect(await observe()).toEqual({ running: false, left: [], taken: [], certificates: [] });
+  expect(await observe()).toEqual({ running: false, left: [], taken: [], clients: [], certificates: [] });
 });
