@@ -18,6 +18,7 @@ import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { ports } from './commands/ports.ts';
 import { portsClose, portsOpen } from './commands/ports-through.ts';
 import { qr } from './commands/qr.ts';
+import { relayAdd } from './commands/relay-add.ts';
 import { relayDown, relayHomes, relayInvite, relayRemoveHome } from './commands/relay-machine.ts';
 import { relayInstall, relayServe, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
   relayInvite,
   relayHomes,
   relayRemoveHome,
+  relayAdd,
   relayJoin,
   relayList,
   relayRemove,

@@ -8,7 +8,7 @@ import { show } from '../report.ts';
 import { packageVersion } from './help.ts';
 import { directoryOf, drawInvite, STATE } from './relay-machine.ts';
 
-const DEFAULT_PORT = 7443;
+export const DEFAULT_PORT = 7443;
 const TLS_PORT = 443;
 const HTTP_PORT = 80;
 const WIREGUARD_PORT = 51_820;
@@ -25,7 +25,7 @@ const PUBLIC: Option = {
   summary: 'Name or address that homes are to dial (the first address)',
 };
 
-const CARRYING: readonly Option[] = [
+export const CARRYING: readonly Option[] = [
   {
     name: 'tls-port',
     value: 'PORT',
@@ -89,12 +89,16 @@ export const relayInstall: Command = {
   run: async (input, context) => {
     carryingOf(input);
     const { installRelay } = await import('../install/relay.ts');
-    const words = ['listen', 'public', ...CARRYING.map(({ name }) => name)].flatMap((name) =>
-      input.list(name).flatMap((value) => [`--${name}`, value]),
-    );
-    return installRelay(input, words, context);
+    return installRelay(input, wordsOf(input), context);
   },
 };
+
+/** What was typed of the options that `relay up` has, too. */
+export function wordsOf(input: Input): string[] {
+  return ['listen', 'public', ...CARRYING.map(({ name }) => name)].flatMap((name) =>
+    input.list(name).flatMap((value) => [`--${name}`, value]),
+  );
+}
 
 export const relayServe: Command = {
   name: 'relay serve',
@@ -132,7 +136,7 @@ function publicHostOf(input: Input): string | undefined {
 }
 
 /** Everything that was typed, checked. */
-function carryingOf(input: Input) {
+export function carryingOf(input: Input) {
   publicHostOf(input);
   const other = input.text('else');
   if (other !== undefined && parseEndpoint(other) === undefined) {

@@ -1,10 +1,12 @@
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../../core/errors.ts';
 import { askControl } from '../../relay/control.ts';
 import { relayPlaces } from '../../relay/places.ts';
-import { run } from '../../system/run.ts';
+import { detach, run } from '../../system/run.ts';
 import { type Context, EXIT, type Input } from '../command.ts';
+import { isAnswered } from '../find-socket.ts';
 import { drawInvite } from '../commands/relay-machine.ts';
 import { show } from '../report.ts';
 import { demandRoot, isSystemd, openLedger, programStep, takeSteps } from './install.ts';
@@ -40,7 +42,7 @@ export async function installRelay(
     ],
     context,
   );
-  const invite = isHere && isSystemd() ? await firstInvite(context.signal) : null;
+  const invite = isHere ? await firstInvite(context.signal) : null;
   show(context, { version: program.id, done, invite }, () =>
     [...done, ...(done.length === 0 ? ['Everything is in place already.'] : [])].join('\n'),
   );
@@ -57,7 +59,8 @@ function unitSteps(
   isHere: boolean,
 ): Step[] {
   const file = fileStep(layout, join(layout.units, RELAY_UNIT), relayUnit(command, words), ledger);
-  if (!isHere || !isSystemd()) return [file];
+  if (!isHere) return [file];
+  if (!isSystemd()) return [detachStep(command, words)];
   let isFresh = false;
   const write: Step = {
     ...file,
@@ -82,6 +85,20 @@ function unitSteps(
   return [write, start];
 }
 
+/** In a session of its own, as `gateway up` starts its parts; nobody starts it with the machine. */
+function detachStep(command: string, words: readonly string[]): Step {
+  const { directories, controlSocket } = relayPlaces(undefined);
+  return {
+    say: 'start the relay; without systemd it does not start with the machine',
+    isDone: () => isAnswered(controlSocket),
+    run: async () => {
+      await mkdir(directories.run, { recursive: true });
+      const logFile = join(directories.run, 'relay.log');
+      await detach([command, 'relay', 'up', ...words], { logFile, cwd: '/' });
+    },
+  };
+}
+
 /** `null` when a home has joined. */
 async function firstInvite(signal: AbortSignal): Promise<string | null> {
   const { controlSocket } = relayPlaces(undefined);
@@ -101,7 +118,7 @@ async function firstInvite(signal: AbortSignal): Promise<string | null> {
 function notUp(cause: GatewayError): GatewayError {
   return new GatewayError(`the relay was started, but does not answer after ${ANSWER_MS / 1000} s`, {
     code: 'RelayUnreachable',
-    hint: `see what it says: journalctl -u ${RELAY_UNIT}`,
+    hint: isSystemd() ? `see what it says: journalctl -u ${RELAY_UNIT}` : 'see /run/gateway-relay/relay.log',
     cause,
   });
 }
