@@ -87,6 +87,11 @@ export const TUNNEL_OPERATIONS = {
     input: z.strictObject({ network: NetworkSpec, number: TunnelNumber }),
     result: z.object({}),
   },
+  /** Ends what visitors have open through one port of the tunnel, also of one that is not open any more. */
+  'tunnel.cut': {
+    input: z.strictObject({ network: NetworkSpec, number: TunnelNumber, port: PortNumber }),
+    result: z.object({}),
+  },
   /** From which of its ports this address came to a port of the tunnel; also what is over since a minute or two. */
   'tunnel.visitors': {
     input: z.strictObject({

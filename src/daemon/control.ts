@@ -26,6 +26,7 @@ import type { CertificateKeeper } from '../system/acme/keeper.ts';
 import type { Changes } from './change.ts';
 import { closedFlows, cutFlows } from './closed-flows.ts';
 import { closedSites, cutSites } from './closed-sites.ts';
+import { cutTunnelPorts } from './closed-tunnel-ports.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { nameReports, setName } from './home-name.ts';
@@ -201,6 +202,7 @@ async function cutClosed(
   if (before === undefined || after === undefined) return;
   await cutFlows(ports.helper, before, closedFlows(before, after), progress, signal);
   await cutSites(ports.helper, closedSites(before, after), progress, signal);
+  await cutTunnelPorts(ports.helper, before, after, progress, signal);
 }
 
 async function rollback(

@@ -177,7 +177,8 @@ function filterOf(
   ];
 }
 
-async function cut(network: Network, filter: readonly string[], signal: AbortSignal): Promise<void> {
+/** Of the connections that pass the hub, those that conntrack(8) picks by this filter. */
+export async function cut(network: Network, filter: readonly string[], signal: AbortSignal): Promise<void> {
   const argv = inNetns(hubNetns(network), ['conntrack', '-D', ...filter]);
   const ran = await run(argv, { signal, accept: [0, 1] });
   if (ran.exitCode === 0 || ran.stderr.includes(' 0 flow entries')) return;

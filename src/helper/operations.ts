@@ -35,7 +35,7 @@ import { cutOnions, drainOnion } from './tor-drain.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
 import { listVisitors, observeTunnels } from './tunnel-observe.ts';
-import { ensureTunnel, removeTunnel } from './tunnel.ts';
+import { cutTunnelPort, ensureTunnel, removeTunnel } from './tunnel.ts';
 import { removePeer, setPeers } from './wireguard-peers.ts';
 import { removeProbe, ensureProbe } from './wireguard-probe.ts';
 import { ensureWireguard, removeWireguard } from './wireguard.ts';
@@ -88,6 +88,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'tunnel.ensure': ensureTunnel,
   'tunnel.remove': removeTunnel,
   'tunnel.observe': observeTunnels,
+  'tunnel.cut': cutTunnelPort,
   'tunnel.visitors': listVisitors,
 };
 

@@ -150,6 +150,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tunnel.ensure': ({ tunnel }, applied) => tunnelRule(tunnel, applied),
   'tunnel.remove': always,
   'tunnel.observe': always,
+  'tunnel.cut': always,
   'tunnel.visitors': always,
 };
 
@@ -175,6 +176,7 @@ const WITHOUT_APPLIED: ReadonlySet<OperationName> = new Set<OperationName>([
   'edge.challenge.remove',
   'egress.remove',
   'tunnel.remove',
+  'tunnel.cut',
   'tunnel.observe',
 ]);
 

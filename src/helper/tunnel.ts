@@ -10,6 +10,7 @@ import { decodeKey, type DumpedPeer, encodeKey, type WireguardDump } from '../wi
 import { formatAlias, parseAlias, TunnelAlias } from './alias.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { listRules } from './links.ts';
+import { cut } from './hub.ts';
 import { hubNetns, ownerOf } from './names.ts';
 import { withSecretFile } from './secret-file.ts';
 import { addressTunnel, ensureTunnelLink, findTunnelLink } from './tunnel-link.ts';
@@ -133,10 +134,16 @@ export const removeTunnel: Handler<'tunnel.remove'> = async ({ network, number }
 
 /** Another relay may get the number: nothing of the one before may be open then. */
 async function cutTunnel(network: Network, number: number, signal: AbortSignal): Promise<void> {
-  const argv = inNetns(hubNetns(network), ['conntrack', '-D', '--mark', String(markOf(number))]);
-  const ran = await run(argv, { signal, accept: [0, 1] });
-  if (ran.exitCode === 0 || ran.stderr.includes(' 0 flow entries')) return;
-  throw new GatewayError(`what is open through the tunnel could not be ended: ${ran.stderr.trim()}`, {
-    code: 'CommandFailed',
-  });
+  await cut(network, ['--mark', String(markOf(number))], signal);
 }
+
+export const cutTunnelPort: Handler<'tunnel.cut'> = async (
+  { network, number, port },
+  _environment,
+  signal,
+) => {
+  if (!(await isNetns(hubNetns(network)))) return {};
+  const filter = ['--mark', String(markOf(number)), '-p', 'tcp', '--orig-port-dst', String(port)];
+  await cut(network, filter, signal);
+  return {};
+};

@@ -288,6 +288,7 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   },
   'tunnel.remove': { input: { network, number: 3 }, free: { number: ANY } },
   'tunnel.observe': { input: { network } },
+  'tunnel.cut': { input: { network, number: 3, port: 9736 }, free: { number: ANY, port: ANY } },
   'tunnel.visitors': {
     input: { network, number: 3, port: 9736, source: '11.2.0.2' },
     free: { number: ANY, port: ANY, source: ANY },

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { networkFor } from '../../src/core/allocate.ts';
 import { GatewayError } from '../../src/core/errors.ts';
@@ -175,7 +176,15 @@ describe('a tunnel to a relay', () => {
     expect(await visit(VISITOR, `${HOME}:9735`, 0.5)).toBe('nothing');
     await once(open.stdout ?? open, 'data');
     await once(open.stdout ?? open, 'data');
+    const ended = once(open, 'exit');
+    let latest = 0;
+    open.stdout?.on('data', () => (latest = Date.now()));
+    await call('tunnel.cut', { network, number: 0, port: 9735 });
+    const cutAt = Date.now();
+    await sleep(600);
+    expect(latest - cutAt).toBeLessThan(300);
     open.kill();
+    await ended;
     await ensure(tunnel);
     expect(await visit(VISITOR, `${HOME}:9735`)).toBe(`80 sees ${VISITOR}`);
   });

@@ -73,7 +73,8 @@ it('drops nothing while the daemons at both ends are killed, and lets new visito
   await writeFile(file, Buffer.alloc(2_000_000));
   const upload = scene.open('/upload', '--limit-rate', '400k', '-T', file);
   await sleep(1000);
-  expect(await scene.kill('home', 'main.js (daemon|helper)')).toBe(2);
+  // A child that has not become another program yet has its parent's words.
+  expect(await scene.kill('home', 'main.js (daemon|helper)')).toBeGreaterThanOrEqual(2);
   expect(await scene.kill('vps', 'relay up')).toBeGreaterThan(0);
   expect(await scene.open()).toContain(`x-forwarded-for: ${VISITOR}`);
   expect(await scene.knock(9735)).toBe(`you are ${VISITOR}`);

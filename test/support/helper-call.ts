@@ -13,7 +13,7 @@ import { observe } from '../../src/helper/observe.ts';
 import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';
 import { ensureProbe, removeProbe } from '../../src/helper/wireguard-probe.ts';
 import { listVisitors, observeTunnels } from '../../src/helper/tunnel-observe.ts';
-import { ensureTunnel, removeTunnel } from '../../src/helper/tunnel.ts';
+import { cutTunnelPort, ensureTunnel, removeTunnel } from '../../src/helper/tunnel.ts';
 import { ensureWireguard, removeWireguard } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 
@@ -43,6 +43,7 @@ const HANDLERS = {
   'wireguard.removeProbe': removeProbe,
   'tunnel.ensure': ensureTunnel,
   'tunnel.remove': removeTunnel,
+  'tunnel.cut': cutTunnelPort,
   'tunnel.visitors': listVisitors,
   'tunnel.observe': observeTunnels,
   observe,
