@@ -85,8 +85,12 @@ async function mappingRule(
 
 async function filteringOf(server: StunAddress, asker: Asker): Promise<NatRule> {
   if ((await asker.ask(server, SAME)) === undefined) return 'unknown';
-  if ((await asker.ask(server, { address: true, port: true })) !== undefined) return 'endpoint-independent';
-  const fromPort = await asker.ask(server, { address: false, port: true });
+  // Both at once: neither answer lets the other in, and waiting for what does not come is what takes long.
+  const [fromElsewhere, fromPort] = await Promise.all([
+    asker.ask(server, { address: true, port: true }),
+    asker.ask(server, { address: false, port: true }),
+  ]);
+  if (fromElsewhere !== undefined) return 'endpoint-independent';
   return fromPort === undefined ? 'address-and-port-dependent' : 'address-dependent';
 }
 

@@ -46,13 +46,15 @@ export function verdictOf({ count }: NatReport): string {
   return `${range}, probably ${likely} (${doubts.join(', ')})`;
 }
 
-/** `N` NAT, `-` plain, `F` firewall; then what is special: `Nupc@150` speaks all and remembers for 150 s. */
+/** `N` NAT, `-` plain, `F` firewall; then what it speaks (UPnP, NAT-PMP, PCP; `P`: to everybody), and `@` how long it remembers. */
 export function drawn(chain: Chain): string {
   const letters = { nat: 'N', plain: '-', firewall: 'F' } as const;
   const short = { upnp: 'u', 'nat-pmp': 'n', pcp: 'p' } as const;
-  const words = chain.map(({ kind, speaks = [], timer, hasPool, inside = 'home', behaviour }) => {
-    const spoken = speaks.map((protocol) => short[protocol]).join('');
+  const words = chain.map((router) => {
+    const { kind, speaks = [], answersAll, timer, hasPool, inside = 'home', behaviour, odd } = router;
+    const spoken = speaks.map((protocol) => short[protocol]).join('') + (answersAll === true ? 'P' : '');
     const marks = [
+      ...(odd === undefined ? [] : ['odd']),
       ...(hasPool === true ? ['pool'] : []),
       ...(inside === 'home' || kind !== 'nat' ? [] : [inside]),
       ...(behaviour === undefined || behaviour === 'endpoint-independent' ? [] : [behaviour]),

@@ -5,16 +5,16 @@ import { askRelay } from '../../src/system/relay-client.ts';
 import type { NatHome, NatLooked } from './nat-chains.ts';
 
 const { relay, home, secret, stun, mode, windowSeconds } = JSON.parse(process.argv[2] ?? '') as NatHome;
-const walk =
-  relay === undefined
-    ? undefined
-    : (question: WalkQuestion, signal: AbortSignal) =>
-        askRelay(relay, { ask: 'walk', home, secret, walk: question }, RelayWalked, signal);
+const help = relay && {
+  walk: (question: WalkQuestion, signal: AbortSignal) =>
+    askRelay(relay, { ask: 'walk', home, secret, walk: question }, RelayWalked, signal),
+  stun: undefined,
+};
 const begun = performance.now();
 const report = await measureNat({
   mode,
   stun,
-  walk,
+  relay: () => Promise.resolve(help),
   windowSeconds,
   signal: AbortSignal.timeout(600_000),
 });

@@ -48,6 +48,7 @@ export async function startOddNat(node: LabNode, place: OddPlace, signal: AbortS
   ];
   await node.run(['ip', '-batch', '-'], { signal, input: `${rules.join('\n')}\n` });
   if (!isSilent) return;
-  const silence = `table ip silent { chain out { type filter hook output priority 0; icmp type time-exceeded drop; } }`;
+  const silence =
+    'add table ip silent\nadd chain ip silent out { type filter hook output priority 0; }\nadd rule ip silent out icmp type time-exceeded drop\n';
   await node.run(['nft', '-f', '-'], { signal, input: silence });
 }

@@ -24,6 +24,7 @@ export interface Marks {
  *   it is beyond the owner of the public address           | does not translate
  *   packets carry A right before it, and B right behind it | translates
  *   it is the owner of the public address                  | translates, unless it is beyond another
+ *   another sees packets come from its address outside     | translates
  *   it speaks NAT-PMP or UPnP as a gateway                 | translates
  *   its state, made again, got another port                | translates
  *   anything else                                          | unknown; also where its state expires: firewalls forget, too
@@ -40,7 +41,8 @@ export function marksOf(path: Path, expiry: ExpirySeen | undefined, filter = 0):
     const before = places.findLast(({ after }) => after < ttl);
     const behind = places.find(({ after }) => after >= ttl);
     const isOwner = ttl === path.owner && path.isOwnerProved;
-    const otherwise = isOwner || remade.has(ttl) || isGateway(path, ttl) ? 'yes' : 'unknown';
+    const isSource = isOwner || path.translators.includes(ttl);
+    const otherwise = isSource || remade.has(ttl) || isGateway(path, ttl) ? 'yes' : 'unknown';
     if (before === undefined || behind === undefined) return otherwise;
     if (before.address === behind.address) return isOwn(path, before, behind) ? 'unknown' : 'no';
     return before.after === ttl - 1 && behind.after === ttl ? 'yes' : otherwise;

@@ -13,6 +13,8 @@ export interface Path {
   readonly publicV4: string | undefined;
   /** Where the address that our packets carry was seen, the nearest first, one for each place. */
   readonly places: readonly Place[];
+  /** Routers whose own address outside others see our packets come from. */
+  readonly translators: readonly number[];
   /** Where it is, if gateways tell the truth which have no other addresses outside: good for a bound, and for no proof. */
   readonly toldPlaces: readonly Place[];
   /** The nearest router that has our public address as its own: nothing beyond it translates. */
@@ -40,12 +42,14 @@ export function pathOf(measurements: readonly Measurement[]): Path {
   const refused = of('public-refused').map(({ ttl }) => ttl);
   const home = of('own-address').map(({ address }) => ({ after: 0, address }));
   const sources = of('pcp-source').map(({ ttl, address }) => ({ after: ttl - 1, address }));
-  const places = [...home, ...sources, ...confirmedBySource(recorded, sources)];
+  const confirmed = confirmedBySource(recorded, sources);
+  const places = [...home, ...sources, ...confirmed];
   const distances = of('distance').map(({ routers }) => routers);
   const isOne = (numbers: readonly number[]): boolean => new Set(numbers).size <= 1;
   return {
     publicV4,
     places: onePerPlace(places),
+    translators: confirmed.map(({ after }) => after),
     toldPlaces: confirmedByWord(recorded, of('portmap')),
     owner: owners[0] ?? refused[0],
     isOwnerProved: owners.length > 0,

@@ -4,8 +4,7 @@ import type { RelayWalked, WalkQuestion } from '../../core/relay-walk.ts';
 import type { RelayStatus } from '../../core/status.ts';
 import type { Mode, NatReport } from '../../doctor/types.ts';
 import { STUN_WITNESSES } from '../../doctor/witnesses.ts';
-import { measureNat } from '../nat-probe/measure.ts';
-import type { AskWalk } from '../nat-probe/walk.ts';
+import { measureNat, type NatRelay } from '../nat-probe/measure.ts';
 
 /** The gateway's API; both reject with `GatewayError`. */
 export interface Api {
@@ -20,35 +19,37 @@ export async function lookForNats(
   isOffline: boolean,
   signal: AbortSignal,
 ): Promise<NatReport> {
-  const relay = isOffline ? undefined : await relayOf(api, signal);
-  const own = relay?.stun === undefined ? [] : [relay.stun];
-  const stun = isOffline ? [] : [...own, ...STUN_WITNESSES];
-  return measureNat({ mode, stun, walk: relay?.walk, signal });
+  return await measureNat({
+    mode,
+    stun: isOffline ? [] : STUN_WITNESSES,
+    relay: async (until) => (isOffline ? undefined : await relayOf(api, until)),
+    signal,
+  });
 }
 
-interface Helper {
-  readonly walk: AskWalk;
-  readonly stun: string | undefined;
-}
+/** A relay that does not answer must not keep the rest waiting. */
+const FIND_MS = 2000;
 
 /** The first that helps. A gateway that does not run, or that this user may not ask, has none. */
-async function relayOf({ ask, post }: Api, signal: AbortSignal): Promise<Helper | undefined> {
+async function relayOf({ ask, post }: Api, signal: AbortSignal): Promise<NatRelay | undefined> {
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(FIND_MS)]);
   try {
-    const relays = await ask<readonly RelayStatus[]>('/v1/relays', signal);
+    const relays = await ask<readonly RelayStatus[]>('/v1/relays', soon);
     for (const { name } of relays.filter(({ state }) => state === 'up')) {
       const walk = (question: WalkQuestion, until: AbortSignal): Promise<RelayWalked> =>
         post<RelayWalked>(`/v1/relays/${encodeURIComponent(name)}/walk`, question, until);
-      const tried = await walk({ sends: [] }, signal).catch(nothingUnlessAborted);
+      const tried = await walk({ sends: [] }, soon).catch(nothing);
       if (tried === undefined) continue;
       const { address: host, stunPort: port } = tried;
       return { walk, stun: port === null ? undefined : formatEndpoint({ host, port }) };
     }
   } catch (error) {
-    nothingUnlessAborted(error);
+    nothing(error);
   }
   return undefined;
 }
 
-function nothingUnlessAborted(error: unknown): undefined {
-  if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+/** Also when it took too long; whether everything was aborted is asked elsewhere. */
+function nothing(error: unknown): undefined {
+  if (!(error instanceof GatewayError)) throw error;
 }

@@ -12,15 +12,21 @@ import { distanceOf, MOST_ROUTERS, outermostFilter, Walk, type AskWalk } from '.
 
 export interface NatOptions {
   readonly mode: Mode;
-  /** STUN servers, `host:port`; none: nobody outside is asked. */
+  /** STUN servers, `host:port`. */
   readonly stun: readonly string[];
-  /** Asks a relay of ours; left out: there is none. */
-  readonly walk?: AskWalk | undefined;
+  /** Finds a relay of ours that helps; `undefined`: there is none. */
+  readonly relay: (signal: AbortSignal) => Promise<NatRelay | undefined>;
   /** For which state must expire; left out: what the mode says. */
   readonly windowSeconds?: number | undefined;
   /** Told of each thing that was seen, at once. */
   readonly told?: (seen: Seen) => void;
   readonly signal: AbortSignal;
+}
+
+export interface NatRelay {
+  readonly walk: AskWalk;
+  /** `host:port`; `undefined`: it answers none. */
+  readonly stun: string | undefined;
 }
 
 /** Linux forgets what was not answered after 30 s; RFC 4787 REQ-5 recommends 300 s. */
@@ -38,7 +44,8 @@ export async function measureNat(options: NatOptions): Promise<NatReport> {
   const windowSeconds = options.windowSeconds ?? WINDOW_SECONDS[mode];
   const lateMs = windowSeconds === undefined ? QUICK_MS : windowSeconds * 1000 + BEYOND_WINDOW_MS;
   const survey = new Survey(AbortSignal.any([signal, AbortSignal.timeout(lateMs)]), told);
-  await Promise.all([measureWay(survey, options), measureByRelay(survey, options, windowSeconds)]);
+  const finding = survey.attempt('a relay', () => options.relay(survey.signal));
+  await Promise.all([measureWay(survey, options, finding), measureByRelay(survey, finding, windowSeconds)]);
   if (signal.aborted)
     throw new GatewayError('NATs were not waited for', {
       code: 'Aborted',
@@ -48,7 +55,9 @@ export async function measureNat(options: NatOptions): Promise<NatReport> {
   return fuse(survey.seen);
 }
 
-async function measureWay(survey: Survey, options: NatOptions): Promise<void> {
+type Finding = Promise<NatRelay | undefined>;
+
+async function measureWay(survey: Survey, { stun }: NatOptions, finding: Finding): Promise<void> {
   const network = await survey.attempt('the way out', findHomeNetwork);
   if (network === undefined) return;
   survey.add({ method: 'own-address', address: network.address });
@@ -58,15 +67,19 @@ async function measureWay(survey: Survey, options: NatOptions): Promise<void> {
     await lookFarther(survey, pings, hops, network.address);
   };
   const outside = async (): Promise<void> => {
-    const servers = await stunAddresses(options.stun, survey.signal);
+    const relay = await finding;
+    const servers = await stunAddresses([relay?.stun ?? [], stun].flat(), survey.signal);
     const server = servers.find(({ host }) => !host.includes(':'));
-    const rest =
-      server === undefined
-        ? []
-        : [behave(survey, server), ...(options.walk === undefined ? [measureDistance(survey, server)] : [])];
-    const publicV4 = await seenFrom(survey, servers);
-    const isOwn = publicV4 === undefined || publicV4 === network.address;
-    await Promise.all([...rest, ...(isOwn ? [] : [findOwner(survey, pings, publicV4)])]);
+    const rest = async (): Promise<void> => {
+      if (server === undefined) return;
+      const distance = relay === undefined ? measureDistance(survey, server) : undefined;
+      await Promise.all([behave(survey, server), distance]);
+    };
+    const owner = async (): Promise<void> => {
+      const publicV4 = await seenFrom(survey, servers);
+      if (publicV4 !== undefined && publicV4 !== network.address) await findOwner(survey, pings, publicV4);
+    };
+    await Promise.all([rest(), owner()]);
   };
   await Promise.all([
     survey.attempt('routers farther out', farther),
@@ -84,12 +97,13 @@ function noPing(why: string): GatewayError {
 
 async function measureByRelay(
   survey: Survey,
-  { walk: ask }: NatOptions,
+  finding: Finding,
   windowSeconds: number | undefined,
 ): Promise<void> {
-  if (ask === undefined) return;
+  const relay = await finding;
+  if (relay === undefined) return;
   await survey.attempt('state on the way', async () => {
-    using walk = await Walk.begin(ask, MOST_ROUTERS + 1, survey.signal);
+    using walk = await Walk.begin(relay.walk, MOST_ROUTERS + 1, survey.signal);
     const routers = await distanceOf(walk);
     survey.add({ method: 'distance', routers });
     const opening = outermostFilter(walk, routers).then((outermost) =>

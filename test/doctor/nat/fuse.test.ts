@@ -34,6 +34,7 @@ describe('a count of NATs', () => {
     ['two, neither of which speaks', '1-2~2 unproved', [nat(), nat(), plain()], 36],
     ['two, of which the inner one speaks', '2', [nat(UPNP), nat(), plain()], 36],
     ['two, of which the outer one says whom it sees', '2', [nat(), nat(PCP), plain()], 36],
+    ['three, of which the outer two speak', '3', [nat(UPNP), nat(), nat(PCP), plain()], 36],
     ['a plain router before one that says whom it sees', '1', [plain(), nat(PCP), plain()], 36],
     ['a firewall before one that says whom it sees', '1', [firewall(), nat(PCP), plain()], 36],
     ['a firewall that nobody tells from a NAT', '1-2~2 unproved', [firewall(), nat(), plain()], 36],
