@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Report } from '../../src/doctor/types.ts';
 import { startMappingHome, type MappingHome } from '../support/mapping-lab.ts';
 import { nestedRouters, OUTSIDE } from '../support/nested-routers.ts';
 
@@ -31,6 +32,23 @@ it('opens the port in both with the yes, and the phone outside gets in', async (
   expect(await home.enrol()).toContain(`\nEndpoint = ${OUTSIDE}:51820\n`);
   expect(await home.phone.open(home.url, signal)).toContain('The corner shop');
 }, 40_000);
+
+it('is done by the doctor only when it is told to, which says what it did and undoes it', async () => {
+  await home.owner.type('ports', 'close', '--through');
+  const look = (...more: string[]) => home.owner.json<Report>('doctor', 'nat', '--offline', ...more);
+  const seen = await look();
+  expect(seen.findings).toMatchObject([{ code: 'NAT_DOUBLE' }]);
+  expect(seen.changes).toEqual([]);
+  expect(await rules('router1')).not.toContain('51820');
+  const { changes } = await look('--fix', '--lang', 'en');
+  expect(changes).toEqual([
+    `192.168.49.1 opened UDP 51820, at ${OUTSIDE}:51820 outside; gateway doctor --undo closes it`,
+  ]);
+  expect(await rules('router1')).toContain('51820');
+  expect((await home.owner.type('doctor', '--undo')).exitCode).toBe(0);
+  expect(await rules('router1')).not.toContain('51820');
+  await home.owner.type('ports', 'open', '--through', '--yes');
+}, 60_000);
 
 it('is undone by the command, asked for again by it, and by down as well', async () => {
   expect(await rules('router1')).toContain('51820');
