@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
 import { messageOf } from '../core/errors.ts';
 import { HANDOUT_PATH } from '../core/name.ts';
 import type { Log } from '../core/ports.ts';
@@ -10,23 +11,36 @@ export type Handed =
       readonly device: string;
       /** Suggested name. */
       readonly file: string;
-      /** PKCS#12; once, to who took it. */
+      /** PKCS#12, for who took it. */
       readonly content?: Uint8Array;
+      /** By which who took it now is known again. */
+      readonly holder?: string;
     }
   | { readonly status: 'used'; readonly device: string; readonly at: string }
   | { readonly status: 'over'; readonly device: string }
   | { readonly status: 'unknown' }
   | { readonly status: 'often' };
 
-/** Who holds the links. `from`: the visitor's address. */
+export interface Asked {
+  readonly token: string;
+  readonly host: string;
+  /** The visitor's address. */
+  readonly from: string;
+  /** What a visitor was given who took it before. */
+  readonly holder: string | undefined;
+}
+
+/** Who holds the links. */
 export interface HandoutDesk {
-  look(token: string, host: string, from: string): Handed;
-  take(token: string, host: string, from: string): Handed;
+  look(asked: Asked): Handed;
+  take(asked: Asked): Handed;
 }
 
 /**
  * What visitors of a one-time link get, behind HAProxy: a page with one button, and by that the file. Chats and mail programs
- * open each link that they carry to show what is behind; the link is used only by who presses the button.
+ * open each link that they carry to show what is behind; the link is used only by who presses the button. From then on it
+ * works in that browser alone, for as long as it works at all: downloads break off, and Android's own program for them asks
+ * a second time, by GET.
  */
 export function createHandoutApp(desk: HandoutDesk, log: Log): Hono {
   const app = new Hono();
@@ -41,29 +55,38 @@ export function createHandoutApp(desk: HandoutDesk, log: Log): Hono {
     log('error', 'a certificate of a device was not handed out', { error: messageOf(error) });
     return page(c, 500, 'Not at the moment', 'Something went wrong. Try again.');
   });
-  app.get(`${HANDOUT_PATH}:token`, (c) => answer(c, desk.look(...asked(c))));
+  app.get(`${HANDOUT_PATH}:token`, (c) => answer(c, desk.look(askedBy(c))));
   app.post(`${HANDOUT_PATH}:token`, (c) => {
-    const handed = desk.take(...asked(c));
-    if (handed.status !== 'ready' || handed.content === undefined) return answer(c, handed);
-    return c.body(Uint8Array.from(handed.content), 200, {
-      'Content-Type': 'application/x-pkcs12',
-      'Content-Disposition': `attachment; filename="${handed.file}"`,
-    });
+    const handed = desk.take(askedBy(c));
+    if (handed.status === 'ready' && handed.holder !== undefined) {
+      const options = { path: c.req.path, secure: true, httpOnly: true, sameSite: 'Strict' } as const;
+      setCookie(c, COOKIE, handed.holder, options);
+    }
+    return answer(c, handed);
   });
   app.notFound((c) => answer(c, { status: 'unknown' }));
   return app;
 }
 
 /** HAProxy sets both headers itself. */
-function asked(c: Context): [token: string, host: string, from: string] {
-  return [c.req.param('token') ?? '', c.req.header('Host') ?? '', c.req.header('X-Real-IP') ?? ''];
+function askedBy(c: Context): Asked {
+  return {
+    token: c.req.param('token') ?? '',
+    host: c.req.header('Host') ?? '',
+    from: c.req.header('X-Real-IP') ?? '',
+    holder: getCookie(c, COOKIE),
+  };
 }
+
+/** For that path alone, so that the service never sees it; and by https alone. */
+const COOKIE = '__Secure-gateway-device';
 
 const AGAIN = 'Ask whoever runs this gateway for another one (gateway device renew).';
 
 function answer(c: Context, handed: Handed): Response {
   switch (handed.status) {
     case 'ready':
+      if (handed.content !== undefined) return fileOf(c, handed.file, handed.content);
       return page(
         c,
         200,
@@ -85,6 +108,13 @@ function answer(c: Context, handed: Handed): Response {
     case 'unknown':
       return page(c, 404, 'Unknown', `There is no such link here, or not any more. ${AGAIN}`);
   }
+}
+
+function fileOf(c: Context, name: string, content: Uint8Array): Response {
+  return c.body(Uint8Array.from(content), 200, {
+    'Content-Type': 'application/x-pkcs12',
+    'Content-Disposition': `attachment; filename="${name}"`,
+  });
 }
 
 /** Without scripts, for every browser. Nothing in it comes from a visitor. */

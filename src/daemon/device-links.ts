@@ -3,7 +3,7 @@ import { HANDOUT_PATH } from '../core/name.ts';
 import type { Crypto, Log } from '../core/ports.ts';
 import { Secret } from '../core/secret.ts';
 import type { Device } from '../core/service.ts';
-import { createHandoutApp, type Handed, type HandoutDesk } from '../api/handout-app.ts';
+import { type Asked, createHandoutApp, type Handed, type HandoutDesk } from '../api/handout-app.ts';
 import type { Recorder } from './journal.ts';
 import { serveOnSocket } from './listen.ts';
 
@@ -24,9 +24,9 @@ interface Link {
   /** Of the page at which it works, as `Host` says it. */
   readonly host: string;
   readonly expiresAtMs: number;
-  /** Until it was fetched or is over. */
+  /** Until it is over. */
   pkcs12: Secret<Uint8Array> | undefined;
-  usedAtMs?: number;
+  used?: { readonly atMs: number; readonly holderHash: string };
 }
 
 export interface DeviceLinksOptions {
@@ -86,33 +86,36 @@ export class DeviceLinks implements HandoutDesk {
     for (const link of this.#links.values()) if (link.fingerprint === fingerprint) link.pkcs12 = undefined;
   }
 
-  look(token: string, host: string, from: string): Handed {
+  look({ token, host, from, holder }: Asked): Handed {
     this.#forget();
     const link = this.#links.get(this.#hash(token));
     if (link === undefined || link.host !== host) {
       return this.#miss(from, { status: 'unknown' }, 'asked for a certificate by a link that is unknown');
     }
-    const { device, file, usedAtMs, pkcs12 } = link;
+    const { device, file, used, pkcs12 } = link;
     const what = `asked for the certificate of ${device} by a link that`;
-    if (usedAtMs !== undefined) {
-      const at = new Date(usedAtMs).toISOString();
+    const isHolder = holder !== undefined && used?.holderHash === this.#hash(holder);
+    if (used !== undefined && !isHolder) {
+      const at = new Date(used.atMs).toISOString();
       return this.#miss(from, { status: 'used', device, at }, `${what} was used at ${at}`);
     }
     if (pkcs12 === undefined) return this.#miss(from, { status: 'over', device }, `${what} is over`);
-    return { status: 'ready', device, file };
+    return { status: 'ready', device, file, ...(isHolder ? { content: pkcs12.reveal() } : {}) };
   }
 
-  take(token: string, host: string, from: string): Handed {
-    const seen = this.look(token, host, from);
-    const link = this.#links.get(this.#hash(token));
-    if (seen.status !== 'ready' || link?.pkcs12 === undefined) return seen;
-    const { now, record } = this.#options;
-    const content = link.pkcs12.reveal();
-    link.pkcs12 = undefined;
-    link.usedAtMs = now();
+  take(asked: Asked): Handed {
+    const seen = this.look(asked);
+    const link = this.#links.get(this.#hash(asked.token));
+    if (seen.status !== 'ready' || link?.pkcs12 === undefined || link.used !== undefined) return seen;
+    const { crypto, now, record } = this.#options;
+    const holder = Buffer.from(crypto.random(TOKEN_BYTES)).toString('base64url');
+    link.used = { atMs: now(), holderHash: this.#hash(holder) };
     const { device } = link;
-    record('device.fetched', `${device} fetched its certificate, from ${from}`, { device, from });
-    return { ...seen, content };
+    record('device.fetched', `${device} fetched its certificate, from ${asked.from}`, {
+      device,
+      from: asked.from,
+    });
+    return { ...seen, content: link.pkcs12.reveal(), holder };
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EdgeClient, EdgeSite, OperationArguments, OperationName } from '../../src/core/operations.ts';
 import { DeviceLinks } from '../../src/daemon/device-links.ts';
@@ -243,10 +243,17 @@ describe('the link to a certificate', () => {
     expect(link).toMatch(/^https:\/\/pay\.shop\.test\/\.well-known\/gateway-device\/[A-Za-z0-9_-]{22}$/);
     // What a chat or mail program opens uses nothing up.
     for (let seen = 0; seen < 2; seen += 1) expect(await curl(link)).toMatch(/<form method=post>[^]*\n200$/);
-    const [status] = (await curl('-X', 'POST', '-o', '/run/fetched.p12', link)).split('\n').slice(-1);
-    expect(status).toBe('200');
+    const cookies = ['-c', '/run/cookies', '-b', '/run/cookies'];
+    expect(await curl('-X', 'POST', '-o', '/run/fetched.p12', ...cookies, link)).toBe('200');
     await letIn(...CLIENTS);
     expect(await curl(...withFile('fetched'), `https://${NAME}/`)).toMatch(/^shop \+[^]*\n200$/);
+    // Who took it may have it again, also by another program that has its cookies, and nobody else.
+    expect(await curl('-o', '/run/again.p12', ...cookies, link)).toBe('200');
+    const files = ['/run/fetched.p12', '/run/again.p12'].map((file) => readFile(lab.machine.outside(file)));
+    expect(new Set((await Promise.all(files)).map((file) => file.toString('hex'))).size).toBe(1);
+    const cookie = await readFile(lab.machine.outside('/run/cookies'), 'utf8');
+    expect(cookie).toMatch(/\tTRUE\t\d+\t__Secure-gateway-device\t/);
+    expect(cookie).toContain(`\t${new URL(link).pathname}\t`);
     expect(await curl('-X', 'POST', link)).toMatch(/Used already[^]*phone must be revoked[^]*\n410$/);
     expect(events).toEqual([
       'device.fetched: phone fetched its certificate, from 11.0.0.2',
