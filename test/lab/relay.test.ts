@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RelayStatus } from '../../src/core/status.ts';
+import type { Report } from '../../src/doctor/types.ts';
 import { RelayLab } from '../support/relay-lab.ts';
 
 /** From an invite to a way that was proved from outside, and everything that can go wrong on the way. */
@@ -32,6 +33,18 @@ it('proves a forwarded port by a handshake from the second address', async () =>
   expect(await scene.said(/"from":"11\.1\.0\.3","outcome":"answered","bytes":92/)).not.toContain('secret');
   expect(await scene.owner.home('ip', 'netns', 'exec', 'gw-hub', 'wg', 'show', 'gwwg0', 'peers')).toBe('');
   expect((await scene.owner.gateway.status(signal)).devices).toEqual([]);
+}, 40_000);
+
+it('helps the doctor to count routers that translate, in a quick look as far as addresses prove it', async () => {
+  const looked = await scene.owner.type('doctor', 'nat', '--json');
+  const { nat, evidence } = JSON.parse(looked.stdout) as Report;
+  expect(nat).toMatchObject({
+    count: { min: 1, max: 1, exact: false, likely: 1, doubts: ['state'] },
+    hops: [{ lan: '192.168.50.1', wan: '11.2.0.2', translates: 'yes', owner: 'yours' }],
+    publicV4: '11.2.0.2',
+    mapping: 'endpoint-independent',
+  });
+  expect(evidence).toContainEqual(expect.objectContaining({ method: 'opener', raw: { outermost: 1 } }));
 }, 40_000);
 
 it('says no when the router stops to forward, and yes again when it does', async () => {
