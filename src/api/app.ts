@@ -91,6 +91,9 @@ function addReads(app: OpenAPIHono, control: Control, log: Log, signal: AbortSig
   app.openapi(READS.address, async (c) =>
     c.json(await control.address(c.req.valid('query').nat === 'true', signal), 200),
   );
+  app.openapi(READS.deviceCard, async (c) =>
+    c.json(await control.deviceCard(c.req.valid('param').name), 200),
+  );
   app.openapi(READS.metrics, async (c) =>
     c.body(await control.metrics(), 200, { 'Content-Type': METRICS_TYPE }),
   );
@@ -174,6 +177,11 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const { name } = c.req.valid('param');
     const grant = c.req.valid('json');
     return answerJob(c, log, (progress) => control.ungrantDevice(name, grant, progress, signal));
+  });
+  app.openapi(WRITES.checkCard, (c) => {
+    const { name } = c.req.valid('param');
+    const card = c.req.valid('json');
+    return answerJob(c, log, () => control.checkCard(name, card));
   });
   app.openapi(WRITES.mintToken, (c) => {
     const { name } = c.req.valid('param');

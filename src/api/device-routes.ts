@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
+import { CardChecked, CardProof } from './card-schema.ts';
 import { json, reports } from './describe.ts';
 import { withoutBody } from './guard.ts';
 import {
@@ -49,6 +50,13 @@ export const DEVICE_WRITES = {
     description: 'The service must have been given to it. The one that it had before works no more.',
     request: { params: DevicePath, query: NoQuery, body: json(Minting) },
     responses: reports(MintedToken, '`secret` is not kept.'),
+  }),
+  checkCard: createRoute({
+    method: 'post',
+    path: '/v1/devices/{name}/card/check',
+    summary: 'Did this home write this card, for this device?',
+    request: { params: DevicePath, query: NoQuery, body: json(CardProof) },
+    responses: reports(CardChecked, ''),
   }),
   renewDevice: createRoute({
     method: 'post',

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
+import { CardBody } from './card-schema.ts';
 import { answers, json, lines, METRICS_TYPE, reports, text } from './describe.ts';
 import { DEVICE_WRITES } from './device-routes.ts';
 import { withoutBody } from './guard.ts';
@@ -8,6 +9,7 @@ import {
   AddressQuery,
   CertificatePath,
   CertificateReports,
+  DevicePath,
   Event,
   Events,
   EventsQuery,
@@ -118,6 +120,13 @@ export const READS = {
     summary: 'Where the home is on the internet, and who says so',
     request: { query: AddressQuery },
     responses: answers(AddressBody, 'With `nat=true` also how the NATs to a relay behave; takes seconds.'),
+  }),
+  deviceCard: createRoute({
+    method: 'get',
+    path: '/v1/devices/{name}/card',
+    summary: 'Every way in that a device may use; no secrets',
+    request: { params: DevicePath, query: NoQuery },
+    responses: answers(CardBody, 'The card, also as text with a code that only device and home can check.'),
   }),
   metrics: createRoute({
     method: 'get',

@@ -5,6 +5,7 @@ import { certificateList, certificateRenew } from './commands/certificates.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
 import { deviceImport } from './commands/device-import.ts';
+import { deviceCard } from './commands/device-card.ts';
 import { deviceGrant, deviceUngrant } from './commands/device-grant.ts';
 import { deviceAdd, deviceList, deviceRenew, deviceRevoke } from './commands/device.ts';
 import { doctor } from './commands/doctor.ts';
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   unexpose,
   deviceAdd,
   deviceImport,
+  deviceCard,
   deviceGrant,
   deviceUngrant,
   deviceRenew,

@@ -1,3 +1,4 @@
+import type { CardCheck, DeviceCard } from './card.ts';
 import type { CertificateReport } from './certificate.ts';
 import type { Handout } from './contract.ts';
 import type { DnsAccess } from './dns-config.ts';
@@ -57,6 +58,10 @@ export interface Control {
   mintToken(device: string, minting: Minting, progress: Progress, signal: AbortSignal): Promise<MintedToken>;
   /** `gently`: nobody else is disturbed; what the device can still do then is said in the status. */
   revokeDevice(name: string, gently: boolean, progress: Progress, signal: AbortSignal): Promise<Taken>;
+  /** Every way in that a device may use. */
+  deviceCard(name: string): Promise<DeviceCard>;
+  /** Did this home write that card, for this device? */
+  checkCard(name: string, card: { readonly text: string; readonly code: string }): Promise<CardCheck>;
   /** Public names that are kept at the home's address. */
   names(): Promise<readonly NameReport[]>;
   /** Makes a name the home's own: written to gateway.yaml and applied. */

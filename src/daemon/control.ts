@@ -27,6 +27,7 @@ import type { Changes } from './change.ts';
 import { closedFlows, cutFlows } from './closed-flows.ts';
 import { closedSites, cutSites } from './closed-sites.ts';
 import { cutTunnelPorts } from './closed-tunnel-ports.ts';
+import { checkCard, makeCard } from './device-card.ts';
 import type { Devices } from './devices.ts';
 import type { Recorder } from './journal.ts';
 import { nameReports, setName } from './home-name.ts';
@@ -85,6 +86,8 @@ export function createControl(options: ControlOptions): Control {
       devices.ungrant(name, grant, gently, progress, signal),
     mintToken: (device, minting, _progress, signal) => options.tokens.mint(device, minting, signal),
     revokeDevice: (name, gently, progress, signal) => devices.revoke(name, { gently }, progress, signal),
+    deviceCard: (name) => makeCard(options, name),
+    checkCard: (name, card) => checkCard(options, name, card),
     names: () => nameReports(options.ports),
     setName: (draft, progress, signal) => setName(changes, draft, progress, signal),
     removeName: (name, progress, signal) => edit((text) => removeHomeName(text, name), progress, signal),

@@ -1,3 +1,4 @@
+import { cardOf } from '../../src/core/card.ts';
 import type { CertificateReport } from '../../src/core/certificate.ts';
 import type { Control, Enrolled, PlaceReport, UpReport } from '../../src/core/control.ts';
 import { GatewayError } from '../../src/core/errors.ts';
@@ -195,6 +196,9 @@ export function recordingControl(replace: Partial<Control> = {}) {
     address: () => Promise.resolve({ addresses: [], ipv4: null, differ: false, nat: null }),
     certificates: () => Promise.resolve([certificate('pay.shop.test')]),
     renewCertificate: (name) => report('renewCertificate', name).then(() => null),
+    deviceCard: (name) =>
+      Promise.resolve({ ...cardOf(world.status, device(name), '2026-01-02T04:00:00.000Z'), code: 'c0de' }),
+    checkCard: (_name, { code }) => Promise.resolve({ isGenuine: code === 'c0de' }),
     metrics: () => Promise.resolve('gateway_down 0\n'),
     relays: () => Promise.resolve([relay('vps')]),
     walk: () => Promise.reject(new GatewayError('no relay walks here', { code: 'RelayUnreachable' })),
