@@ -160,8 +160,17 @@ export function removeHomeName(text: string, name: string): string {
 /** Adds a way in, or changes its options. */
 export function setExposure(text: string, service: string, provider: string, options: unknown): string {
   requireService(text, service);
-  return put(text, ['services', service, 'expose', provider], options ?? {});
+  const path = ['services', service, 'expose', provider] as const;
+  const given = options ?? {};
+  // What is no section is refused with the rest of the file.
+  if (!isSection(given)) return put(text, path, given);
+  const before = valueAt(text, path);
+  const narrow = Object.entries(isSection(before) ? before : {}).filter(([key]) => WHO_IS_LET_IN.has(key));
+  return put(text, path, { ...Object.fromEntries(narrow), ...given });
 }
+
+/** Options that stay until somebody says otherwise: exposing a service again must not open it to everybody. */
+const WHO_IS_LET_IN: ReadonlySet<string> = new Set(['access', 'authorization']);
 
 /** Also from the list of those that take over. */
 export function removeExposure(text: string, service: string, provider: string): string {

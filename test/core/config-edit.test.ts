@@ -146,6 +146,14 @@ describe('ways in', () => {
     expect(added).toBe(FILE.replace('{tor: {port: 80}}', '{tor: {port: 80}, wireguard: {}}'));
     expect(removeExposure(added, 'lnd', 'wireguard')).toBe(FILE);
     expect(setExposure(FILE, 'shop', 'tor', { port: 81 })).toBe(FILE.replace('tor: {}', 'tor: { port: 81 }'));
+    const closed = setExposure(FILE, 'shop', 'tor', { authorization: 'required', port: 81 });
+    // What says who is let in stays until somebody says otherwise.
+    expect(setExposure(closed, 'shop', 'tor', { port: 82 })).toBe(
+      FILE.replace('tor: {}', 'tor: { authorization: required, port: 82 }'),
+    );
+    expect(setExposure(closed, 'shop', 'tor', { authorization: 'none' })).toBe(
+      FILE.replace('tor: {}', 'tor: { authorization: none }'),
+    );
     expect(removeExposure(FILE, 'shop', 'wireguard')).toBe(FILE.replace('      wireguard:   # phones\n', ''));
     expect(setExposure('services:\n  a:\n    port: 1\n', 'a', 'tor', {})).toBe(
       'services:\n  a:\n    port: 1\n    expose:\n      tor: {}\n',

@@ -48,6 +48,10 @@ it('opens for a device that was added, is proved from outside, and says to other
   const [device] = await scene.owner.json<DeviceStatus[]>('device', 'list');
   expect(device).toMatchObject({ name: 'phone', certificate: expect.stringMatching(/^[0-9a-f]{64}$/) });
 
+  // Said again without its option the page does not open to everybody.
+  await scene.demand('expose', 'shop', '--via', 'clearnet', '--domain', DOMAIN, '--no-wait');
+  expect(await curl(`https://${DOMAIN}/`)).toMatch(/\n403$/);
+
   // The daemon is not needed by who has a certificate.
   for (const pid of await scene.owner.pidsOf('main.js .*daemon$')) await scene.owner.home('kill', '-9', pid);
   expect(await open()).toMatch(/\n200$/);
