@@ -1,25 +1,30 @@
 import type { Mode, NatReport } from '../../src/doctor/types.ts';
 import { startLab } from '../../src/lab/index.ts';
 import { chainTopology, NatLab, natsIn, type Chain } from '../support/nat-chains.ts';
+import { askRivals, type Rivals } from './rivals.ts';
 import type { Row } from './rows.ts';
 
 export interface Examined extends Row {
   readonly truth: number;
   readonly report: NatReport;
   readonly seconds: number;
+  /** What other tools say. */
+  readonly rivals?: Rivals | undefined;
 }
 
 export interface ExamineOptions {
   readonly mode: Mode;
   /** Left out: what the mode says. */
   readonly windowSeconds?: number;
+  /** Also asks other tools, of which some lie there. */
+  readonly rivals?: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /** All at once, in one lab: the window of one is the window of all. */
 export async function examineTogether(
   rows: readonly Row[],
-  { mode, windowSeconds, signal }: ExamineOptions,
+  { mode, windowSeconds, rivals: folder, signal }: ExamineOptions,
 ): Promise<Examined[]> {
   const chains = rows.map(({ chain }) => chain);
   await using lab = await startLab(chainTopology(chains), { signal });
@@ -28,7 +33,9 @@ export async function examineTogether(
     rows.map(async (row, number) => {
       const window = windowSeconds === undefined ? {} : { windowSeconds };
       const { report, seconds } = await homes.look(number, { mode, ...window, signal });
-      return { ...row, truth: natsIn(row.chain), report, seconds };
+      const rivals =
+        folder === undefined ? undefined : await askRivals(lab, `home-${number}`, folder, signal);
+      return { ...row, truth: natsIn(row.chain), report, seconds, rivals };
     }),
   );
 }

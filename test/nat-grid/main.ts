@@ -7,6 +7,8 @@
  *   --random N         N chains made by chance instead of the rows
  *   --seed N           of those; default: another each time
  *   --only TEXT        rows with this in their name
+ *   --rivals FOLDER    asks miniupnpc, natpmpc, traceroute and turnutils_natdiscovery too; those that bin/setup does not
+ *                      bring lie in the folder
  */
 import { parseArgs } from 'node:util';
 import { drawn, examineTogether, isWrong, verdictOf, type Examined } from './examine.ts';
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     deep: { type: 'boolean', default: false },
     random: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    rivals: { type: 'string' },
     only: { type: 'string', default: '' },
   },
 });
@@ -34,7 +37,11 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 const examined: Examined[] = [];
 for (let from = 0; from < rows.length; from += TOGETHER) {
-  const some = await examineTogether(rows.slice(from, from + TOGETHER), { mode, signal: stop.signal });
+  const some = await examineTogether(rows.slice(from, from + TOGETHER), {
+    mode,
+    rivals: values.rivals,
+    signal: stop.signal,
+  });
   for (const one of some) process.stdout.write(`${lineOf(one)}\n`);
   examined.push(...some);
 }
@@ -56,5 +63,10 @@ function lineOf(one: Examined): string {
     String(one.truth),
     `${one.seconds.toFixed(1)} s`,
   ];
-  return `${flag}${cells.join('  ')}  ${verdictOf(one.report)}`;
+  const { rivals } = one;
+  const others =
+    rivals === undefined
+      ? ''
+      : `  | upnpc ${rivals.upnpc} | natpmpc ${rivals.natpmpc} | traceroute ${rivals.traceroute} | ${rivals.natdiscovery}`;
+  return `${flag}${cells.join('  ')}  ${verdictOf(one.report)}${others}`;
 }
