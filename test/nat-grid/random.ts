@@ -41,10 +41,14 @@ export function randomRows(count: number, seed: number): Row[] {
   const router = (index: number): ChainRouter => {
     const kind = one(KINDS);
     const timer = one(TIMERS);
+    const inside = index === 0 ? 'home' : one(INSIDE);
+    const spoken = one(SPEAKS);
     const nat: Omit<ChainRouter, 'kind'> = {
-      speaks: one(SPEAKS),
+      // miniupnpd does not listen on an address that looks like a public one.
+      speaks: inside === 'squat' ? [] : spoken,
+      answersAll: one([false, false, true]) && spoken.length === 0,
       behaviour: one(BEHAVIOURS),
-      inside: index === 0 ? 'home' : one(INSIDE),
+      inside,
       ...(one([false, false, true]) ? { tells: '11.99.9.9' } : {}),
       ...(index > 0 && one([false, false, false, true])
         ? { hasPool: true, speaks: [], behaviour: BEHAVIOURS[0] }
