@@ -105,11 +105,13 @@ export interface Situation {
   /** Names of those that do not answer. */
   readonly lostRelays: readonly string[];
   readonly address: string | undefined;
+  /** Phones that have a tunnel go on sending to the address before: their apps look it up once. */
+  readonly hasTunnels: boolean;
 }
 
 /** All that is wrong now. `names`: with names and addresses of the home. */
 export function alertsOf(
-  { services, certificates, locked, lostRelays, address }: Situation,
+  { services, certificates, locked, lostRelays, address, hasTunnels }: Situation,
   { about, names }: Pick<NotifySettings, 'about' | 'names'>,
   nowMs: number,
 ): Alert[] {
@@ -136,15 +138,16 @@ export function alertsOf(
       key: `relay ${name}`,
       text: `the relay ${name} does not answer`,
     })),
-    ...(address === undefined ? [] : [addressAlert(address, names)]),
+    ...(address === undefined ? [] : [addressAlert(address, names, hasTunnels)]),
   ];
   return alerts.filter(({ kind }) => about.includes(kind));
 }
 
 const FACT = 'address';
 
-function addressAlert(address: string, names: boolean): Alert {
-  const text = names ? `this home is at ${address} now` : 'this home has another public address';
+function addressAlert(address: string, names: boolean, hasTunnels: boolean): Alert {
+  const what = names ? `this home is at ${address} now` : 'this home has another public address';
+  const text = hasTunnels ? `${what}; on phones, switch the tunnel off and on` : what;
   return { kind: 'address', key: FACT, text, fact: address };
 }
 

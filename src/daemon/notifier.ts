@@ -168,7 +168,7 @@ function shown(name: string): string {
 
 export interface NotifierPieces {
   readonly paths: Paths;
-  readonly store: Pick<Store, 'isDown'>;
+  readonly store: Pick<Store, 'isDown' | 'devices'>;
   readonly ports: Pick<Ports, 'home' | 'now' | 'log'>;
   readonly engine: Pick<Engine, 'desired' | 'fallbacks'>;
   readonly certifier: Pick<CertificateKeeper, 'kept'>;
@@ -187,6 +187,7 @@ export function createNotifier(pieces: NotifierPieces): Notifier {
       certificates: (await certifier.kept()).map(({ report }) => report),
       locked: [...nodeWatch.found()].flatMap(([name, { status }]) => (status === 'no' ? [name] : [])),
       lostRelays: vantages.lost(),
+      hasTunnels: store.devices().some(({ publicKey }) => publicKey !== undefined),
       address: believedAddresses(ports.home.addresses()).ipv4,
     }),
     announced: new Announced(paths.notified, ports.log, lost),

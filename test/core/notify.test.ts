@@ -15,7 +15,14 @@ const NOW = Date.parse('2026-01-31T00:00:00Z');
 const iso = (days: number): string => new Date(NOW + days * DAY).toISOString();
 const problem = { message: 'the authority refused', hint: null, retryAt: iso(1) };
 const settings = (change: object = {}): NotifySettings => NotifySettings.parse(change);
-const quiet: Situation = { services: [], certificates: [], locked: [], lostRelays: [], address: undefined };
+const quiet: Situation = {
+  services: [],
+  certificates: [],
+  locked: [],
+  lostRelays: [],
+  address: undefined,
+  hasTunnels: false,
+};
 const shop = {
   name: 'shop',
   isDark: false,
@@ -46,6 +53,9 @@ it('says what is wrong without names and addresses, unless it is asked to', () =
     'the certificate for pay.example.com could not be had',
     'the relay vps does not answer',
     'this home is at 11.2.0.2 now',
+  ]);
+  expect(texts({ address: '11.2.0.2', hasTunnels: true })).toEqual([
+    'this home has another public address; on phones, switch the tunnel off and on',
   ]);
   expect(texts(all, { about: ['relay'] })).toEqual(['the relay vps does not answer']);
   expect(texts({ services: [{ ...shop, isDark: true }] })).toEqual(['shop is down: no way in works']);

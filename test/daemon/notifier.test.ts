@@ -24,7 +24,14 @@ let isDown: boolean;
 beforeEach(async () => {
   folder = temporaryFolder();
   [bodies, recorded, answer, now, isDown] = [[], [], 200, 0, false];
-  situation = { services: [], certificates: [], locked: [], lostRelays: [], address: undefined };
+  situation = {
+    services: [],
+    certificates: [],
+    locked: [],
+    lostRelays: [],
+    address: undefined,
+    hasTunnels: false,
+  };
   web = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
