@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EdgeClient, EdgeSite, OperationArguments, OperationName } from '../../src/core/operations.ts';
 import { DeviceLinks } from '../../src/daemon/device-links.ts';
@@ -99,6 +100,11 @@ describe('a page for devices', () => {
     ]);
     expect(wiki?.answer).toMatch(/^wiki \+/m);
     for (const { answer } of others) expect(answer).toMatch(/^HTTP\/1\.1 421 /);
+    // On one connection, after a request that was right.
+    const polite = get('/', WIKI.domain).replace('Connection: close\r\n', '');
+    const { answer } = await lab.visit({ sni: WIKI.domain, send: [polite, get('/')], pauseMs: 200 });
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*wiki \+[^]*HTTP\/1\.1 421 /);
+    expect(answer).not.toMatch(/shop \+/);
     const authorityOf = { ':path': '/', ':authority': NAME };
     const [crossed, direct] = await lab.visitAll([
       { sni: WIKI.domain, alpn: ['h2'], http2: authorityOf, client: shown(phone) },
@@ -106,6 +112,23 @@ describe('a page for devices', () => {
     ]);
     expect(crossed?.headers).toMatchObject({ ':status': 421 });
     expect(direct?.headers).toMatchObject({ ':status': 200 });
+  });
+});
+
+describe('files of HAProxy that somebody damaged', () => {
+  it.each(['', 'garbage\n'])('let nobody in (%j), and are mended', async (content) => {
+    for (const name of ['devices-authority.pem', 'devices.map', 'clients.map']) {
+      await writeFile(lab.machine.outside(join(paths.edgeState, name)), content);
+    }
+    await lab.machine.sh('pkill', '-KILL', '-x', 'haproxy');
+    await call('edge.load', {});
+    const visit = { sni: NAME, send: [get('/')] };
+    for (const { answer } of await lab.visitAll([visit, { ...visit, client: shown(stranger) }])) {
+      expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    }
+    expect((await call('edge.observe', {})).clients).toEqual([]);
+    await letIn(...CLIENTS);
+    expect(await curl(...withFile('phone'), `https://${NAME}/`)).toMatch(/\n200$/);
   });
 });
 
