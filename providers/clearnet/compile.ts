@@ -22,6 +22,9 @@ interface Site {
 export function compile({ exposures, settings }: CompileInput<Options, Settings>): Compiled<Spec> {
   const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   const owners = new Map(sorted.toReversed().map(({ service, options }) => [options.domain, service.name]));
+  const lax = new Set(
+    sorted.filter(({ options }) => options.strict === false).map(({ service }) => service.name),
+  );
   const told = new Set(
     sorted.filter(({ options }) => options.onionLocation === true).map(({ service }) => service.name),
   );
@@ -31,7 +34,9 @@ export function compile({ exposures, settings }: CompileInput<Options, Settings>
     resources: sites.map(({ access: _access, ...spec }) => {
       return { key: siteKey(spec.service), spec, neededBy: [spec.service] };
     }),
-    wants: sites.flatMap((site) => wantsFor(site, settings, told.has(site.service))),
+    wants: sites.flatMap((site) =>
+      wantsFor(site, settings, { isOnionTold: told.has(site.service), isLax: lax.has(site.service) }),
+    ),
     problems: read.flatMap((one) => ('code' in one ? [one] : [])),
     ledger: {},
   };
@@ -86,7 +91,7 @@ function notForDevices(service: string, domain: string, mode: Spec['mode']): Pro
 function wantsFor(
   { service, domain, mode, access }: Site,
   { https, http, mapping }: Settings,
-  isOnionTold: boolean,
+  { isOnionTold, isLax }: { readonly isOnionTold: boolean; readonly isLax: boolean },
 ): Want[] {
   const port = { part: 'ports', transport: 'tcp', service } as const;
   const ports: PortWant[] = [
@@ -103,6 +108,7 @@ function wantsFor(
       access,
       mode,
       ...(isOnionTold ? { onionLocation: true as const } : {}),
+      ...(isLax ? { strict: 'off' as const } : {}),
       listen: { https, http },
     },
     {

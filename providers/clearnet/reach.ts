@@ -41,6 +41,8 @@ export async function reach(
   if (tried.reachable === 'unknown') return carried ?? unknown(withoutVantage(facts, tried.detail));
   // Where the name leads elsewhere, a visit says nothing of our port.
   if (facts['name'] === 'right') await tellMapper(facts, tried, beganAt, context);
+  if (tried.reachable === 'yes')
+    await context.ports.helper.call('edge.proved', { name: domain }, context.signal);
   return tried;
 }
 

@@ -29,6 +29,12 @@ export const Options = z.strictObject({
     .describe(
       'Tell visitors the onion address of the service, to which Tor Browser then offers to go. Only while it has one that lets everybody in. It ties the two addresses together for everybody.',
     ),
+  strict: z
+    .boolean()
+    .optional()
+    .describe(
+      'Tell browsers to come by https alone, whatever they are given (HSTS); only after a visit from outside got through with the certificate, and for longer the longer that has been so. false: tell them to forget it. Left out: true. Never for an address.',
+    ),
 });
 export type Options = z.infer<typeof Options>;
 

@@ -1,4 +1,4 @@
-import type { Compiled, CompileInput, Exposure, Resource } from '../../src/core/contract.ts';
+import type { Compiled, CompileInput, Exposure, Resource, Want } from '../../src/core/contract.ts';
 import type { OnionSpec } from '../../src/core/operations.ts';
 import type { Network } from '../../src/core/service.ts';
 import { TOR_INSTANCES, torInstanceOf, type TorInstance } from '../../src/core/tor-instance.ts';
@@ -6,6 +6,7 @@ import { authorize, type Authorization } from './authorization.ts';
 import { anonymityProblem } from './anonymity.ts';
 import {
   instanceOf,
+  isWeb,
   onionKey,
   processKey,
   virtualPortOf,
@@ -25,7 +26,6 @@ export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> 
   // Also for one that is held back: allowed again, it knows whom it let in before.
   const { byService, ledger } = authorize(input);
   const sorted = [...exposures].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
-  const services = sorted.map(({ service }) => service);
   const leavingBy = (instance: TorInstance): string[] =>
     all
       .filter((service) => service.egress === 'tor' && torInstanceOf(service) === instance)
@@ -46,13 +46,26 @@ export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> 
         network,
       ),
     ),
-    // A host's or another machine's service is not behind the hub: tor dials it directly.
-    wants: services
-      .filter(({ place }) => place.type === 'namespace' || place.type === 'entered')
-      .map(({ name }) => ({ part: 'namespaces', from: 'tor', service: name })),
+    wants: sorted.flatMap(wantsFor),
     problems,
     ledger,
   };
+}
+
+/**
+ * A host's or another machine's service is not behind the hub: it is dialled directly. tor dials a page itself where
+ * HAProxy is not installed.
+ */
+function wantsFor(exposure: Exposure<Options>): Want[] {
+  const { name: service, place } = exposure.service;
+  const isBehindHub = place.type === 'namespace' || place.type === 'entered';
+  const from = isWeb(exposure.service) ? (['tor', 'edge'] as const) : (['tor'] as const);
+  return [
+    ...(isBehindHub ? from.map((each) => ({ part: 'namespaces', from: each, service }) as const) : []),
+    ...(isWeb(exposure.service)
+      ? [{ part: 'edge', type: 'onion', service, instance: instanceOf(exposure) } as const]
+      : []),
+  ];
 }
 
 /** `leaving`: services whose way out this process is; `visited`: those that only it can visit. */
@@ -87,6 +100,7 @@ function onionOf(
     virtualPort: virtualPortOf(service),
     target: { ...service.dial },
     proofOfWork: options.proofOfWork === 'on',
+    ...(isWeb(service) ? { through: 'edge' as const } : {}),
     ...(authorization === undefined ? {} : { authorization }),
   };
 }

@@ -1,10 +1,11 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import type { TorPort } from '../../src/core/ports.ts';
 import type { TorInstance } from '../../src/core/tor-instance.ts';
 import { asksForKey } from './authorization.ts';
 import { stateOf } from './state.ts';
 import { introduce } from './visitor.ts';
-import { virtualPortOf, visitorOf, type Options, type Spec } from './spec.ts';
+import { isWeb, virtualPortOf, visitorOf, type Options, type Spec } from './spec.ts';
 
 /** A visitor who waits longer has left. */
 const PATIENCE_MS = 45_000;
@@ -27,7 +28,7 @@ export async function reach(
   if (barrier !== undefined) return unknown(barrier);
   try {
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const tookMs = await ports.tor[instance].visit(hostname, virtualPortOf(exposure.service), patience);
+    const tookMs = await visit(exposure, hostname, ports.tor[instance], patience);
     return {
       reachable: 'yes',
       vantage: 'tor',
@@ -38,6 +39,20 @@ export async function reach(
     if (!(error instanceof GatewayError) || (signal.aborted && error.code === 'Aborted')) throw error;
     return missed(error, exposure, published.status === 'yes', context);
   }
+}
+
+/** HAProxy accepts in place of a page, and answers in its place when it is gone: then that page was not visited. */
+async function visit(
+  { service }: Exposure,
+  hostname: string,
+  tor: TorPort,
+  signal: AbortSignal,
+): Promise<number> {
+  const port = virtualPortOf(service);
+  if (!isWeb(service)) return tor.visit(hostname, port, signal);
+  const { status, tookMs } = await tor.visitPage(hostname, port, signal);
+  if (![502, 503, 504].includes(status)) return tookMs;
+  throw new GatewayError(`${hostname} answers with HTTP ${status}`, { code: 'ConnectionRefused' });
 }
 
 /** Why our own visitor cannot show its key, as a sentence: then a visit would say nothing. */

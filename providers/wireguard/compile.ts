@@ -67,9 +67,17 @@ function portWant({ settings: { port, endpoint } }: Input, service: string): Por
   return { part: 'ports', transport: 'udp', port, externalPort: portOutside(endpoint, port), service };
 }
 
-/** Another machine answers nothing that comes from the pool: the edge carries the connection on to it. */
-function wantsFor({ name, place }: Service, from: Exclude<AllowWant['from'], string>): Want[] {
+/**
+ * A page is asked for through the edge, wherever it is. Another machine answers nothing else that comes from the pool either:
+ * the edge carries the connection on to it.
+ */
+function wantsFor({ name, kind, place }: Service, from: Exclude<AllowWant['from'], string>): Want[] {
   const allow: Want = { part: 'namespaces', from, service: name };
+  if (kind === 'http' || kind === 'btcpay') {
+    const isBehindHub = place.type === 'namespace' || place.type === 'entered';
+    const onward: Want[] = isBehindHub ? [{ part: 'namespaces', from: 'edge', service: name }] : [];
+    return [allow, { part: 'edge', type: 'door', service: name }, ...onward];
+  }
   return place.type === 'target' ? [allow, { part: 'edge', type: 'route', service: name }] : [allow];
 }
 

@@ -137,6 +137,16 @@ function isNoHost(host: string): boolean {
   return MULTICAST_AND_ABOVE !== undefined && isInRange(value, MULTICAST_AND_ABOVE);
 }
 
+/** What is no page is not asked for anything: its bytes pass as they are, or it speaks TLS itself. */
+export function backendFault(name: string, { backend, kind }: FileService): Fault | undefined {
+  if (backend === 'http1' || kind === 'http') return undefined;
+  return {
+    path: ['services', name, 'backend'],
+    message: `services.${name}.backend: ${name} is of kind ${kind}, and only one of kind http can be asked by h2c`,
+    hint: 'remove the line backend, or write kind: http',
+  };
+}
+
 /** Nobody can hold in what has no namespace of its own. */
 export function egressFault(name: string, { egress }: FileService, place: Place): Fault | undefined {
   if (egress === 'none' || place.type === 'namespace') return undefined;

@@ -31,6 +31,8 @@ export interface ConfigService {
   readonly port: number;
   readonly kind: ServiceKind;
   readonly privacy: Privacy;
+  /** Asked by HTTP/2 without TLS; absent: by HTTP/1.1. */
+  readonly backend?: 'h2c';
   /** Absent: none. */
   readonly egress?: Exclude<Egress, 'none'>;
   /** Other services that it may connect to, by name; absent: none. */
@@ -102,6 +104,12 @@ function serviceSchema(providers: readonly ProviderSchema[]) {
         'Address and port on another machine, such as 192.168.1.20:443; not isolated. Instead of `namespace` and `port`.',
       ),
     kind: z.enum(KINDS).default('tcp').describe('What the service speaks.'),
+    backend: z
+      .enum(['http1', 'h2c'])
+      .default('http1')
+      .describe(
+        'How a service of kind http is asked: by HTTP/1.1, or by HTTP/2 without TLS (h2c), as gRPC needs it. Visitors may use either.',
+      ),
     privacy: z
       .enum(PRIVACIES)
       .default('open')

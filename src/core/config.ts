@@ -1,4 +1,5 @@
 import {
+  backendFault,
   egressFault,
   fallbackFaults,
   fallbackOrder,
@@ -124,7 +125,11 @@ function readServices(
     faults.push(...(reserved === undefined ? [] : [reserved]), ...fallbackFaults(name, service));
     if ('fault' in found) faults.push(found.fault);
     else {
-      const wrong = [egressFault(name, service, found.place), nodeFault(name, service.kind, service.node)];
+      const wrong = [
+        backendFault(name, service),
+        egressFault(name, service, found.place),
+        nodeFault(name, service.kind, service.node),
+      ];
       faults.push(...wrong.filter((fault) => fault !== undefined));
       const fallback = fallbackOrder(service, exposedIn(file, name));
       read.push({ name, ...found, ...rest(service), fallback });
@@ -144,6 +149,7 @@ function exposedIn(file: unknown, service: string): string[] {
 function rest({
   kind,
   privacy,
+  backend,
   egress,
   upstreams,
   node,
@@ -151,7 +157,9 @@ function rest({
 }: FileService): Omit<ConfigService, 'name' | 'place' | 'port' | 'fallback'> {
   const reached = upstreams.length === 0 ? {} : { upstreams: [...upstreams].sort() };
   const access = node === undefined ? {} : { node: nodeAccessOf(node) };
-  return { kind, privacy, ...(egress === 'none' ? {} : { egress }), ...reached, ...access, expose };
+  const asked = backend === 'h2c' ? { backend } : {};
+  const out = egress === 'none' ? {} : { egress };
+  return { kind, privacy, ...asked, ...out, ...reached, ...access, expose };
 }
 
 /** A section that is left out is read as an empty one, for its defaults; a fault in that counts only when it is used. */

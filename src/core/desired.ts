@@ -203,7 +203,20 @@ function serviceAt(service: ConfigService, address: string): Service {
   const upstreams = service.upstreams === undefined ? {} : { upstreams: service.upstreams };
   const way = { host: dial[place.type], port };
   const node = nodeOf(service);
-  return { name, kind, privacy, port, place, ...egress, ...upstreams, ...node, address, dial: way };
+  const backend = service.backend === undefined ? {} : { backend: service.backend };
+  return {
+    name,
+    kind,
+    privacy,
+    port,
+    place,
+    ...backend,
+    ...egress,
+    ...upstreams,
+    ...node,
+    address,
+    dial: way,
+  };
 }
 
 /** What hides the home is announced by nobody. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isHostName } from './inet.ts';
 import { NAME } from './name.ts';
 import { NetworkSpec } from './network-spec.ts';
+import { TOR_INSTANCES } from './tor-instance.ts';
 
 /** What the helper does with HAProxy; a part of the list in operations.ts. */
 const Name = z.string().regex(NAME);
@@ -38,6 +39,9 @@ export const EdgeRoute = z.strictObject({
 });
 export type EdgeRoute = z.infer<typeof EdgeRoute>;
 
+/** Asked by HTTP/2 without TLS; absent: by HTTP/1.1. */
+const Backend = z.literal('h2c').optional();
+
 /** One web name, and the service behind it. */
 export const EdgeSite = z.strictObject({
   service: Name,
@@ -48,12 +52,15 @@ export const EdgeSite = z.strictObject({
   access: z.enum(['anyone', 'devices']),
   /** The service itself speaks TLS, with a certificate of its own making. */
   speaksTls: z.literal(true).optional(),
+  backend: Backend,
   /** What no visitor may ask of it: of a Lightning node's wallet, to be opened or made. */
   guard: z.literal('wallet').optional(),
   /** Answers name the service's onion address, while it has one that lets everybody in. */
   onionLocation: z.literal(true).optional(),
   /** Not at the ports of this machine: who looks there learns nothing of it. */
   only: z.literal('relay').optional(),
+  /** Browsers are told to forget that they may come by https alone; absent: they are told, once that was proved to work. */
+  strict: z.literal('off').optional(),
   to: z.strictObject({ host: IpAddress, port: PortNumber }),
 });
 export type EdgeSite = z.infer<typeof EdgeSite>;
@@ -69,6 +76,26 @@ export const EdgeClient = z.strictObject({
   unlocks: z.array(Name).min(1).optional(),
 });
 export type EdgeClient = z.infer<typeof EdgeClient>;
+
+/** One onion service whose requests the edge sees; its visitors come by a socket that only tor can reach. */
+export const EdgeOnion = z.strictObject({
+  service: Name,
+  /** Which tor process serves it. */
+  instance: z.enum(TOR_INSTANCES),
+  backend: Backend,
+  to: z.strictObject({ host: IpAddress, port: PortNumber }),
+});
+export type EdgeOnion = z.infer<typeof EdgeOnion>;
+
+/** One page that devices ask for at its address in the pool; they come through the hub to the edge. */
+export const EdgeDoor = z.strictObject({
+  service: Name,
+  backend: Backend,
+  address: Ipv4,
+  port: PortNumber,
+  to: z.strictObject({ host: IpAddress, port: PortNumber }),
+});
+export type EdgeDoor = z.infer<typeof EdgeDoor>;
 
 /** Ports of this machine at which visitors of web names arrive. */
 export const EdgeListen = z.strictObject({ https: PortNumber, http: PortNumber });
@@ -102,6 +129,10 @@ export const EdgeSpec = z.strictObject({
   routes: z.array(EdgeRoute),
   /** Sorted by domain. */
   sites: z.array(EdgeSite),
+  /** Sorted by service; absent: none. */
+  onions: z.array(EdgeOnion).optional(),
+  /** Services sorted; absent: no device is brought to the edge. */
+  doors: z.strictObject({ network: NetworkSpec, services: z.array(EdgeDoor) }).optional(),
   /** Absent: no site is reached by a port of this machine. */
   listen: EdgeListen.optional(),
   /** Sorted by number; absent: none. */
@@ -178,6 +209,11 @@ export const EDGE_OPERATIONS = {
   'edge.load': { input: Empty, result: z.object({ started: z.boolean(), left: Left }) },
   /** Ends HAProxy, open connections too, and removes its configuration; certificates stay until they are removed. */
   'edge.stop': { input: Empty, result: Done },
+  /**
+   * A visit from outside got through to this name with its certificate: from now on browsers are told to come by https
+   * alone, for longer the longer that has been so. Does nothing where the config says otherwise.
+   */
+  'edge.proved': { input: z.strictObject({ name: Domain }), result: Done },
   /** Ends what visitors of a web name have open with a service, also what was open before it lost the name. */
   'edge.cut': { input: z.strictObject({ service: Name }), result: Done },
   /** Lets a device in at sites for devices, and at no others; what it has open at those that it loses ends at once. */

@@ -8,7 +8,16 @@ import { NetworkSpec } from './network-spec.ts';
 import { TOR_INSTANCES } from './tor-instance.ts';
 import { TUNNEL_OPERATIONS } from './tunnel-operations.ts';
 
-export { EdgeClient, EdgeListen, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from './edge-operations.ts';
+export {
+  EdgeClient,
+  EdgeDoor,
+  EdgeListen,
+  EdgeOnion,
+  EdgeRoute,
+  EdgeSite,
+  EdgeSpec,
+  EdgeTunnel,
+} from './edge-operations.ts';
 export { Flow, HostServiceSpec, NamespaceSpec, Upstream } from './namespace-spec.ts';
 export { NetworkSpec } from './network-spec.ts';
 
@@ -74,6 +83,8 @@ export const OnionSpec = z.strictObject({
   /** Visitors solve puzzles while many come at once, so that a flood of them has its price. */
   proofOfWork: z.boolean().default(false),
   target: z.strictObject({ host: z.union([Ipv4, z.ipv6()]), port: PortNumber }),
+  /** Its visitors pass the edge (HAProxy) before they come to `target`, where HAProxy is installed; absent: they do not. */
+  through: z.literal('edge').optional(),
   /**
    * Only these clients are let in, and the gateway's own visitor; absent: everybody. Sorted by name. Another `round` has
    * the introduction points made anew: who was let in before cannot use what they know.

@@ -143,6 +143,12 @@ export interface TlsSignature {
   readonly signature: Uint8Array;
 }
 
+export interface PageVisit {
+  /** Of HTTP. */
+  readonly status: number;
+  readonly tookMs: number;
+}
+
 /** One of our own tor processes, seen over its control and SOCKS sockets. */
 export interface TorPort {
   /** Sends one command and returns the reply lines without status codes; opens the connection when needed. */
@@ -153,6 +159,8 @@ export interface TorPort {
   expectUpload(address: string, cause: UploadCause): void;
   /** Connects through Tor on a circuit of its own; resolves with milliseconds once the far end accepted, then hangs up. */
   visit(host: string, port: number, signal: AbortSignal): Promise<number>;
+  /** The same, and asks for the head of the page there; resolves with its status. `ConnectionRefused` when no page answers. */
+  visitPage(host: string, port: number, signal: AbortSignal): Promise<PageVisit>;
   close(): Promise<void>;
 }
 

@@ -48,6 +48,8 @@ export interface Service {
   readonly upstreams?: readonly string[];
   /** Absent: none. */
   readonly egress?: Exclude<Egress, 'none'>;
+  /** Asked by HTTP/2 without TLS (gRPC); absent: by HTTP/1.1. */
+  readonly backend?: 'h2c';
   /** How the gateway asks it for credentials of devices; absent: not at all. */
   readonly node?: NodeAccess;
   /** Its address in the pool: inside its namespace, or on the host's side of the hub for `host`. */

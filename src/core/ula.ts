@@ -17,6 +17,21 @@ export function twinOf({ ula }: Twinned, address: string): string | undefined {
   return first === undefined || value === undefined ? undefined : formatIpv6(first + BigInt(value));
 }
 
+/** What stands for a page while its visitor is brought to the edge (helper/door.ts): another network of the block. */
+export function doorOf({ ula }: Twinned, address: string): string | undefined {
+  const first = parseIpv6Cidr(ula ?? '')?.first;
+  const value = parseIpv4(address);
+  return first === undefined || value === undefined ? undefined : formatIpv6(first + DOORS + BigInt(value));
+}
+
+/** All of those; `undefined` while the gateway has no IPv6. */
+export function doorBlock(network: Twinned): string | undefined {
+  const first = doorOf(network, '0.0.0.0');
+  return first === undefined ? undefined : `${first}/96`;
+}
+
+const DOORS = 1n << 64n;
+
 /** The other way round: the last 32 bits. */
 export function pooledOf(twin: string): string {
   return formatIpv4(Number(BigInt.asUintN(32, parseIpv6(twin) ?? 0n)));

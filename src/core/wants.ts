@@ -1,4 +1,5 @@
 import type { Transport } from './mapping.ts';
+import type { TorInstance } from './tor-instance.ts';
 
 /** What a provider asks of a built-in part; re-exported by contract.ts, of which it is a piece. */
 
@@ -39,10 +40,28 @@ export interface SiteWant {
   readonly mode: 'http' | 'tcp';
   /** Tor Browser is told the onion address of the service, while it has one that lets everybody in. */
   readonly onionLocation?: true;
+  /** Browsers are told to forget that they may come by https alone. */
+  readonly strict?: 'off';
   /** Ports of this machine at which they arrive; absent: they come by another way (relay). */
   readonly listen?: { readonly https: number; readonly http: number };
   /** The relay's tunnel by which they arrive, and at which ports of the edge's own address. */
   readonly tunnel?: { readonly number: number; readonly https: number; readonly http: number };
+}
+
+/** An onion service whose requests the edge (HAProxy) sees before the service does. */
+export interface OnionWant {
+  readonly part: 'edge';
+  readonly type: 'onion';
+  readonly service: string;
+  /** Which tor process serves it. */
+  readonly instance: TorInstance;
+}
+
+/** A page whose requests the edge (HAProxy) sees when devices ask for them, with the address of the device. */
+export interface DoorWant {
+  readonly part: 'edge';
+  readonly type: 'door';
+  readonly service: string;
 }
 
 /** A certificate for one name, kept valid. One certificate a name, however many want it. */
@@ -75,4 +94,5 @@ export interface PortWant {
 }
 
 /** What a provider asks of a built-in part. */
-export type Want = AllowWant | ReachWant | RouteWant | SiteWant | CertificateWant | NameWant | PortWant;
+export type Want =
+  AllowWant | ReachWant | RouteWant | SiteWant | OnionWant | DoorWant | CertificateWant | NameWant | PortWant;

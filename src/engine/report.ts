@@ -193,13 +193,18 @@ export function peersIn(world: World): ReadonlyMap<string, Observed> {
 
 /**
  * Addresses at which visitors arrive. In a namespace there is one. On the host there are two: devices come to the
- * service's address in the pool, everybody else by the address that the host itself dials.
+ * service's address in the pool, unless it is a page, which the edge asks for them; everybody else by the address that the
+ * host itself dials.
  */
 export function arrivalsAt(service: Service, ways: readonly Pick<Provider, 'capabilities'>[]): string[] {
   const arrivals = ways.map(({ capabilities }) =>
-    capabilities.network === 'vpn' ? service.address : service.dial.host,
+    capabilities.network === 'vpn' && !isPage(service) ? service.address : service.dial.host,
   );
   return [...new Set(arrivals.length === 0 ? [service.address] : arrivals)];
+}
+
+function isPage({ kind }: Service): boolean {
+  return kind === 'http' || kind === 'btcpay';
 }
 
 const EVERY_ADDRESS: readonly string[] = ['0.0.0.0', '*', '::', '[::]'];

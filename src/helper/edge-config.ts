@@ -5,6 +5,7 @@ import { EdgeListen, EdgeSpec, type EdgeRoute } from '../core/operations.ts';
 import type { Paths } from '../system/directories.ts';
 import { deviceFiles } from './edge-devices.ts';
 import { isServerLine } from './edge-services.ts';
+import { insideLines, insideMaps } from './edge-inside.ts';
 import { webLines } from './edge-web.ts';
 import { jsonAfter, type LeftOut } from './own-comments.ts';
 
@@ -25,6 +26,8 @@ export interface EdgeHere {
   /** Tunnels to relays whose visitors cannot be taken, and why: a port that is taken; absent: none. */
   readonly shut?: readonly { readonly number: number; readonly why: string }[] | undefined;
 }
+
+type EdgePaths = Pick<Paths, 'edgeSocket' | 'edgeRun' | 'edgeDoor' | 'handoutSocket' | 'onionDoor'>;
 
 export interface EdgeConfig {
   readonly asked: EdgeSpec;
@@ -48,15 +51,31 @@ const Here: z.ZodType<EdgeHere> = z.object({
 
 const ASKED = '# asked: ';
 const HERE = '# here: ';
-const DESCRIPTION = '    description gateway-';
+export const DESCRIPTION = '    description gateway-';
 /** One service's share of all connections, so that a device cannot use up what the others need. */
 const CONNECTIONS_PER_ROUTE = 2000;
+
+/** An SSH session or a wallet may be silent for hours; whether the far end still lives is what keepalive asks. */
+export const LIFE_LINES: readonly string[] = [
+  '    mode tcp',
+  '    timeout connect 10s',
+  '    timeout client 24h',
+  '    timeout server 24h',
+  '    option clitcpka',
+  '    clitcpka-idle 60s',
+  '    clitcpka-intvl 15s',
+  '    clitcpka-cnt 4',
+  '    option srvtcpka',
+  '    srvtcpka-idle 60s',
+  '    srvtcpka-intvl 15s',
+  '    srvtcpka-cnt 4',
+];
 
 /** HAProxy's configuration as text. Pure: the same input gives the same bytes. */
 export function renderEdgeConfig(
   asked: EdgeSpec,
   here: EdgeHere,
-  { edgeSocket, edgeRun, handoutSocket }: Pick<Paths, 'edgeSocket' | 'edgeRun' | 'handoutSocket'>,
+  { edgeSocket, edgeRun, edgeDoor, handoutSocket, onionDoor }: EdgePaths,
 ): string {
   const leftOut = new Set(here.left.map(({ service }) => service));
   const lines = [
@@ -67,22 +86,14 @@ export function renderEdgeConfig(
     '    fd-hard-limit 65536',
     '',
     'defaults',
-    '    mode tcp',
-    '    timeout connect 10s',
-    // An SSH session or a wallet may be silent for hours; whether the far end still lives is what keepalive asks.
-    '    timeout client 24h',
-    '    timeout server 24h',
-    '    option clitcpka',
-    '    clitcpka-idle 60s',
-    '    clitcpka-intvl 15s',
-    '    clitcpka-cnt 4',
-    '    option srvtcpka',
-    '    srvtcpka-idle 60s',
-    '    srvtcpka-intvl 15s',
-    '    srvtcpka-cnt 4',
+    ...LIFE_LINES,
     ...asked.routes
       .filter(({ service }) => !leftOut.has(service))
       .flatMap((route) => routeLines(route, asked.devices)),
+    ...insideLines(asked, {
+      onionDoor: (instance, service) => quote(onionDoor(instance, service)),
+      door: quote(edgeDoor),
+    }),
     ...webLines(asked, here, {
       inner: (name) => `unix@${quote(join(edgeRun, `${name}.sock`))}`,
       handouts: quote(handoutSocket),
@@ -97,7 +108,7 @@ export function renderEdgeConfig(
   ].join('\n');
   const loaded = lines.filter((line) => !isServerLine(line)).join('\n');
   const hash = createHash('sha256')
-    .update(JSON.stringify(deviceFiles(asked)))
+    .update(JSON.stringify([deviceFiles(asked), ...insideMaps(asked)]))
     .update(loaded)
     .digest('hex');
   return `${head}\nglobal\n${DESCRIPTION}${hash}\n${lines.join('\n')}`;
@@ -140,6 +151,6 @@ export function hashOfDescription(value: string): string | undefined {
   return value.startsWith(prefix) ? value.slice(prefix.length) : undefined;
 }
 
-function quote(path: string): string {
+export function quote(path: string): string {
   return `"${path.replaceAll(/["\\$]/g, '\\$&')}"`;
 }

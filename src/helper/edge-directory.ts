@@ -27,8 +27,10 @@ export async function inEdgeDirectory<Result>(
   }
 }
 
-export function ensureEdgeRun({ paths, edge }: HelperEnvironment): Promise<void> {
-  return ensureOwned(paths.edgeRun, edge, 0o700);
+export async function ensureEdgeRun({ paths, edge }: HelperEnvironment): Promise<void> {
+  await ensureOwned(paths.edgeRun, edge, 0o700);
+  // Also where nobody comes by an onion yet: systemd lets it write there only if it is there at the start.
+  await ensureOwned(paths.onionDoors, { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }, 0o755);
 }
 
 /** The configuration's path as HAProxy's own process sees it. */

@@ -16,9 +16,12 @@ import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } fro
 import { ensureClients } from './edge-clients.ts';
 import { edgeConfigFile, ensureHandoutRun, type EdgeDirectory } from './edge-directory.ts';
 import { deviceFiles } from './edge-devices.ts';
+import { ensureOnionDoors, insideMaps } from './edge-inside.ts';
+import { onionNames } from './edge-onion-names.ts';
 import { publicOnions } from './edge-onions.ts';
 import { bindable, hasIpv6 } from './edge-ports.ts';
 import { complaintOf, findEdge, findOneOfEdge } from './edge-process.ts';
+import { strictMap } from './edge-strict.ts';
 import { edgeMaps, NO_CERTIFICATES, withoutCertificates } from './edge-web.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
@@ -35,6 +38,7 @@ export async function prepare(
 ): Promise<EdgeConfig> {
   const here = await lookAround(asked, directory, environment, signal);
   const text = renderEdgeConfig(asked, here, environment.paths);
+  await ensureOnionDoors(asked, environment);
   const isReady = await writeReadFiles(asked, here, directory, environment, signal);
   const written = parseEdgeConfig(text);
   if (written === undefined) throw new TypeError('a configuration that was just written cannot be read back');
@@ -71,7 +75,9 @@ async function writeReadFiles(
 ): Promise<boolean> {
   const owned = ownedBy(environment);
   const lists = await renderCertificateLists(directory, environment, signal);
-  const files = new Map([...edgeMaps(asked, here), ...deviceFiles(asked), ...lists]);
+  const files = new Map([...edgeMaps(asked, here), ...deviceFiles(asked), ...insideMaps(asked), ...lists]);
+  for (const [name, text] of await strictMap(asked, directory, environment)) files.set(name, text);
+  for (const [name, text] of await onionNames(asked, environment)) files.set(name, text);
   await ensureClients(directory, environment);
   if (asked.authority !== undefined) await ensureHandoutRun(environment);
   await ensureChallengeFiles((await findOneOfEdge(environment)) === undefined, directory, environment);
@@ -93,6 +99,7 @@ export async function areFilesOthers(
   const files = [
     ...edgeMaps(asked, here),
     ...deviceFiles(asked),
+    ...insideMaps(asked),
     ...listTexts(await acceptedCertificates(directory)),
   ];
   for (const [name, text] of files) {

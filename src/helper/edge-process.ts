@@ -60,12 +60,20 @@ export async function endEdge(environment: HelperEnvironment, signal: AbortSigna
   await endProcesses(await findEveryProcess(likeness), likeness, signal);
 }
 
+/** Where it lives, and what it may. */
+export interface Life {
+  /** Path of its network namespace; absent: the host's. */
+  readonly netns?: string;
+  readonly capabilities: readonly Capability[];
+}
+
 /** Starts HAProxy in a session of its own and waits until it answers with the configuration of this hash. */
 export async function startEdge(
   hash: string,
   environment: HelperEnvironment,
   directory: EdgeDirectory,
   signal: AbortSignal,
+  life: Life = { capabilities: CAPABILITIES },
 ): Promise<void> {
   await ensureEdgeRun(environment);
   const logFile = join(directory.base, 'haproxy.log');
@@ -75,10 +83,10 @@ export async function startEdge(
   const pid = await startOutliving(
     {
       unit: environment.edgeUnit ?? 'gateway-edge',
+      ...life,
       argv: edgeArguments(environment),
       user: environment.edge,
-      capabilities: CAPABILITIES,
-      writable: [paths.edgeState, paths.edgeRun],
+      writable: [paths.edgeState, paths.edgeRun, paths.onionDoors],
       logFile,
       env: { PATH: process.env['PATH'] ?? '' },
     },

@@ -37,13 +37,14 @@ export interface SiteServer {
 
 /** Two names of one service lead to one server. */
 export function serverOf(site: EdgeSite, { pool, source }: EdgeSpec): SiteServer {
-  const { service, to, speaksTls } = site;
+  const { service, to, speaksTls, backend } = site;
   const host = to.host.includes(':') ? `ipv6@[${to.host}]` : `ipv4@${to.host}`;
   const words = [
     `${host}:${to.port} weight 0`,
     ...(isInCidr(to.host, pool) ? [`source ${source}`] : []),
     // Its certificate is of its own making; the way there leaves this machine only for a target in the LAN.
     ...(speaksTls === true ? ['ssl verify none'] : []),
+    ...(backend === 'h2c' ? ['proto h2'] : []),
   ].join(' ');
   const nature = natureOf(site);
   const hash = createHash('sha256')

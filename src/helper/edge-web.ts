@@ -14,6 +14,7 @@ import { page } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
 import { IS_FOUND, LEAD_ON, lookUp, serviceLines, targetOf } from './edge-services.ts';
 import { bindInner, type EdgeSockets, type InnerSocket, stepTo } from './edge-steps.ts';
+import { strictLines } from './edge-strict.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
@@ -88,10 +89,10 @@ export function webLines(spec: EdgeSpec, here: EdgeHere, sockets: EdgeSockets): 
 }
 
 /** Lower case, without port and without the dot that ends an absolute name. */
-const SET_HOST = "    http-request set-var(txn.host) 'req.hdr(host),host_only,lower,regsub([.]$,)'";
+export const SET_HOST = "    http-request set-var(txn.host) 'req.hdr(host),host_only,lower,regsub([.]$,)'";
 
 /** A request must come within 15 s; a long poll may be silent for an hour, a WebSocket for a day. */
-const HTTP_TIMES: readonly string[] = [
+export const HTTP_TIMES: readonly string[] = [
   '    timeout http-request 15s',
   '    timeout http-keep-alive 1m',
   '    timeout client 5m',
@@ -112,7 +113,7 @@ const SOURCE_LIMITS: readonly string[] = [
   `    tcp-request connection track-sc0 ${SOURCE}`,
   '    tcp-request connection reject if { sc0_conn_cur gt 500 }',
 ];
-const REQUESTS_IN_TEN_SECONDS = 5000;
+export const REQUESTS_IN_TEN_SECONDS = 5000;
 
 const SOURCES: readonly string[] = [
   '',
@@ -241,6 +242,20 @@ function requestLines(
     ...whom,
     `    http-request ${lookUp('var(txn.host)', map)}`,
     `    http-request return ${page('elsewhere')} unless ${IS_FOUND}`,
+    ...headerLines('https'),
+    ...strictLines(),
+    `    http-request set-var(txn.onion) var(txn.host),map_str(${ONION_MAP})`,
+    '    http-request set-var(txn.target) pathq',
+    // One alone: Tor Browser merges several into one that leads nowhere.
+    '    http-response set-header Onion-Location "http://%[var(txn.onion)]%[var(txn.target)]" if { var(txn.onion) -m found }',
+    ...elsewhere,
+    LEAD_ON,
+  ];
+}
+
+/** What every service hears of a visitor, by whatever way: what visitors say of themselves is removed before. */
+export function headerLines(scheme: 'http' | 'https'): string[] {
+  return [
     // One spelling of the name for every service behind.
     '    http-request set-var(txn.address) \'req.hdr(host),lower,regsub("[.](:|$)","\\1")\'',
     '    http-request set-header Host %[var(txn.address)]',
@@ -253,13 +268,7 @@ function requestLines(
     `    http-request del-header ${PROXY_HEADERS} -m reg`,
     '    http-request set-header X-Forwarded-For %[src]',
     '    http-request set-header X-Real-IP %[src]',
-    '    http-request set-header X-Forwarded-Proto https',
+    `    http-request set-header X-Forwarded-Proto ${scheme}`,
     '    http-request set-header X-Forwarded-Host %[var(txn.address)]',
-    `    http-request set-var(txn.onion) var(txn.host),map_str(${ONION_MAP})`,
-    '    http-request set-var(txn.target) pathq',
-    // One alone: Tor Browser merges several into one that leads nowhere.
-    '    http-response set-header Onion-Location "http://%[var(txn.onion)]%[var(txn.target)]" if { var(txn.onion) -m found }',
-    ...elsewhere,
-    LEAD_ON,
   ];
 }

@@ -9,11 +9,13 @@ import { parseEdgeConfig, type EdgeConfig } from './edge-config.ts';
 import { listClients } from './edge-clients.ts';
 import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { areFilesOthers, prepare, readText, renderAgain } from './edge-files.ts';
+import { bringUpDoor, doorTrouble, endDoor } from './door.ts';
 import { publicOnions } from './edge-onions.ts';
 import { bindable } from './edge-ports.ts';
 import { endEdge, findEdge, findOneOfEdge, findWorkers, reloadEdge, startEdge } from './edge-process.ts';
 import { changeRunning, otherwiseThanFiles } from './edge-runtime.ts';
 import { isServerOf } from './edge-services.ts';
+import { tellStrict } from './edge-strict.ts';
 import { askEdge, tellWorker, type EdgeAnswer } from './edge-socket.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 
@@ -73,7 +75,8 @@ async function renewalOf(
   if (await areFilesOthers(config, directory)) return 'files of HAProxy were changed by hand';
   const isLoaded = running && loadedHash === config.hash;
   const otherwise = isLoaded ? await otherwiseThanFiles(config, environment, signal) : undefined;
-  return otherwise ?? freedPort(config, environment, signal);
+  if (otherwise !== undefined) return otherwise;
+  return (await doorTrouble(asked, environment, signal)) ?? freedPort(config, environment, signal);
 }
 
 /** Looked for only while a port is taken: it costs more than the rest of a look. */
@@ -121,6 +124,8 @@ export const loadEdge: Handler<'edge.load'> = (_input, environment, signal) =>
     // Ports may have been taken or released since it was written.
     const config = await prepare(before.asked, directory, environment, signal);
     const started = await bringUp(config, directory, environment, signal);
+    if (!started) await tellStrict(config.asked, directory, environment, signal);
+    await bringUpDoor(config.asked, environment, signal);
     return { started, left: [...config.here.left] };
   });
 
@@ -186,6 +191,7 @@ async function loadAgain(
 
 export const stopEdge: Handler<'edge.stop'> = (_input, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
+    await endDoor(environment, signal);
     await endEdge(environment, signal);
     await removeFile(join(directory.base, 'haproxy.cfg'));
     return {};

@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import type { Network } from '../core/service.ts';
-import { hostBlocks, twinOf } from '../core/ula.ts';
+import { doorBlock, hostBlocks, twinOf } from '../core/ula.ts';
 import {
   ensureNetns,
   type Family,
@@ -116,6 +116,8 @@ async function ensureHostLink(
     ],
     signal,
   );
+  const doors = doorBlock(network);
+  if (doors !== undefined) await ipBatch(hub, [`route replace local ${doors} dev lo`], signal, '-6');
   // The host speaks IPv4 with services.
   await setSysctls(hub, { [`net.ipv6.conf.${HUB_END_OF_HOST}.disable_ipv6`]: 1 }, signal);
   // The host may route (Docker switches that on for every interface), but never from this one.

@@ -36,7 +36,7 @@ export async function writeOnionFiles(
   { paths, tor }: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<void> {
-  const { service, virtualPort, proofOfWork, target, authorization, visitor } = onion;
+  const { service, virtualPort, proofOfWork, target, through, authorization, visitor } = onion;
   const secret = Buffer.from(onion.secretKey, 'base64');
   const publicKey = Buffer.from(onion.publicKey, 'base64');
   requireMatch(onion, secret, publicKey);
@@ -57,6 +57,7 @@ export async function writeOnionFiles(
     virtualPort,
     proofOfWork,
     target,
+    ...(through === undefined ? {} : { through }),
     ...(authorization === undefined ? {} : { authorization }),
   };
   await writeClients(path, spec, visitor, tor);

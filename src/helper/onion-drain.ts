@@ -8,7 +8,7 @@ import { encodeBase32 } from '../wire/onion.ts';
 import { writeClients } from './onion-clients.ts';
 import { readKeyFiles, readMark, unmarkOnion } from './onion-directory.ts';
 import { readPlain } from './owned-directory.ts';
-import { countConnections } from './proc-net.ts';
+import { countConnections, countUnixConnections } from './proc-net.ts';
 import type { TorDirectory } from './tor-directory.ts';
 
 /**
@@ -66,9 +66,10 @@ async function readDrain(directory: TorDirectory, service: string): Promise<Drai
   return isEmpty(directory, drain) ? undefined : drain;
 }
 
-function isEmpty(directory: TorDirectory, { spec: { target }, untilMs }: Drain): boolean {
+function isEmpty(directory: TorDirectory, { spec: { service, target }, untilMs }: Drain): boolean {
   const key = `${target.host}:${target.port} ${untilMs}`;
-  if (countConnections(directory.tor.uid, target) > 0) {
+  const byDoor = countUnixConnections(directory.doorOf(service));
+  if (byDoor + countConnections(directory.tor.uid, target) > 0) {
     emptySince.delete(key);
     return false;
   }

@@ -9,6 +9,7 @@ import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
 import { answerChallenge, removeChallenge } from './edge-challenges.ts';
 import { removeClient, setClient } from './edge-clients.ts';
+import { noteProved } from './edge-strict.ts';
 import {
   cutEdge,
   loadEdge,
@@ -75,6 +76,7 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'edge.observe': observeEdge,
   'edge.load': loadEdge,
   'edge.stop': stopEdge,
+  'edge.proved': noteProved,
   'edge.cut': cutEdge,
   'edge.client': setClient,
   'edge.client.remove': removeClient,

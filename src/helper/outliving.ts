@@ -35,7 +35,7 @@ export async function findEveryProcess(likeness: Likeness): Promise<number[]> {
 }
 
 /** What stands before the program until it has become it: the change of user, the wrapper of an unpacked package. */
-const LAUNCHERS: readonly string[] = ['setpriv', 'sh', 'dash', 'bash'];
+const LAUNCHERS: readonly string[] = ['nsenter', 'setpriv', 'sh', 'dash', 'bash'];
 
 /**
  * Also one that is about to be it. On a busy machine that takes a while, and who overlooks it starts a second one, which

@@ -1,13 +1,15 @@
 import { deviceBlock } from '../core/allocate.ts';
 import type { Applied, AppliedService } from '../core/applied.ts';
 import { canonical } from '../core/plan.ts';
-import type { EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../core/operations.ts';
+import type { EdgeDoor, EdgeOnion, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../core/operations.ts';
+import type { Network } from '../core/service.ts';
+import { onionInstanceOf } from '../core/tor-instance.ts';
 
 type Services = Readonly<Record<string, AppliedService>>;
 
 /** What the edge may be asked for: the ways in that the config names, and nothing more. */
 export function edgeRule(
-  { devices, source, pool, listen, routes, sites, tunnels = [] }: EdgeSpec,
+  { devices, source, pool, listen, routes, sites, tunnels = [], onions = [], doors }: EdgeSpec,
   { services, network, listen: allowed, edgeTunnels = [] }: Applied,
 ): string | undefined {
   if (devices !== deviceBlock(network.pool)) return `letting ${devices} in through the edge`;
@@ -18,10 +20,15 @@ export function edgeRule(
   const given = new Map(
     Object.entries(services).map(([name, { domains = [] }]) => [name, new Set(domains.map(canonical))]),
   );
+  if (doors !== undefined && !isSameNetwork(doors.network, network)) {
+    return `devices brought to the edge through the hub of ${doors.network.prefix}`;
+  }
   const wrong = [
+    ...(doors?.services ?? []).map((door) => doorRule(door, services)),
     ...routes.map((route) => routeRule(route, services)),
     ...sites.map((site) => siteRule(site, services, given)),
     ...tunnels.map((tunnel) => tunnelRule(tunnel, network.hub, edgeTunnels)),
+    ...onions.map((onion) => onionRule(onion, services)),
   ];
   return wrong.find((each) => each !== undefined);
 }
@@ -59,6 +66,39 @@ function siteRule(
 function tunnelRule(tunnel: EdgeTunnel, hub: string, allowed: readonly EdgeTunnel[]): string | undefined {
   const isJustified = tunnel.from === hub && allowed.some((each) => canonical(each) === canonical(tunnel));
   return isJustified ? undefined : `visitors of relay ${tunnel.number} at ${tunnel.domains.join(', ')}`;
+}
+
+/** Less than was applied may be asked for: a kernel that has no IPv6 any more. */
+function isSameNetwork({ ula, ...asked }: Network, { ula: applied, ...rest }: Network): boolean {
+  return canonical(asked) === canonical(rest) && (ula === undefined || ula === applied);
+}
+
+/** From a service's own address to where it listens; which device comes there is the hub's question. */
+function doorRule({ service: name, address, port, to }: EdgeDoor, services: Services): string | undefined {
+  const service = services[name];
+  const isJustified =
+    service !== undefined &&
+    address === service.address &&
+    port === service.port &&
+    to.port === service.port &&
+    hostsOf(service).includes(to.host);
+  return isJustified
+    ? undefined
+    : `devices brought from ${address}:${port} to ${name} at ${to.host}:${to.port}`;
+}
+
+/** To the service's own port, and from the tor process that may serve it alone. */
+function onionRule({ service: name, instance, to }: EdgeOnion, services: Services): string | undefined {
+  const service = services[name];
+  const { privacy = 'open', isSingleHop = false } = service ?? {};
+  const isJustified =
+    service !== undefined &&
+    to.port === service.port &&
+    hostsOf(service).includes(to.host) &&
+    instance === onionInstanceOf({ privacy }, isSingleHop);
+  return isJustified
+    ? undefined
+    : `visitors of an onion service ${name} of the process ${instance} at ${to.host}:${to.port}`;
 }
 
 /** Only names that the config has, and wildcards that hold one of them. */

@@ -127,6 +127,7 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'edge.observe': always,
   'edge.load': always,
   'edge.stop': always,
+  'edge.proved': ({ name }, { services }) => certificateRule(name, services),
   'edge.cut': always,
   'edge.client': ({ client }, { clients = [] }) => {
     const isJustified = clients.some((known) => canonical(known) === canonical(client));

@@ -88,3 +88,22 @@ export function countConnections(uid: number, to: { readonly host: string; reado
       return addressFrom(address) === to.host;
     }).length;
 }
+
+/** SS_CONNECTED of linux/include/uapi/linux/net.h */
+const CONNECTED = '03';
+
+/** Connections to a unix socket in our own namespace that HAProxy listens on; it binds another name, then renames. */
+export function countUnixConnections(path: string): number {
+  return parseUnixTable(unlessHidden('/proc/self/net/unix', readText) ?? '').filter(
+    (bound) =>
+      bound === path || (bound.startsWith(`${path}.`) && /^\d+\.tmp$/.test(bound.slice(path.length + 1))),
+  ).length;
+}
+
+/** Names of the sockets that are connected, as they were bound: `…: 00000003 0 0 0001 03 1234 /run/x.sock`. */
+export function parseUnixTable(text: string): string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, , , , , state, , name] = line.trim().split(/\s+/);
+    return state === CONNECTED && name !== undefined ? [name] : [];
+  });
+}

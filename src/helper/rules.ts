@@ -5,6 +5,8 @@ import { twinOf } from '../core/ula.ts';
 import { serviceLink, TABLE } from './names.ts';
 import { TUNNEL_MARKS } from './tunnel-rules.ts';
 
+/** Where devices come to the edge, in the hub (door.ts). */
+export const DOOR_PORT = 7080;
 /** Packets that may be forwarded carry this mark; without it the hub has no route for them. */
 export const PERMITTED_MARK = 1;
 /** What services send out of themselves; the mark chooses the way and stays with the connection. */
@@ -44,24 +46,29 @@ function leavingRule(by: 'tor' | 'direct', match: string): string {
 
 /** As `listTable` tells them; anything else means that somebody changed the table. */
 export function hubChains({ ula }: Network): readonly string[] {
-  return ['forward drop 2', 'input drop 2', `permit accept ${ula === undefined ? 8 : 10}`];
+  const [enter, permit] = ula === undefined ? [1, 8] : [2, 10];
+  return [`enter accept ${enter}`, 'forward drop 2', 'input drop 3', `permit accept ${permit}`];
 }
 
 /** IPv6 has no `rp_filter`: without the first rule a neighbour could speak in another's open connection. */
 const HUB_RULES_6 = {
-  sets: `add set inet ${TABLE} allowed6 { type ifname . ipv6_addr . ipv6_addr . inet_proto . inet_service; }`,
+  sets: `add set inet ${TABLE} allowed6 { type ifname . ipv6_addr . ipv6_addr . inet_proto . inet_service; }
+add map inet ${TABLE} doors6 { type ipv6_addr . inet_service : ipv6_addr . inet_service; }`,
+  enter: 'dnat ip6 to ip6 daddr . tcp dport map @doors6',
   source: `add rule inet ${TABLE} permit meta nfproto ipv6 fib saddr . iif oif 0 drop`,
   allowed: `add rule inet ${TABLE} permit ct state new iifname . ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 meta mark set ${PERMITTED_MARK}`,
 };
-const NO_RULES_6 = { sets: '', source: '', allowed: '' };
+const NO_RULES_6 = { sets: '', source: '', allowed: '', enter: '' };
 
 /**
  * Deny by default, twice: `permit` marks what is allowed, `forward` drops what has no mark, and so does the routing
  * policy (`HUB_ROUTING`), so that a flushed table closes the hub instead of opening it.
  * Loading it again keeps the sets. Services leave over IPv4 alone, so the marks for that are IPv4's.
  */
-export function hubRules({ ula }: Network): string {
+export function hubRules({ ula, prefix }: Network): string {
   const six = ula === undefined ? NO_RULES_6 : HUB_RULES_6;
+  // Only whom `permit` lets through, and only devices: what comes from the host is the edge itself.
+  const enter = `add rule inet ${TABLE} enter iifname "${prefix}wg*" meta mark ${PERMITTED_MARK}`;
   return `
 add table inet ${TABLE}
 add set inet ${TABLE} allowed { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; }
@@ -70,10 +77,13 @@ add set inet ${TABLE} hosts { type ipv4_addr; }
 add set inet ${TABLE} leavingByTor { type ifname . ipv4_addr; }
 add set inet ${TABLE} leavingDirectly { type ifname . ipv4_addr; }
 add set inet ${TABLE} own { type ipv4_addr; }
+add map inet ${TABLE} doors { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
 add chain inet ${TABLE} permit { type filter hook prerouting priority mangle; policy accept; }
+add chain inet ${TABLE} enter { type nat hook prerouting priority dstnat; policy accept; }
 add chain inet ${TABLE} forward { type filter hook forward priority filter; policy drop; }
 add chain inet ${TABLE} input { type filter hook input priority filter; policy drop; }
 flush chain inet ${TABLE} permit
+flush chain inet ${TABLE} enter
 flush chain inet ${TABLE} forward
 flush chain inet ${TABLE} input
 add rule inet ${TABLE} permit meta mark set 0
@@ -86,10 +96,13 @@ ${six.allowed}
 ${leavingRule('tor', 'meta l4proto tcp')}
 ${leavingRule('tor', 'udp dport 53')}
 ${leavingRule('direct', 'meta l4proto { tcp, udp }')}
+${enter} dnat ip to ip daddr . tcp dport map @doors
+${six.enter === '' ? '' : `${enter} ${six.enter}`}
 add rule inet ${TABLE} forward meta mark ${PERMITTED_MARK} accept
 add rule inet ${TABLE} forward meta mark { ${EGRESS_MARKS.direct}, ${EGRESS_MARKS.tor}, ${TUNNEL_MARKS} } accept
 add rule inet ${TABLE} input iifname "lo" accept
 add rule inet ${TABLE} input ct state established,related accept
+add rule inet ${TABLE} input iifname "${prefix}wg*" ct status dnat tcp dport ${DOOR_PORT} accept
 `;
 }
 

@@ -10,6 +10,8 @@ export interface Outliving {
   /** Name of its systemd unit, where there is systemd: `gateway-tor`. */
   readonly unit: string;
   readonly argv: Argv;
+  /** Path of the network namespace that it lives in; absent: the host's. */
+  readonly netns?: string;
   /** `undefined`: root. */
   readonly user?: UserIds;
   readonly capabilities?: readonly Capability[];
@@ -30,7 +32,8 @@ const IS_SYSTEMD = (): boolean => process.env['GATEWAY_SUPERVISOR'] === 'systemd
 export async function startOutliving(job: Outliving, signal: AbortSignal): Promise<number> {
   if (IS_SYSTEMD()) return startUnit(job, signal);
   const prefix = job.user === undefined ? [] : asUser(job.user, job.capabilities);
-  const argv = [...prefix, ...job.argv] as unknown as Argv;
+  const within = job.netns === undefined ? [] : ['nsenter', `--net=${job.netns}`, '--'];
+  const argv = [...within, ...prefix, ...job.argv] as unknown as Argv;
   return detach(argv, { logFile: job.logFile, cwd: '/', env: job.env });
 }
 
@@ -88,7 +91,13 @@ async function startUnit(job: Outliving, signal: AbortSignal): Promise<number> {
   return Number(stdout.trim());
 }
 
-async function propertiesOf({ user, capabilities = [], writable, logFile }: Outliving): Promise<string[]> {
+async function propertiesOf({
+  user,
+  netns,
+  capabilities = [],
+  writable,
+  logFile,
+}: Outliving): Promise<string[]> {
   const log = await realFile(logFile);
   const kept = capabilities.map((name) => `CAP_${name.toUpperCase()}`).join(' ');
   const identity =
@@ -105,6 +114,7 @@ async function propertiesOf({ user, capabilities = [], writable, logFile }: Outl
         ];
   return [
     ...identity,
+    ...(netns === undefined ? [] : [`NetworkNamespacePath=${netns}`]),
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
     `ReadWritePaths=${writable.join(' ')}`,
     `StandardOutput=append:${log}`,

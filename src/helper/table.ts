@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { listTable } from '../system/nft.ts';
 import { TABLE } from './names.ts';
 
+const Elements = z.object({ name: z.string(), elem: z.array(z.unknown()).default([]) });
 const Listed = z.object({
   nftables: z.array(
     z.object({
       chain: z.object({ name: z.string(), policy: z.string().optional() }).optional(),
       rule: z.object({ chain: z.string() }).optional(),
-      set: z.object({ name: z.string(), elem: z.array(z.unknown()).default([]) }).optional(),
+      set: Elements.optional(),
+      map: Elements.optional(),
     }),
   ),
 });
@@ -15,6 +17,7 @@ const Listed = z.object({
 export interface HubTable {
   /** `name policy rules`: 'forward drop 1'. Tells whether somebody emptied a chain. */
   readonly chains: readonly string[];
+  /** Maps too. */
   readonly sets: ReadonlyMap<string, readonly unknown[]>;
 }
 
@@ -36,6 +39,8 @@ function parseTable(json: string): HubTable {
     const count = rules.filter((rule) => rule.chain === chain.name).length;
     return [`${chain.name} ${chain.policy ?? 'none'} ${count}`];
   });
-  const sets = objects.flatMap(({ set }) => (set === undefined ? [] : [[set.name, set.elem] as const]));
+  const sets = objects
+    .flatMap(({ set, map }) => set ?? map ?? [])
+    .map(({ name, elem }) => [name, elem] as const);
   return { chains: chains.sort(), sets: new Map(sets) };
 }

@@ -5,7 +5,7 @@ import type { TorInstance } from '../core/tor-instance.ts';
 import { fileError } from '../system/files.ts';
 import type { HelperEnvironment, UserIds } from './environment.ts';
 import { ensureOwned, openOwned } from './owned-directory.ts';
-import { currentProgram, lookAtProgram } from './tor-program.ts';
+import { currentProgram, isEdgeInstalled, lookAtProgram } from './tor-program.ts';
 import { WAY_OUT_PORTS, type TorrcPlace } from './torrc.ts';
 
 /**
@@ -24,6 +24,8 @@ export interface TorDirectory {
   readonly onions: string;
   /** To whom what tor reads must belong. */
   readonly tor: UserIds;
+  /** Where visitors of an onion come to HAProxy. */
+  readonly doorOf: (service: string) => string;
 }
 
 /** The same environment, with the paths of one of our tor processes. */
@@ -55,7 +57,8 @@ export async function inTorDirectory<Result>(
     const base = `/proc/self/fd/${top.fd}`;
     await ensureOwned(join(base, 'data'), tor, 0o700);
     await ensureOwned(join(base, 'onions'), root, 0o750);
-    return await work({ base, onions: join(base, 'onions'), tor });
+    const doorOf = (service: string): string => paths.onionDoor(paths.torInstance, service);
+    return await work({ base, onions: join(base, 'onions'), tor, doorOf });
   } finally {
     await top.close();
   }
@@ -74,6 +77,7 @@ export function torrcPlace({ paths }: HelperEnvironment): TorrcPlace {
     controlSocket: paths.torControl,
     socksSocket: paths.torSocks,
     onionDirectory: (service) => join(paths.torState, 'onions', service),
+    doorOf: (service) => (isEdgeInstalled() ? paths.onionDoor(paths.torInstance, service) : undefined),
     hasProofOfWork: currentProgram().hasProofOfWork,
     wayOut: paths.torInstance === 'single-hop' ? undefined : WAY_OUT_PORTS[paths.torInstance],
   };

@@ -14,12 +14,14 @@ export interface TorProgram {
 }
 
 const NONE: TorProgram = { version: undefined, hasProofOfWork: false };
+let hasEdge = false;
 let known: { readonly id: string | undefined; readonly program: TorProgram } | undefined;
 
 const TIMEOUT_MS = 5000;
 
 /** Before each operation on tor: asked again only when the file is another one. */
 export async function lookAtProgram(environment: HelperEnvironment): Promise<void> {
+  hasEdge = (await identityOnPath('haproxy')) !== undefined;
   const id = await identityOnPath('tor');
   if (known?.id === id) return;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
@@ -29,6 +31,11 @@ export async function lookAtProgram(environment: HelperEnvironment): Promise<voi
 /** As it was when the operation began. */
 export function currentProgram(): TorProgram {
   return known?.program ?? NONE;
+}
+
+/** HAProxy is there to be run; as it was then, too. Whether it runs is another matter: it is started again. */
+export function isEdgeInstalled(): boolean {
+  return hasEdge;
 }
 
 async function ask({ tor, log }: HelperEnvironment, signal: AbortSignal): Promise<TorProgram> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { errnoOf, GatewayError, messageOf } from '../core/errors.ts';
 import { removeFile } from '../system/files.ts';
+import { tellOnionName } from './edge-onion-names.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { forgetDrains, unmarkDrains } from './onion-drain.ts';
 import { readOnions, sweepOnions, unmarkOnion, writeOnionFiles } from './onion-directory.ts';
@@ -20,6 +21,7 @@ export const writeOnion: Handler<'tor.writeOnion'> = ({ instance, onion }, whole
     // Wanted again, here or by another process: then nothing of it ends.
     await forgetEverywhere(whole, onion.service);
     await writeOnionFiles(onion, directory, environment, signal);
+    if (onion.through === 'edge') await tellOnionName(onion.service, onion.hostname, whole, signal);
     return {};
   });
 };

@@ -24,6 +24,8 @@ export interface TorrcPlace {
   readonly controlSocket: string;
   readonly socksSocket: string;
   readonly onionDirectory: (service: string) => string;
+  /** HAProxy's socket for the visitors of an onion; `undefined`: it is not installed, and they come straight. */
+  readonly doorOf: (service: string) => string | undefined;
   /** The program knows the options of the proof-of-work defence; to one built without they are errors. */
   readonly hasProofOfWork: boolean;
   /** `undefined`: its onion services do not hide where they are, and nobody leaves through it. */
@@ -86,7 +88,7 @@ export function renderTorrc(
     ...(place.wayOut === undefined
       ? SINGLE_HOP
       : [`SocksPort ${socket(place.socksSocket)} GroupWritable RelaxDirModeCheck`]),
-    ...bindLines(asked),
+    ...bindLines(asked, place),
     ...(asked.isWayOut === true && place.wayOut !== undefined ? wayOutLines(asked, place.wayOut) : []),
     ...asked.onions
       .filter(({ service }) => !leftOut.has(service))
@@ -151,15 +153,27 @@ export function withoutComments(text: string): string {
     .join('\n');
 }
 
-function onionLines({ service, virtualPort, target, proofOfWork }: OnionSpec, place: TorrcPlace): string[] {
-  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+function onionLines(onion: OnionSpec, place: TorrcPlace): string[] {
+  const { service, virtualPort, proofOfWork } = onion;
   return [
     `HiddenServiceDir ${quote(place.onionDirectory(service))}`,
     'HiddenServiceVersion 3',
-    `HiddenServicePort ${virtualPort} ${host}:${target.port}`,
+    ...targetLines(virtualPort, onion, place),
     `HiddenServiceMaxStreams ${STREAMS_PER_CIRCUIT}`,
     proofOfWork && place.hasProofOfWork ? 'HiddenServicePoWDefensesEnabled 1' : RATE_LIMIT,
   ];
+}
+
+/** HAProxy is told by which circuit a visitor comes: as far as anybody here knows, one circuit is one visitor. */
+function targetLines(
+  virtualPort: number,
+  { service, target, through }: OnionSpec,
+  place: TorrcPlace,
+): string[] {
+  const door = through === 'edge' ? place.doorOf(service) : undefined;
+  const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+  if (door === undefined) return [`HiddenServicePort ${virtualPort} ${host}:${target.port}`];
+  return [`HiddenServicePort ${virtualPort} unix:${quote(door)}`, 'HiddenServiceExportCircuitID haproxy'];
 }
 
 /** As before, but leading to what is not there. */
@@ -177,9 +191,11 @@ function drainLines({ service, virtualPort }: OnionSpec, place: TorrcPlace): str
  * tor dials services with the source address that the hub knows as tor's. The option holds for all targets but
  * loopback, and a machine of the LAN could not answer that address: with such a target the host's route must choose it.
  */
-function bindLines({ source, pool, onions }: TorrcSpec): string[] {
-  const isNear = ({ target: { host } }: OnionSpec): boolean =>
-    host === '::1' || host.startsWith('127.') || isInCidr(host, pool);
+function bindLines({ source, pool, onions }: TorrcSpec, place: TorrcPlace): string[] {
+  const isNear = ({ service, through, target: { host } }: OnionSpec): boolean => {
+    if (through === 'edge' && place.doorOf(service) !== undefined) return true;
+    return host === '::1' || host.startsWith('127.') || isInCidr(host, pool);
+  };
   return onions.every(isNear) ? [`OutboundBindAddressExit ${source}`] : [];
 }
 

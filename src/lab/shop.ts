@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 
 /**
  * The service of the demo: a small shop whose pages need no JavaScript. It knows nothing of the gateway, listens on
- * every address of its namespace, of both families, unless told otherwise, and says whom it sees, so that a visitor can tell which way they came.
+ * every address of its namespace, of both families, unless told otherwise, and says whom it sees, so that a visitor can
+ * tell which way they came: as a proxy says, if there is one, else who connects.
  *
  *   node shop.js PORT [ADDRESS]
  */
@@ -28,9 +29,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (request.method === 'POST' && url.pathname === '/buy') return buy(request, response);
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return page(response, 405, '<p>Not possible here.</p>');
-  if (url.pathname === '/') return page(response, 200, shelf(request.socket.remoteAddress ?? 'nobody'));
+  if (url.pathname === '/') return page(response, 200, shelf(visitorOf(request)));
   if (url.pathname === '/download') return download(url, response);
   return page(response, 404, '<p>There is no such page.</p>');
+}
+
+function visitorOf({ headers, socket }: IncomingMessage): string {
+  const told = headers['x-forwarded-for'];
+  return (typeof told === 'string' ? told : socket.remoteAddress) ?? 'nobody';
 }
 
 function shelf(visitor: string): string {

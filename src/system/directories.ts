@@ -53,6 +53,13 @@ export function pathsOf(directories: Directories) {
     /** Of the daemon, for HAProxy alone: what hands out certificates of devices. */
     handoutRun: join(run, 'handouts'),
     handoutSocket: join(run, 'handouts', 'socket'),
+    /** Of the process in the hub that brings devices to HAProxy, and where HAProxy takes them. */
+    doorState: join(state, 'door'),
+    doorRun: join(run, 'door'),
+    edgeDoor: join(run, 'edge', 'door.sock'),
+    /** Where the visitors of an onion come to HAProxy; tor alone can reach it. */
+    onionDoors: join(run, 'onions'),
+    onionDoor: (instance: TorInstance, service: string): string => join(run, 'onions', instance, service),
     apiSocket: join(run, 'api.sock'),
     helperSocket: join(run, 'helper.sock'),
     daemonPid: join(run, 'daemon.pid'),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { SocksProxyAgent } from 'socks-proxy-agent';
+import type { PageVisit } from '../core/ports.ts';
 import { GatewayError, messageOf, type ErrorCode } from '../core/errors.ts';
 
 /** tor itself gives up on a stream after two minutes. */
@@ -11,12 +12,34 @@ const TIMEOUT_MS = 60_000;
  * Opens a stream to `host` as a visitor's Tor client would, on a circuit of its own (credentials nobody else uses:
  * stream isolation, prop171), and hangs up as soon as the far end accepted. Resolves with milliseconds.
  */
-export function visitThroughTor(
+export async function visitThroughTor(
   socksSocket: string,
   host: string,
   port: number,
   signal: AbortSignal,
 ): Promise<number> {
+  const { tookMs } = await visit({ socksSocket, host, port, isPage: false }, signal);
+  return tookMs;
+}
+
+/** The same, and asks what is there for the head of its page; resolves once that has begun to come. */
+export function visitPageThroughTor(
+  socksSocket: string,
+  host: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<PageVisit> {
+  return visit({ socksSocket, host, port, isPage: true }, signal);
+}
+
+interface Destination {
+  readonly socksSocket: string;
+  readonly host: string;
+  readonly port: number;
+  readonly isPage: boolean;
+}
+
+function visit({ socksSocket, host, port, isPage }: Destination, signal: AbortSignal): Promise<PageVisit> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(translate(host, port, signal, signal.reason));
     const [user, password] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')];
@@ -27,24 +50,38 @@ export function visitThroughTor(
       socketOptions,
     });
     const startedAt = performance.now();
-    // No byte of HTTP is ever sent: `proxy` comes when the stream is open, before the request has a socket.
-    const visit = request({ agent, host, port });
+    const asked = request({ agent, host, port, method: 'HEAD', headers: { connection: 'close' } });
+    let isOpen = false;
+    const done = (status: number): void => {
+      signal.removeEventListener('abort', abort);
+      resolve({ status, tookMs: performance.now() - startedAt });
+      asked.destroy();
+    };
     const fail = (cause: unknown): void => {
       signal.removeEventListener('abort', abort);
-      visit.destroy();
-      reject(translate(host, port, signal, cause));
+      asked.destroy();
+      reject(isOpen && !signal.aborted ? mute(host, port, cause) : translate(host, port, signal, cause));
     };
     // A request that has no socket yet says nothing when it is destroyed.
     const abort = (): void => fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    visit.on('proxy', ({ socket }: { socket: Socket }) => {
-      signal.removeEventListener('abort', abort);
-      resolve(performance.now() - startedAt);
+    // Comes when the stream is open, before the request has a socket: no byte of HTTP was sent yet.
+    asked.on('proxy', ({ socket }: { socket: Socket }) => {
+      isOpen = true;
+      if (isPage) return;
+      done(0);
       socket.destroy();
-      visit.destroy();
     });
-    visit.on('error', fail);
-    visit.end();
+    asked.on('response', ({ statusCode = 0 }) => done(statusCode));
+    asked.on('error', fail);
+    asked.end();
+  });
+}
+
+function mute(host: string, port: number, cause: unknown): GatewayError {
+  return new GatewayError(`${host}:${port} accepted the connection, and did not answer as a page does`, {
+    code: 'ConnectionRefused',
+    cause,
   });
 }
 

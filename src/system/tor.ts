@@ -1,9 +1,9 @@
 import { GatewayError } from '../core/errors.ts';
 import type { DescriptorUploads, UploadCause } from '../core/descriptor.ts';
-import type { TorPort } from '../core/ports.ts';
+import type { PageVisit, TorPort } from '../core/ports.ts';
 import { TorConnection } from './tor-connection.ts';
 import { TorUploads } from './tor-uploads.ts';
-import { visitThroughTor } from './tor-visit.ts';
+import { visitPageThroughTor, visitThroughTor } from './tor-visit.ts';
 
 export interface TorPortOptions {
   readonly controlSocket: string;
@@ -52,10 +52,20 @@ class UnixTorPort implements TorPort {
 
   async visit(host: string, port: number, signal: AbortSignal): Promise<number> {
     const took = await visitThroughTor(this.#options.socksSocket, host, port, signal);
+    this.#noteVisit(host);
+    return took;
+  }
+
+  async visitPage(host: string, port: number, signal: AbortSignal): Promise<PageVisit> {
+    const visit = await visitPageThroughTor(this.#options.socksSocket, host, port, signal);
+    this.#noteVisit(host);
+    return visit;
+  }
+
+  #noteVisit(host: string): void {
     // Whoever got through to an onion had its descriptor: also one that was uploaded before we began to listen.
     const address = /^([a-z2-7]{56})\.onion$/.exec(host)?.[1];
     if (address !== undefined && this.#connection !== undefined) this.#uploads.visited(address);
-    return took;
   }
 
   async close(): Promise<void> {

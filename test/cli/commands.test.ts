@@ -59,6 +59,10 @@ describe('what is typed arrives at the gateway', () => {
       'expose shop --via clearnet --domain pay.example.com --no-wait',
       ['expose', 'shop', 'clearnet', { domain: 'pay.example.com' }],
     ],
+    [
+      'expose shop --via clearnet --domain pay.example.com --onion-location --no-wait',
+      ['expose', 'shop', 'clearnet', { domain: 'pay.example.com', onionLocation: true }],
+    ],
     ['unexpose shop --via tor', ['unexpose', 'shop', 'tor', false]],
     ['unexpose --all', ['unexposeAll', false]],
     ['unexpose --all --now', ['unexposeAll', true]],
@@ -327,6 +331,7 @@ describe('failures', () => {
     ['status extra', '"extra" is one word too many', 'usage: gateway status'],
     ['expose shop', '--via is missing', 'say which way'],
     ['expose shop --via clearnet', '--domain is missing', '--domain pay.example.com'],
+    ['expose shop --via tor --onion-location', '--onion-location is for pages only', '--via clearnet'],
     ['expose shop --via tor --domain pay.example.com', '--domain is for pages only', '--via clearnet'],
     ['service add shop --port', '--port needs a value', 'write --port P'],
     ['service add shop --port 0', '--port is "0"', ''],

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EdgeSite, OnionFiles } from '../../src/core/operations.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
@@ -9,6 +12,7 @@ import { ELECTRUM, selfSigned, SHOP, startWebLabWith, WIKI, type WebLab } from '
 
 /** What is done for one service and not for another, by a real HAProxy in front of real services. */
 let lab: WebLab;
+const GRPC = resolve(import.meta.dirname, '../support/grpc-service-main.ts');
 
 const paths = pathsOf(directoriesIn('/run/gw-root'));
 
@@ -173,5 +177,87 @@ describe('a name for devices alone', () => {
     expect(stream?.answer).toBe('');
     await lab.up(SITES);
     expect(await ask(get('/'))).toMatch(/^shop/m);
+  });
+});
+
+describe('that a page is reached by https alone (HSTS)', () => {
+  const heard = async (): Promise<string[]> =>
+    [...(await ask(get('/'))).matchAll(/^strict-transport-security: (.*)\r$/gim)].map(
+      ([, value = '']) => value,
+    );
+
+  it('is told to nobody before it was proved, whatever the service says', async () => {
+    await lab.up(SITES);
+    expect(await heard()).toEqual([]);
+  });
+
+  it('is told from then on, for longer the longer it has been so, without a reload', async () => {
+    const pids = await lab.machine.sh('pgrep', '-x', 'haproxy');
+    await call('edge.proved', { name: NAME }, signal());
+    expect(await heard()).toEqual(['max-age=300']);
+    const aged = JSON.stringify({ [NAME]: Date.now() - 25 * 3_600_000 });
+    await writeFile(lab.machine.outside(`${paths.edgeState}/proved.json`), aged);
+    await call('edge.proved', { name: NAME }, signal());
+    expect(await heard()).toEqual(['max-age=604800']);
+    expect(await lab.machine.sh('pgrep', '-x', 'haproxy')).toBe(pids);
+    await lab.up([SHOP]);
+    expect(await heard()).toEqual(['max-age=604800']);
+  });
+
+  it('is taken back when the owner says so, also from who was told before', async () => {
+    await lab.up([{ ...SHOP, strict: 'off' }]);
+    expect(await heard()).toEqual(['max-age=0']);
+    await call('edge.proved', { name: NAME }, signal());
+    expect(await heard()).toEqual(['max-age=0']);
+  });
+
+  it('has to be proved anew for a name that was away, and is never told of an address', async () => {
+    await lab.up([WIKI]);
+    await lab.up([SHOP]);
+    expect(await heard()).toEqual([]);
+    await lab.up([{ ...SHOP, domain: lab.address }]);
+    await call('edge.proved', { name: lab.address }, signal());
+    const map = await readFile(lab.machine.outside(`${paths.edgeState}/strict.map`), 'utf8');
+    expect(map).not.toContain(lab.address);
+    await expect(call('edge.proved', { name: 'evil.test' }, signal())).rejects.toMatchObject({
+      code: 'HelperRefused',
+    });
+  });
+});
+
+describe('a service that is asked by HTTP/2, as gRPC is', () => {
+  const CALLS: EdgeSite = {
+    ...SHOP,
+    service: 'calls',
+    domain: 'calls.test',
+    backend: 'h2c',
+    to: { host: '10.64.1.7', port: 50051 },
+  };
+
+  beforeAll(async () => {
+    await lab.addService('calls', CALLS.to.host, CALLS.to.port);
+    const argv = ['nsenter', '--net=/run/netns/gw-calls', process.execPath, GRPC, '50051'] as const;
+    const server = lab.machine.start(...argv);
+    await once(server.stdout ?? server, 'data');
+    await lab.up([CALLS]);
+    await give('calls.test', (await selfSigned(['calls.test'])).pem);
+  });
+
+  it('answers while it is still being asked, and says how it went after the last byte', async () => {
+    const seen = await lab.visit({
+      sni: 'calls.test',
+      alpn: ['h2'],
+      http2: { ':method': 'POST', ':path': '/shop.Orders/Watch', te: 'trailers' },
+      send: ['one', 'two'],
+      pauseMs: 300,
+    });
+    expect(seen.headers).toMatchObject({ ':status': 200, 'content-type': 'application/grpc' });
+    expect(seen.answer).toBe('/shop.Orders/Watch te trailers for 11.0.0.2\necho one\necho two\n');
+    expect(seen.trailers).toMatchObject({ 'grpc-status': '0', 'grpc-message': 'done' });
+  });
+
+  it('is there for who speaks HTTP/1.1 as well', async () => {
+    const heard = await ask(get('/plain').replace(NAME, 'calls.test'), 'calls.test');
+    expect(heard).toMatch(/^HTTP\/1\.1 200 [^]*\/plain te {2}for 11\.0\.0\.2/);
   });
 });

@@ -244,6 +244,11 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
         pool: NETWORK.pool,
         routes: [edgeRoute],
         sites: [edgeSite],
+        onions: [{ service: 'shop', instance: 'tor', to: edgeSite.to }],
+        doors: {
+          network,
+          services: [{ service: 'shop', address: '10.64.1.2', port: 8080, to: edgeSite.to }],
+        },
         listen: { https: 443, http: 80 },
         tunnels: [EDGE_TUNNEL],
       },
@@ -252,6 +257,7 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'edge.observe': { input: {} },
   'edge.load': { input: {} },
   'edge.stop': { input: {} },
+  'edge.proved': { input: { name: 'pay.shop.test' }, free: { name: ['electrum.test'] } },
   'edge.cut': { input: { service: 'shop' }, free: ONE_NAME },
   'edge.client': {
     input: {

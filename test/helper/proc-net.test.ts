@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { listenersSeenBy, parseTable, processesByNamespace } from '../../src/helper/proc-net.ts';
+import {
+  listenersSeenBy,
+  parseTable,
+  parseUnixTable,
+  processesByNamespace,
+} from '../../src/helper/proc-net.ts';
 
 /** As kernel 6.18 prints them; the last of each is a connection. */
 const TCP = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -23,6 +28,15 @@ it('reads the kernel tables', () => {
     { address: '2001:db8::1', port: 84 },
   ]);
   expect(parseTable('')).toEqual([]);
+});
+
+it('reads the table of unix sockets, and counts those that are connected', () => {
+  const text = `Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 200 /run/gateway/onions/tor/shop
+0000000000000000: 00000003 00000000 00000000 0001 03 201 /run/gateway/onions/tor/shop.77.tmp
+0000000000000000: 00000003 00000000 00000000 0001 03 202
+`;
+  expect(parseUnixTable(text)).toEqual(['/run/gateway/onions/tor/shop.77.tmp']);
 });
 
 it('finds what listens where we are, and nothing of processes that have ended', async () => {

@@ -14,6 +14,7 @@ const PLACE: TorrcPlace = {
   controlSocket: '/run/tor/control.sock',
   socksSocket: '/run/tor/socks.sock',
   onionDirectory: (service) => `/lib/tor/onions/${service}`,
+  doorOf: (service) => `/run/onions/tor/${service}`,
   hasProofOfWork: true,
   wayOut: { trans: 9040, dns: 9053 },
 };
@@ -49,6 +50,24 @@ it('carries a hash of itself, which changes with every line and which tor gives 
   const [, contact] = /^ContactInfo (.*)$/m.exec(texts[0] ?? '') ?? [];
   expect(hashOfContact(contact ?? '')).toBe(hashes[0]);
   expect(hashOfContact('mail@example.org')).toBeUndefined();
+});
+
+it('leads visitors of a page to HAProxy with a name for their circuit, or straight where HAProxy is not', () => {
+  const whole = asked('192.168.1.20', '10.64.1.3');
+  const [page, other] = whole.onions;
+  if (page === undefined || other === undefined) throw new Error('there are two');
+  const spec: TorrcSpec = { ...whole, onions: [{ ...page, through: 'edge' }, other] };
+  const text = renderTorrc(spec, [], [], PLACE);
+  expect(text).toContain(
+    'HiddenServicePort 80 unix:"/run/onions/tor/s0"\nHiddenServiceExportCircuitID haproxy\n',
+  );
+  expect(text).toContain('HiddenServicePort 80 10.64.1.3:8080\n');
+  expect(text.match(/ExportCircuitID/g)).toHaveLength(1);
+  // tor itself dials nothing outside of the pool then.
+  expect(text).toContain('OutboundBindAddressExit 10.64.0.3');
+  const without = renderTorrc(spec, [], [], { ...PLACE, doorOf: () => undefined });
+  expect(without).toContain('HiddenServicePort 80 192.168.1.20:8080\n');
+  expect(without).not.toMatch(/ExportCircuitID|OutboundBindAddressExit/);
 });
 
 it('binds tor to its own address, unless a target is outside pool and machine', () => {

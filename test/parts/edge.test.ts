@@ -137,6 +137,22 @@ describe('compile', () => {
     expect(open.resources[0]?.spec).not.toHaveProperty('authority');
   });
 
+  it('sees requests of onion services, each of its own tor process, and stays when the last one goes', () => {
+    const onion = (of: Service, instance: 'tor' | 'tor-only'): Want => {
+      return { part: 'edge', type: 'onion', service: of.name, instance };
+    };
+    const { resources, ledger } = compile([onion(PRINTER, 'tor'), onion(NAS, 'tor-only')]);
+    const onions = [
+      { service: 'nas', instance: 'tor-only', to: NAS.dial },
+      { service: 'printer', instance: 'tor', to: PRINTER.dial },
+    ];
+    expect(resources).toMatchObject([{ key: 'edge:haproxy', spec: { sites: [], routes: [], onions } }]);
+    expect(resources).toHaveLength(1);
+    const after = edgePart.compile({ ...input([]), ledger });
+    expect(after.resources).toMatchObject([{ key: 'edge:haproxy', neededBy: ['nas', 'printer'] }]);
+    expect(JSON.stringify(after.resources)).not.toContain('onions');
+  });
+
   it('gives a service of another machine its address on the host only while a device needs it', () => {
     const keys = (wants: readonly Want[]) =>
       namespacesPart.compile(input(wants, [PRINTER])).resources.map(({ key }) => key);

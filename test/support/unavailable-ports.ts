@@ -15,6 +15,7 @@ export function unavailablePorts(given: Pick<Ports, 'keys' | 'crypto'> & Partial
     uploads: () => NOTHING_UPLOADED,
     expectUpload: () => undefined,
     visit: gone('tor'),
+    visitPage: gone('tor'),
     close: () => Promise.resolve(),
   };
   return {

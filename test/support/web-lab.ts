@@ -66,9 +66,9 @@ export interface WebLab {
   stop(): Promise<void>;
 }
 
-export async function startWebLab(ports = { https: 443, http: 80 }): Promise<WebLab> {
+export async function startWebLab(ports = { https: 443, http: 80 }, ula?: string): Promise<WebLab> {
   const machine = await startMachine();
-  const gateway = await startGateway(machine);
+  const gateway = await startGateway(machine, 'gw', '10.64.0.0/20', ula);
   const [address, visitor] = ['11.0.0.1', '11.0.0.2'];
   const ip = (line: string): Promise<string> => machine.sh('ip', ...(line.split(' ') as [string]));
   await ip('netns add visitor');

@@ -5,7 +5,8 @@ import { createServer as createTlsServer } from 'node:tls';
 
 /**
  * A web service that tells what reached it: the answer's body is `NAME + N bytes` of a body, and the request's head, byte
- * for byte. `/stream` begins an answer and never ends it; a WebSocket is echoed after its 101.
+ * for byte. `/stream` begins an answer and never ends it; `/wait/N` is silent for N milliseconds before; a
+ * WebSocket is echoed after its 101. It claims to be reached by https alone, of which it knows nothing.
  *
  *   web-service-main.ts NAME PORT [PEM]
  */
@@ -40,7 +41,9 @@ function serve(socket: Socket): void {
         socket.off('data', read);
         return echo(socket, head);
       }
-      answer(socket, head);
+      const waitMs = Number(/^GET \/wait\/(\d+) /.exec(head)?.[1] ?? 0);
+      if (waitMs === 0) answer(socket, head);
+      else setTimeout(answer, waitMs, socket, head);
       head = '';
     }
   };
@@ -61,6 +64,8 @@ function echo(socket: Socket, head: string): void {
   socket.pipe(socket);
 }
 
+const STRICT = 'Strict-Transport-Security: max-age=31536000; includeSubDomains';
+
 function answer(socket: Socket, head: string): void {
   if (head.startsWith('GET /stream ')) {
     socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n');
@@ -68,7 +73,7 @@ function answer(socket: Socket, head: string): void {
   }
   const body = `${name} + ${lengthOf(head)} bytes\r\n${head}`;
   socket.write(
-    `HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`,
+    `HTTP/1.1 200 OK\r\n${STRICT}\r\nContent-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`,
     'latin1',
   );
 }

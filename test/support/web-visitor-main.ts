@@ -7,6 +7,8 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 export interface Visit {
   readonly host: string;
   readonly port: number;
+  /** A unix socket instead of both. */
+  readonly path?: string;
   /** Source address; absent: of the kernel's choice. */
   readonly from?: string;
   /** Absent: no TLS at all. Empty: TLS without a name. */
@@ -39,9 +41,12 @@ export interface Visited {
   /** The far end hung up before the visitor did. */
   readonly isClosed?: boolean;
   readonly headers?: IncomingHttpHeaders;
+  /** What came after the last byte of an answer by HTTP/2. */
+  readonly trailers?: IncomingHttpHeaders;
 }
 
-function addressOf({ host, port, from }: Visit) {
+function addressOf({ host, port, path, from }: Visit) {
+  if (path !== undefined) return { path };
   return { host, port, ...(from === undefined ? {} : { localAddress: from }) };
 }
 
@@ -131,12 +136,22 @@ async function speakHttp2(visit: Visit, headers: Readonly<Record<string, string>
   stream.setEncoding('latin1');
   stream.on('response', (found) => {
     heard = found;
-    for (const piece of visit.send ?? []) stream.write(piece);
+    const pieces = visit.send ?? [];
+    pieces.forEach((piece, index) => setTimeout(() => stream.write(piece), index * (visit.pauseMs ?? 0)));
+    if (visit.pauseMs !== undefined) setTimeout(() => stream.end(), pieces.length * visit.pauseMs);
   });
+  let after: IncomingHttpHeaders | undefined;
+  stream.on('trailers', (found) => (after = found));
   stream.on('data', (chunk: string) => (answer += chunk));
   return new Promise((resolve) => {
     const end = (error?: Error): void => {
-      resolve({ answer, headers: heard, ...(error === undefined ? {} : { error: errorOf(error) }) });
+      const trailers = after === undefined ? {} : { trailers: after };
+      resolve({
+        answer,
+        headers: heard,
+        ...trailers,
+        ...(error === undefined ? {} : { error: errorOf(error) }),
+      });
       session.destroy();
     };
     session.on('error', end);

@@ -41,6 +41,10 @@ export const expose: Command = {
       value: 'PORT',
       summary: "With --via relay, kind tcp: port of the relay (the service's own)",
     },
+    {
+      name: 'onion-location',
+      summary: 'With --via clearnet: tell visitors of the page the onion address of the service',
+    },
     { name: 'no-wait', summary: 'With --via clearnet or relay: do not wait until it was visited' },
     keyOption('import'),
   ],
@@ -48,6 +52,7 @@ export const expose: Command = {
     'gateway expose shop --via wireguard',
     'gateway expose shop --via clearnet --domain pay.example.com',
     'gateway expose shop --via relay --domain pay.example.com',
+    'gateway expose shop --via clearnet --domain pay.example.com --onion-location',
     'sudo gateway expose shop --via tor --import /var/lib/tor/shop',
   ],
   run: async (input, context) => {
@@ -74,6 +79,10 @@ const PAGES: readonly string[] = ['clearnet', 'relay'];
 /** What a way in is told of its own. */
 function bodyOf(input: Input): { options?: Record<string, unknown> } {
   const [domain, access] = [input.text('domain'), input.text('access')];
+  const isOnionTold = input.has('onion-location');
+  if (isOnionTold && input.text('via') !== 'clearnet') {
+    throw new UsageError('--onion-location is for pages at home only', 'write --via clearnet with it');
+  }
   if (input.text('via') === 'relay' && access === undefined) return relayBody(input, domain);
   if (input.text('port') !== undefined || input.list('relay').length > 0) {
     throw new UsageError('--relay and --port are for relays only', 'write --via relay with them');
@@ -82,7 +91,10 @@ function bodyOf(input: Input): { options?: Record<string, unknown> } {
     if (access !== undefined && !ACCESSES.some((each) => each === access)) {
       throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
     }
-    if (domain !== undefined) return { options: { domain, ...(access === undefined ? {} : { access }) } };
+    if (domain !== undefined) {
+      const told = isOnionTold ? { onionLocation: true } : {};
+      return { options: { domain, ...(access === undefined ? {} : { access }), ...told } };
+    }
     throw new UsageError(
       '--domain is missing',
       'write the name that visitors type: --domain pay.example.com',

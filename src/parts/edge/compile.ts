@@ -1,6 +1,14 @@
 import { deviceBlock } from '../../core/allocate.ts';
-import type { Compiled, CompileInput, Problem, Resource, SiteWant } from '../../core/contract.ts';
-import type { EdgeClient, EdgeRoute, EdgeSite, EdgeSpec, EdgeTunnel } from '../../core/operations.ts';
+import type { Compiled, CompileInput, OnionWant, Problem, Resource, SiteWant } from '../../core/contract.ts';
+import type {
+  EdgeClient,
+  EdgeDoor,
+  EdgeOnion,
+  EdgeRoute,
+  EdgeSite,
+  EdgeSpec,
+  EdgeTunnel,
+} from '../../core/operations.ts';
 import type { Device, Network, Service } from '../../core/service.ts';
 
 /**
@@ -20,7 +28,8 @@ const AUTHORITY = 'authority';
 /**
  * One process for all services on other machines and all web names, as long as somebody needs one of them. Once it has
  * carried somebody on to a service it stays until that one is removed: with the process what is open would end, though
- * its way in was closed for new connections alone. The ledger remembers them: `route/<service>`, `site/<service>`.
+ * its way in was closed for new connections alone. The ledger remembers them: `route/<service>`, `site/<service>`,
+ * `onion/<service>`, `door/<service>`.
  * `authority` is the certificate of who made those of devices, for good.
  */
 export function compile({ network, services, devices, wants, ledger }: CompileInput): Compiled<Spec> {
@@ -36,6 +45,14 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
     sites.filter(({ access }) => access === 'devices').map(({ service }) => service),
   );
   const authority = ledger[AUTHORITY];
+  const onions = onionsOf(
+    mine.filter((want) => want.type === 'onion'),
+    services,
+  );
+  const doors = doorsOf(
+    mine.filter((want) => want.type === 'door').map(({ service }) => service),
+    services,
+  );
   const listen = asked.find((want) => want.listen !== undefined)?.listen;
   const spec = {
     type: 'edge',
@@ -44,6 +61,8 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
     pool: network.pool,
     routes,
     sites,
+    ...(onions.length === 0 ? {} : { onions }),
+    ...(doors.length === 0 ? {} : { doors: { network, services: doors } }),
     ...(listen === undefined ? {} : { listen }),
     ...tunnelsOf(network, asked, sites),
     ...(typeof authority === 'string' && forDevices.size > 0 ? { authority } : {}),
@@ -52,11 +71,17 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
     ...services
       .filter(({ place }) => place.type === 'target')
       .map(({ name }) => [`route/${name}`, name] as const),
-    ...services.map(({ name }) => [`site/${name}`, name] as const),
+    ...services.flatMap(({ name }) => [
+      [`site/${name}`, name] as const,
+      [`onion/${name}`, name] as const,
+      [`door/${name}`, name] as const,
+    ]),
   ]);
   const users = new Set([
     ...routes.map(({ service }) => `route/${service}`),
     ...sites.map(({ service }) => `site/${service}`),
+    ...onions.map(({ service }) => `onion/${service}`),
+    ...doors.map(({ service }) => `door/${service}`),
   ]);
   const held = [...keep].filter(([key]) => users.has(key) || ledger[key] !== undefined);
   const neededBy = [...new Set(held.map(([, name]) => name))].sort();
@@ -96,6 +121,29 @@ function routeOf({ name, address, port, place }: Service): EdgeRoute[] {
   return [{ service: name, address, port, to: { host: place.host, port } }];
 }
 
+/** In the order of their names. */
+function onionsOf(wants: readonly OnionWant[], services: readonly Service[]): EdgeOnion[] {
+  const byName = new Map(services.map((service) => [service.name, service]));
+  return wants
+    .flatMap(({ service, instance }) => {
+      const found = byName.get(service);
+      return found === undefined ? [] : [{ service, instance, ...backendOf(found), to: { ...found.dial } }];
+    })
+    .sort((a, b) => (a.service < b.service ? -1 : 1));
+}
+
+/** In the order of their names. */
+function doorsOf(names: readonly string[], services: readonly Service[]): EdgeDoor[] {
+  const wanted = new Set(names);
+  return services
+    .filter(({ name }) => wanted.has(name))
+    .map((service) => {
+      const { name, address, port, dial } = service;
+      return { service: name, ...backendOf(service), address, port, to: { ...dial } };
+    })
+    .sort((a, b) => (a.service < b.service ? -1 : 1));
+}
+
 /** A name belongs to the first service that asks for it, by name; the stricter of two ways to let visitors in holds. */
 function sitesOf(
   wants: readonly SiteWant[],
@@ -114,21 +162,12 @@ function sitesOf(
     const [first] = asked;
     if (service === undefined || first === undefined) return [];
     const access = asked.some((want) => want.access === 'devices') ? 'devices' : 'anyone';
-    const nature = first.mode === 'http' ? natureOf(service.kind) : {};
+    const nature = first.mode === 'http' ? { ...natureOf(service.kind), ...backendOf(service) } : {};
     const onion = asked.some((want) => want.onionLocation === true) ? { onionLocation: true as const } : {};
     const only = asked.every(({ via }) => via === 'relay') ? { only: 'relay' as const } : {};
-    return [
-      {
-        service: owner,
-        domain,
-        mode: first.mode,
-        access,
-        ...nature,
-        ...onion,
-        ...only,
-        to: { ...service.dial },
-      },
-    ];
+    const strict = asked.some((want) => want.strict === 'off') ? { strict: 'off' as const } : {};
+    const extras = { ...nature, ...onion, ...only, ...strict };
+    return [{ service: owner, domain, mode: first.mode, access, ...extras, to: { ...service.dial } }];
   });
   return { sites, problems: decided.flatMap(takenNames) };
 }
@@ -152,6 +191,10 @@ function tunnelsOf(
     return [{ number, from: hub, https: tunnel.https, http: tunnel.http, domains }];
   });
   return tunnels.length === 0 ? {} : { tunnels: tunnels.sort((a, b) => a.number - b.number) };
+}
+
+function backendOf({ backend }: Service): Pick<EdgeSite, 'backend'> {
+  return backend === undefined ? {} : { backend };
 }
 
 /** LND and Core Lightning speak TLS themselves, to visitors who know their certificate. */

@@ -74,9 +74,13 @@ function describe(change: Change<Spec>): string {
     ({ service, address, port, to }) => `${service} (${address}:${port} to ${to.host}:${to.port})`,
   );
   const sites = spec.sites.map(({ domain, service }) => `${domain} (${service})`);
+  const onions = (spec.onions ?? []).map(({ service }) => service);
+  const doors = (spec.doors?.services ?? []).map(({ service }) => service);
   const sentences = [
     ...(routes.length === 0 ? [] : [`carry connections of devices on to ${routes.join(', ')}`]),
     ...(sites.length === 0 ? [] : [`answer visitors of ${sites.join(', ')}`]),
+    ...(onions.length === 0 ? [] : [`see requests of the onion services of ${onions.join(', ')}`]),
+    ...(doors.length === 0 ? [] : [`see requests of devices for ${doors.join(', ')}`]),
   ];
   if (sentences.length === 0) return 'have HAProxy let nobody in, and finish what is open';
   return `have HAProxy ${sentences.join(', and ')}`;

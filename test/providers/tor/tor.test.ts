@@ -126,11 +126,30 @@ describe('compile', () => {
 
   it('asks the hub to let tor in only where the hub stands in between', () => {
     const { wants } = compile(
-      exposed('inside'),
-      exposed('host', { place: { type: 'host' } }),
-      exposed('nas', { place: { type: 'target', host: '192.168.1.20' } }),
+      exposed('inside', { kind: 'ssh' }),
+      exposed('host', { kind: 'tcp', place: { type: 'host' } }),
+      exposed('nas', { kind: 'tcp', place: { type: 'target', host: '192.168.1.20' } }),
     );
     expect(wants).toEqual([{ part: 'namespaces', from: 'tor', service: 'inside' }]);
+  });
+
+  it('has the edge see the requests of pages, whatever they are behind, and of nothing else', () => {
+    const { wants, resources } = compile(
+      exposed('diary', { privacy: 'tor-only' }),
+      exposed('host', { kind: 'btcpay', place: { type: 'host' } }),
+      ...(['tcp', 'lnd', 'clnrest', 'electrum', 'bitcoind', 'ssh'] as const).map((kind) =>
+        exposed(kind, { kind }),
+      ),
+    );
+    expect(wants.filter(({ part }) => part === 'edge')).toEqual([
+      { part: 'edge', type: 'onion', service: 'diary', instance: 'tor-only' },
+      { part: 'edge', type: 'onion', service: 'host', instance: 'tor' },
+    ]);
+    expect(wants).toContainEqual({ part: 'namespaces', from: 'edge', service: 'diary' });
+    const through = resources.flatMap(({ spec }) =>
+      spec.type === 'onion' && spec.through === 'edge' ? [spec.service] : [],
+    );
+    expect(through.sort()).toEqual(['diary', 'host']);
   });
 });
 
@@ -212,6 +231,7 @@ describe('reach', () => {
     uploads: () => NOTHING_UPLOADED,
     expectUpload: () => undefined,
     visit,
+    visitPage: async () => ({ status: 200, tookMs: await visit() }),
     close: () => Promise.resolve(),
   });
   const failing = (code: ErrorCode) => () => Promise.reject(new GatewayError(`${code}!`, { code }));
@@ -235,6 +255,20 @@ describe('reach', () => {
     const observed = [onion({ uploaded: uploaded ? 'yes' : 'unknown' }), process(RUNNING)];
     const found = await tor.reach(exposed('shop'), observed, context(failing(code)));
     expect(found).toMatchObject({ reachable, detail: expect.stringMatching(detail) });
+  });
+
+  it('is not proved by an answer that HAProxy gives in place of the page', async () => {
+    const held = context(() => Promise.resolve(300));
+    const gone = (of: TorPort): TorPort => ({ ...of, visitPage: async () => ({ status: 503, tookMs: 1 }) });
+    const ports = { ...held.ports, tor: { ...held.ports.tor, tor: gone(held.ports.tor.tor) } };
+    const found = await tor.reach(exposed('shop'), [onion(), process(RUNNING)], { ...held, ports });
+    expect(found).toMatchObject({
+      reachable: 'no',
+      detail: expect.stringMatching(/shop does not accept connections/),
+    });
+    const ssh = exposed('shop', { kind: 'ssh' });
+    const straight = await tor.reach(ssh, [onion(), process(RUNNING)], { ...held, ports });
+    expect(straight.reachable).toBe('yes');
   });
 
   it('tells tor to ask again after a visit that found no descriptor', async () => {

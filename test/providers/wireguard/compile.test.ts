@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { networkFor } from '../../../src/core/allocate.ts';
-import type { Compiled, CompileInput } from '../../../src/core/contract.ts';
+import type { Compiled, CompileInput, Want } from '../../../src/core/contract.ts';
 import type { Device, Service } from '../../../src/core/service.ts';
 import { encodeKey } from '../../../src/wire/wireguard.ts';
 import { wireguard } from '../../../providers/wireguard/index.ts';
@@ -42,6 +42,13 @@ function compile(change: Partial<CompileInput<Options, Settings>> = {}): Compile
   });
 }
 
+/** A page is let through, seen by the edge, and reached by it. */
+const page = (from: { interface: string; address: string }, service: string): Want[] => [
+  { part: 'namespaces', from, service },
+  { part: 'edge', type: 'door', service },
+  { part: 'namespaces', from: 'edge', service },
+];
+
 describe('compile', () => {
   it('makes one interface, and a peer for each device that was given a service', () => {
     const { resources, wants } = compile();
@@ -79,14 +86,26 @@ describe('compile', () => {
     ]);
     const from = (address: string) => ({ interface: 'gwwg0', address });
     expect(wants).toEqual([
-      { part: 'namespaces', from: from('10.64.8.2'), service: 'shop' },
-      { part: 'namespaces', from: from('10.64.8.2'), service: 'wiki' },
-      { part: 'namespaces', from: from('10.64.8.4'), service: 'shop' },
+      ...page(from('10.64.8.2'), 'shop'),
+      ...page(from('10.64.8.2'), 'wiki'),
+      ...page(from('10.64.8.4'), 'shop'),
+    ]);
+  });
+
+  it('lets devices through to what is no page without the edge', () => {
+    const node: Service = { ...SHOP, kind: 'lnd' };
+    const { wants } = compile({
+      services: [node],
+      exposures: [{ service: node, options: {} }],
+      devices: [device('phone', ['shop'], 1)],
+    });
+    expect(wants).toEqual([
+      { part: 'namespaces', from: { interface: 'gwwg0', address: '10.64.8.2' }, service: 'shop' },
     ]);
   });
 
   it('asks the edge to carry devices on to a service of another machine', () => {
-    const printer: Service = { ...WIKI, place: { type: 'target', host: '192.168.1.20' } };
+    const printer: Service = { ...WIKI, kind: 'tcp', place: { type: 'target', host: '192.168.1.20' } };
     const { wants } = compile({
       services: [SHOP, printer],
       exposures: [SHOP, printer].map((exposed) => ({ service: exposed, options: {} })),
