@@ -138,7 +138,7 @@ describe('mistakes are named at their place, with what to change', () => {
     [shop('    prot: 1\n'), '4:5: services.shop.prot is not known; did you mean "port"?'],
     [
       shop('    zzzzzz: 1\n'),
-      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, privacy, egress, upstreams, node, expose, fallback',
+      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, backend, privacy, egress, upstreams, node, expose, fallback',
     ],
     [shop('    expose: { to: {} }\n'), '4:15: services.shop.expose.to is not known; did you mean "tor"?'],
     [
@@ -228,6 +228,10 @@ describe('mistakes are named at their place, with what to change', () => {
       'services.s.target "127.0.0.1:80" is this machine; write namespace: host and port: 80',
     ],
     ['services:\n  s: {target: "[::1]:80"}', 'is this machine'],
+    [
+      shop('    kind: ssh\n    backend: h2c\n'),
+      '5:14: services.shop.backend: shop is of kind ssh, and only one of kind http can be asked by h2c',
+    ],
     ['services:\n  s: {target: "224.0.0.1:80"}', 'is not the address of one machine'],
     ['services:\n  s: {target: "10.0.0.1"}', 'is not an address and a port; write it like 192.168.1.20:443'],
     [

@@ -9,7 +9,7 @@ const AT = ['10.64.1.2'];
 const nas: Service = {
   ...shop,
   name: 'nas',
-  kind: 'http',
+  kind: 'ssh',
   privacy: 'open',
   place: { type: 'host' },
   address: '10.64.1.3',
@@ -42,4 +42,11 @@ it.each([
   const said = judgeListeners(nas, arrivalsAt(nas, ways), [{ address, port: 80 }]);
   expect(said.status).toBe(status);
   expect(said.message).toContain(part);
+});
+
+it('knows that the edge asks for a page of the host in place of devices, where the host itself does', () => {
+  const page: Service = { ...nas, kind: 'http' };
+  const at = (address: string) =>
+    judgeListeners(page, arrivalsAt(page, [tor, wireguard]), [{ address, port: 80 }]).status;
+  expect([at('127.0.0.1'), at('10.64.1.3'), at('0.0.0.0')]).toEqual(['yes', 'no', 'yes']);
 });
