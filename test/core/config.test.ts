@@ -230,7 +230,7 @@ describe('mistakes are named at their place, with what to change', () => {
     ['services:\n  s: {target: "[::1]:80"}', 'is this machine'],
     [
       shop('    kind: ssh\n    backend: h2c\n'),
-      '5:14: services.shop.backend: shop is of kind ssh, and only one of kind http can be asked by h2c',
+      '5:5: services.shop.backend: shop is of kind ssh, and only one of kind http can be asked by h2c',
     ],
     ['services:\n  s: {target: "224.0.0.1:80"}', 'is not the address of one machine'],
     ['services:\n  s: {target: "10.0.0.1"}', 'is not an address and a port; write it like 192.168.1.20:443'],
