@@ -5,7 +5,6 @@ import { doorOf } from '../core/ula.ts';
 import { ensureEdgeRun } from './edge-directory.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { ensureOwned } from './owned-directory.ts';
-import { ownNameLines } from './edge-onion-names.ts';
 import { page } from './edge-pages.ts';
 import { pageLines } from './edge-backends.ts';
 import { headerLines, HTTP_TIMES, REQUESTS_IN_TEN_SECONDS, SET_HOST } from './edge-web.ts';
@@ -101,6 +100,20 @@ function frontendLines(
     ...ownNameLines(page('elsewhere')),
     ...headerLines('http'),
     '    use_backend page.%[so_name]',
+  ];
+}
+
+/** Of onions, by service (edge-onion-names.ts). */
+export const NAMES_MAP = 'onion-names.map';
+
+/** `base`: the name without what stands before an onion's own, such as `www.`; one that is not known is not judged. */
+function ownNameLines(refusal: string): string[] {
+  return [
+    `    http-request set-var(txn.own) so_name,map_str(${NAMES_MAP})`,
+    '    http-request set-var(txn.base) var(txn.host),field(-1,.,2)',
+    '    acl named var(txn.own) -m found',
+    '    acl own_name var(txn.base),strcmp(txn.own) eq 0',
+    `    http-request return ${refusal} if named !own_name`,
   ];
 }
 

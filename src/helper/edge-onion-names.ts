@@ -3,6 +3,7 @@ import type { EdgeSpec } from '../core/operations.ts';
 import { writeFileAtomic } from '../system/files.ts';
 import { ownedBy } from './edge-certificate-files.ts';
 import { inEdgeDirectory } from './edge-directory.ts';
+import { NAMES_MAP } from './edge-inside.ts';
 import { findOneOfEdge } from './edge-process.ts';
 import { tellEdge } from './edge-socket.ts';
 import type { HelperEnvironment } from './environment.ts';
@@ -13,19 +14,6 @@ import { hasTorDirectory, inTorDirectory, ofInstance } from './tor-directory.ts'
  * Which address each onion has: whoever asks for another name there is not answered, as at a web name, so that a page never
  * makes links of what a visitor claims. An onion gets its address after HAProxy got its socket, so this is changed at run time.
  */
-const NAMES_MAP = 'onion-names.map';
-
-/** `base`: the name without what stands before an onion's own, such as `www.`; one that is not known is not judged. */
-export function ownNameLines(refusal: string): string[] {
-  return [
-    `    http-request set-var(txn.own) so_name,map_str(${NAMES_MAP})`,
-    '    http-request set-var(txn.base) var(txn.host),field(-1,.,2)',
-    '    acl named var(txn.own) -m found',
-    '    acl own_name var(txn.base),strcmp(txn.own) eq 0',
-    `    http-request return ${refusal} if named !own_name`,
-  ];
-}
-
 /** As they are on disk. */
 export async function onionNames(
   { onions = [] }: EdgeSpec,

@@ -7,6 +7,7 @@ import { ownedBy } from './edge-certificate-files.ts';
 import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { findOneOfEdge } from './edge-process.ts';
 import { tellEdge } from './edge-socket.ts';
+import { NOT_TOLD, STRICT_MAP } from './edge-strict-lines.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 
@@ -30,7 +31,6 @@ const STAGES = [
   { afterMs: 0, seconds: 300 },
 ] as const;
 
-export const STRICT_MAP = 'strict.map';
 const PROVED = 'proved.json';
 /** When each name was first proved, in milliseconds since the epoch. */
 const Proved = z.record(z.string(), z.number());
@@ -105,17 +105,6 @@ export async function strictMap(
       return `${domain} ${since === undefined || since > now ? NOT_TOLD : secondsAfter(now - since)}\n`;
     });
   return new Map([[STRICT_MAP, lines.join('')]]);
-}
-
-const NOT_TOLD = -1;
-
-/** What a service says of this itself does not count: it knows nothing of how it is reached. */
-export function strictLines(): string[] {
-  return [
-    `    http-request set-var(txn.strict) var(txn.host),map_str_int(${STRICT_MAP},${NOT_TOLD})`,
-    '    http-response del-header Strict-Transport-Security',
-    '    http-response set-header Strict-Transport-Security "max-age=%[var(txn.strict)]" if { var(txn.strict) -m int ge 0 }',
-  ];
 }
 
 async function readProved({ base }: EdgeDirectory): Promise<Proved> {

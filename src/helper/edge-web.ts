@@ -14,7 +14,7 @@ import { page } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
 import { IS_FOUND, LEAD_ON, lookUp, serviceLines, targetOf } from './edge-services.ts';
 import { bindInner, type EdgeSockets, type InnerSocket, stepTo } from './edge-steps.ts';
-import { strictLines } from './edge-strict.ts';
+import { strictLines } from './edge-strict-lines.ts';
 
 /**
  * The half of HAProxy's configuration that answers visitors of web names:

@@ -9,7 +9,7 @@ type Services = Readonly<Record<string, AppliedService>>;
 
 /** What the edge may be asked for: the ways in that the config names, and nothing more. */
 export function edgeRule(
-  { devices, source, pool, listen, routes, sites, tunnels = [], onions = [], doors }: EdgeSpec,
+  { devices, source, pool, listen, routes, sites, tunnels = [], onions = [], ...rest }: EdgeSpec,
   { services, network, listen: allowed, edgeTunnels = [] }: Applied,
 ): string | undefined {
   if (devices !== deviceBlock(network.pool)) return `letting ${devices} in through the edge`;
@@ -20,11 +20,8 @@ export function edgeRule(
   const given = new Map(
     Object.entries(services).map(([name, { domains = [] }]) => [name, new Set(domains.map(canonical))]),
   );
-  if (doors !== undefined && !isSameNetwork(doors.network, network)) {
-    return `devices brought to the edge through the hub of ${doors.network.prefix}`;
-  }
   const wrong = [
-    ...(doors?.services ?? []).map((door) => doorRule(door, services)),
+    doorsRule(rest.doors, services, network),
     ...routes.map((route) => routeRule(route, services)),
     ...sites.map((site) => siteRule(site, services, given)),
     ...tunnels.map((tunnel) => tunnelRule(tunnel, network.hub, edgeTunnels)),
@@ -71,6 +68,14 @@ function tunnelRule(tunnel: EdgeTunnel, hub: string, allowed: readonly EdgeTunne
 /** Less than was applied may be asked for: a kernel that has no IPv6 any more. */
 function isSameNetwork({ ula, ...asked }: Network, { ula: applied, ...rest }: Network): boolean {
   return canonical(asked) === canonical(rest) && (ula === undefined || ula === applied);
+}
+
+function doorsRule(doors: EdgeSpec['doors'], services: Services, network: Network): string | undefined {
+  if (doors === undefined) return undefined;
+  if (!isSameNetwork(doors.network, network)) {
+    return `devices brought to the edge through the hub of ${doors.network.prefix}`;
+  }
+  return doors.services.map((door) => doorRule(door, services)).find((each) => each !== undefined);
 }
 
 /** From a service's own address to where it listens; which device comes there is the hub's question. */

@@ -79,10 +79,7 @@ const PAGES: readonly string[] = ['clearnet', 'relay'];
 /** What a way in is told of its own. */
 function bodyOf(input: Input): { options?: Record<string, unknown> } {
   const [domain, access] = [input.text('domain'), input.text('access')];
-  const isOnionTold = input.has('onion-location');
-  if (isOnionTold && input.text('via') !== 'clearnet') {
-    throw new UsageError('--onion-location is for pages at home only', 'write --via clearnet with it');
-  }
+  const told = onionLocationOf(input);
   if (input.text('via') === 'relay' && access === undefined) return relayBody(input, domain);
   if (input.text('port') !== undefined || input.list('relay').length > 0) {
     throw new UsageError('--relay and --port are for relays only', 'write --via relay with them');
@@ -92,7 +89,6 @@ function bodyOf(input: Input): { options?: Record<string, unknown> } {
       throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
     }
     if (domain !== undefined) {
-      const told = isOnionTold ? { onionLocation: true } : {};
       return { options: { domain, ...(access === undefined ? {} : { access }), ...told } };
     }
     throw new UsageError(
@@ -105,6 +101,12 @@ function bodyOf(input: Input): { options?: Record<string, unknown> } {
     throw new UsageError('--access is for pages at home only', 'write --via clearnet with it');
   }
   throw new UsageError('--domain is for pages only', 'write --via clearnet or --via relay with it');
+}
+
+function onionLocationOf(input: Input): { onionLocation?: true } {
+  if (!input.has('onion-location')) return {};
+  if (input.text('via') === 'clearnet') return { onionLocation: true };
+  throw new UsageError('--onion-location is for pages at home only', 'write --via clearnet with it');
 }
 
 function relayBody(input: Input, domain: string | undefined): { options?: Record<string, unknown> } {

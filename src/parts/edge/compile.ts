@@ -1,5 +1,5 @@
 import { deviceBlock } from '../../core/allocate.ts';
-import type { Compiled, CompileInput, OnionWant, Problem, Resource, SiteWant } from '../../core/contract.ts';
+import type { Compiled, CompileInput, Problem, Resource, SiteWant, Want } from '../../core/contract.ts';
 import type {
   EdgeClient,
   EdgeDoor,
@@ -45,14 +45,8 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
     sites.filter(({ access }) => access === 'devices').map(({ service }) => service),
   );
   const authority = ledger[AUTHORITY];
-  const onions = onionsOf(
-    mine.filter((want) => want.type === 'onion'),
-    services,
-  );
-  const doors = doorsOf(
-    mine.filter((want) => want.type === 'door').map(({ service }) => service),
-    services,
-  );
+  const onions = onionsOf(mine, services);
+  const doors = doorsOf(mine, services);
   const listen = asked.find((want) => want.listen !== undefined)?.listen;
   const spec = {
     type: 'edge',
@@ -67,23 +61,14 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
     ...tunnelsOf(network, asked, sites),
     ...(typeof authority === 'string' && forDevices.size > 0 ? { authority } : {}),
   } as const;
-  const keep = new Map([
-    ...services
-      .filter(({ place }) => place.type === 'target')
-      .map(({ name }) => [`route/${name}`, name] as const),
-    ...services.flatMap(({ name }) => [
-      [`site/${name}`, name] as const,
-      [`onion/${name}`, name] as const,
-      [`door/${name}`, name] as const,
-    ]),
-  ]);
+  const keep = services.flatMap(remembered);
   const users = new Set([
     ...routes.map(({ service }) => `route/${service}`),
     ...sites.map(({ service }) => `site/${service}`),
     ...onions.map(({ service }) => `onion/${service}`),
     ...doors.map(({ service }) => `door/${service}`),
   ]);
-  const held = [...keep].filter(([key]) => users.has(key) || ledger[key] !== undefined);
+  const held = keep.filter(([key]) => users.has(key) || ledger[key] !== undefined);
   const neededBy = [...new Set(held.map(([, name]) => name))].sort();
   const bound = routes.map(({ service }) => routeResource(service));
   const nodes = new Set(services.filter(({ kind }) => kind === 'lnd').map(({ name }) => name));
@@ -97,6 +82,12 @@ export function compile({ network, services, devices, wants, ledger }: CompileIn
     problems,
     ledger: Object.fromEntries([...held.map(([key]) => [key, 'yes'] as const), ...kept]),
   };
+}
+
+/** Keys of the ledger, each with its service. */
+function remembered({ name, place }: Service): (readonly [string, string])[] {
+  const types = [...(place.type === 'target' ? ['route'] : []), 'site', 'onion', 'door'];
+  return types.map((type) => [`${type}/${name}`, name] as const);
 }
 
 function clientResource(
@@ -122,9 +113,10 @@ function routeOf({ name, address, port, place }: Service): EdgeRoute[] {
 }
 
 /** In the order of their names. */
-function onionsOf(wants: readonly OnionWant[], services: readonly Service[]): EdgeOnion[] {
+function onionsOf(wants: readonly Want[], services: readonly Service[]): EdgeOnion[] {
   const byName = new Map(services.map((service) => [service.name, service]));
   return wants
+    .filter((want) => want.part === 'edge' && want.type === 'onion')
     .flatMap(({ service, instance }) => {
       const found = byName.get(service);
       return found === undefined ? [] : [{ service, instance, ...backendOf(found), to: { ...found.dial } }];
@@ -133,8 +125,9 @@ function onionsOf(wants: readonly OnionWant[], services: readonly Service[]): Ed
 }
 
 /** In the order of their names. */
-function doorsOf(names: readonly string[], services: readonly Service[]): EdgeDoor[] {
-  const wanted = new Set(names);
+function doorsOf(wants: readonly Want[], services: readonly Service[]): EdgeDoor[] {
+  const asked = wants.filter((want) => want.part === 'edge' && want.type === 'door');
+  const wanted = new Set(asked.map(({ service }) => service));
   return services
     .filter(({ name }) => wanted.has(name))
     .map((service) => {

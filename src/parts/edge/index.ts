@@ -1,5 +1,6 @@
 import type { Change, Context, Part } from '../../core/contract.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { EdgeSpec } from '../../core/operations.ts';
 import { compile, type Spec } from './compile.ts';
 import { observe } from './observe.ts';
 
@@ -69,7 +70,10 @@ function describe(change: Change<Spec>): string {
       ? `let ${spec.name} in no longer by its certificate, and end what it has open`
       : `let ${spec.name} in by its certificate at ${spec.services.join(', ')}`;
   }
-  if (change.op === 'delete') return 'stop HAProxy: nobody needs it';
+  return change.op === 'delete' ? 'stop HAProxy: nobody needs it' : describeEdge(spec);
+}
+
+function describeEdge(spec: EdgeSpec): string {
   const routes = spec.routes.map(
     ({ service, address, port, to }) => `${service} (${address}:${port} to ${to.host}:${to.port})`,
   );
