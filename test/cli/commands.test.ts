@@ -331,7 +331,11 @@ describe('failures', () => {
     ['status extra', '"extra" is one word too many', 'usage: gateway status'],
     ['expose shop', '--via is missing', 'say which way'],
     ['expose shop --via clearnet', '--domain is missing', '--domain pay.example.com'],
-    ['expose shop --via tor --onion-location', '--onion-location is for pages at home only', '--via clearnet'],
+    [
+      'expose shop --via tor --onion-location',
+      '--onion-location is for pages at home only',
+      '--via clearnet',
+    ],
     ['expose shop --via tor --domain pay.example.com', '--domain is for pages only', '--via clearnet'],
     ['service add shop --port', '--port needs a value', 'write --port P'],
     ['service add shop --port 0', '--port is "0"', ''],
