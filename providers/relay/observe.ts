@@ -1,9 +1,12 @@
 import type { Context, Fact, Observed } from '../../src/core/contract.ts';
 import { whyTellAgain, type KeptCarry } from '../../src/core/carrier.ts';
+import { GatewayError } from '../../src/core/errors.ts';
 import { parseEndpoint } from '../../src/core/inet.ts';
 import type { OperationResult } from '../../src/core/operations.ts';
 import { certificateFacts, type Facts } from '../../src/core/page-facts.ts';
+import { tunnelKeyName } from '../../src/core/relay.ts';
 import type { SeenTunnel } from '../../src/core/tunnel-operations.ts';
+import { encodeKey } from '../../src/wire/wireguard.ts';
 import { resolveHost } from './addresses.ts';
 import { judgeName } from './name.ts';
 import { blindFacts } from './blind.ts';
@@ -37,7 +40,7 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
     }),
   );
   return [
-    ...relays.map(({ name, seen }) => observeTunnel(name, seen, context)),
+    ...(await Promise.all(relays.map(({ name, seen }) => observeTunnel(name, seen, context)))),
     ...kept.map(observeCarry),
     ...(await Promise.all([...pagesIn(relays, edge), ...portsIn(relays)].map((way) => way(context)))),
   ];
@@ -49,11 +52,9 @@ async function addressesOf({ spec }: SeenTunnel, { ports, signal }: Context): Pr
   return [...new Set(found.flat().filter((address) => address !== undefined))];
 }
 
-function observeTunnel(
-  name: string,
-  { spec, renew, endpoint, latestHandshake, received, sent, publicKey }: SeenTunnel,
-  { ports }: Context,
-): Observed<Spec> {
+async function observeTunnel(name: string, seen: SeenTunnel, { ports }: Context): Promise<Observed<Spec>> {
+  const { spec, endpoint, latestHandshake, received, sent, publicKey } = seen;
+  const renew = seen.renew ?? (await whyOtherKey(name, publicKey, ports));
   const ageSeconds = Math.max(0, Math.round(ports.now() / 1000 - latestHandshake));
   return {
     key: `tunnel:${name}`,
@@ -67,6 +68,23 @@ function observeTunnel(
     },
     ...(renew === undefined ? {} : { renew }),
   };
+}
+
+/** A damaged or lost key is said where the tunnel is made. */
+async function whyOtherKey(
+  relay: string,
+  publicKey: string,
+  { crypto, keys }: Context['ports'],
+): Promise<string | undefined> {
+  const secret = await keys.read(tunnelKeyName(relay), 'curve25519').catch(unlessDamaged);
+  if (secret === undefined || encodeKey(crypto.curve25519Public(secret.reveal())) === publicKey)
+    return undefined;
+  return 'its key was replaced';
+}
+
+function unlessDamaged(error: unknown): undefined {
+  if (error instanceof GatewayError && error.code !== 'Aborted') return undefined;
+  throw error;
 }
 
 function observeCarry(kept: KeptCarry): Observed<Spec> {

@@ -202,6 +202,10 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const question = c.req.valid('json');
     return answerJob(c, log, () => control.walk(name, question, signal));
   });
+  app.openapi(WRITES.rotateRelay, (c) => {
+    const { name } = c.req.valid('param');
+    return answerJob(c, log, (progress) => control.rotateRelay(name, progress, signal));
+  });
   app.openapi(WRITES.removeRelay, (c) => {
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeRelay(name, progress, signal));

@@ -279,6 +279,14 @@ export const WRITES = {
     request: { params: RelayPath, query: NoQuery, body: json(WalkQuestion) },
     responses: reports(WalkBody, 'What the relay heard so far.'),
   }),
+  rotateRelay: createRoute({
+    method: 'post',
+    path: '/v1/relays/{name}/rotate',
+    summary: 'Replace the key of our end of the tunnel, on both sides',
+    request: { params: RelayPath, query: NoQuery },
+    middleware: withoutBody,
+    responses: reports(RelayBody, ''),
+  }),
   removeRelay: createRoute({
     method: 'delete',
     path: '/v1/relays/{name}',

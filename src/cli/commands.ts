@@ -22,7 +22,7 @@ import { qr } from './commands/qr.ts';
 import { relayAdd } from './commands/relay-add.ts';
 import { relayDown, relayHomes, relayInvite, relayRemoveHome } from './commands/relay-machine.ts';
 import { relayInstall, relayServe, relayUp } from './commands/relay-up.ts';
-import { relayJoin, relayList, relayRemove } from './commands/relay.ts';
+import { relayJoin, relayList, relayRemove, relayRotate } from './commands/relay.ts';
 import { serviceRun } from './commands/service-run.ts';
 import { siteAdd } from './commands/site.ts';
 import { serviceShow } from './commands/service-show.ts';
@@ -69,6 +69,7 @@ export const commands: readonly Command[] = [
   relayAdd,
   relayJoin,
   relayList,
+  relayRotate,
   relayRemove,
   qr,
   ports,

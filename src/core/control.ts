@@ -83,6 +83,8 @@ export interface Control {
   walk(relay: string, question: WalkQuestion, signal: AbortSignal): Promise<RelayWalked>;
   /** Takes an invite: the relay learns this gateway, and gateway.yaml the relay. */
   joinRelay(draft: RelayDraft, progress: Progress, signal: AbortSignal): Promise<RelayStatus>;
+  /** Replaces the key of our end of the tunnel, on both sides. */
+  rotateRelay(name: string, progress: Progress, signal: AbortSignal): Promise<RelayStatus>;
   removeRelay(name: string, progress: Progress, signal: AbortSignal): Promise<UpReport>;
   /** Certificates of public names, and how each is. */
   certificates(signal: AbortSignal): Promise<readonly CertificateReport[]>;

@@ -34,6 +34,7 @@ export const EVENT_TYPES = {
     'A Lightning node or a program was told the new public address, or a node to announce the old one no more.',
   'relay.joined': 'A relay was joined: it may look from outside whether ways in work.',
   'relay.left': 'A relay was left; it is told nothing any more.',
+  'relay.rekeyed': 'The key of our end of the tunnel to a relay was replaced.',
   'relay.changed': 'A relay began or ceased to answer.',
   'mapping.made': 'The router opened a port, or opened it again.',
   'mapping.lost': 'The router forgot a port that it had opened, or the network changed; it is asked again.',

@@ -100,6 +100,7 @@ export function createControl(options: ControlOptions): Control {
     relays: (signal) => relays.list(signal),
     walk: (relay, question, signal) => relays.walk(relay, question, signal),
     joinRelay: (draft, progress, signal) => relays.join(draft, progress, signal),
+    rotateRelay: (name, progress, signal) => relays.rotate(name, progress, signal),
     removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),
     certificates: (signal) => reportCertificates(options.certifier, signal),
     renewCertificate: async (name) => {

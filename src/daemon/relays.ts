@@ -17,6 +17,7 @@ import { type Invite, parseInvite } from '../wire/invite.ts';
 import { encodeKey } from '../wire/wireguard.ts';
 import type { Changes } from './change.ts';
 import type { Recorder } from './journal.ts';
+import { rotateTunnelKey } from './relay-rotate.ts';
 import type { RelayVantages } from './vantages.ts';
 
 export interface RelaysOptions {
@@ -88,10 +89,23 @@ export class Relays {
     await this.#options.keys.remove(tunnelKeyName(name));
   }
 
-  walk(name: string, question: WalkQuestion, signal: AbortSignal): Promise<RelayWalked> {
+  async rotate(name: string, progress: Progress, signal: AbortSignal): Promise<RelayStatus> {
+    const relay = this.#demand(name);
+    return this.#look(await rotateTunnelKey(relay, this.#options, progress, signal), signal);
+  }
+
+  #demand(name: string): Relay {
     const relay = this.#known().find((one) => one.name === name);
-    if (relay !== undefined) return this.#options.vantages.walk(relay, question, signal);
-    throw new GatewayError(`there is no relay ${name}`, { code: 'RelayUnknown', retry: 'never' });
+    if (relay !== undefined) return relay;
+    throw new GatewayError(`there is no relay ${name}`, {
+      code: 'RelayUnknown',
+      retry: 'never',
+      hint: 'relays are: gateway relay list',
+    });
+  }
+
+  walk(name: string, question: WalkQuestion, signal: AbortSignal): Promise<RelayWalked> {
+    return this.#options.vantages.walk(this.#demand(name), question, signal);
   }
 
   /** As the first relay that answers STUN finds it; `null` when none does. */

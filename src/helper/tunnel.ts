@@ -91,13 +91,17 @@ async function setPeer(
   const set = (...words: string[]) =>
     run(inNetns(hubNetns(network), ['wg', 'set', name, ...words]), { signal });
   const secret = decodeKey(privateKey) ?? new Uint8Array(32);
-  if (dump?.publicKey !== encodeKey(nodeCrypto.curve25519Public(secret))) {
+  const isOtherKey = dump?.publicKey !== encodeKey(nodeCrypto.curve25519Public(secret));
+  if (isOtherKey) {
     await withSecretFile(environment.directories.run, `${privateKey}\n`, (path) => set('private-key', path));
   }
   const peers = dump?.peers ?? [];
   const others = peers.filter(({ publicKey }) => publicKey !== tunnel.publicKey);
   for (const { publicKey } of others) await set('peer', publicKey, 'remove');
-  if (peers.some((peer) => isAsWanted(peer, tunnel, endpoint))) return;
+  if (!isOtherKey && peers.some((peer) => isAsWanted(peer, tunnel, endpoint))) return;
+  // With another key the relay does not know where we are. A keepalive that begins is sent at once.
+  if (isOtherKey && peers.some(({ publicKey }) => publicKey === tunnel.publicKey))
+    await set('peer', tunnel.publicKey, 'persistent-keepalive', '0');
   const there = endpoint === undefined ? [] : ['endpoint', endpoint];
   const rest = ['allowed-ips', EVERYBODY, 'persistent-keepalive', String(KEEPALIVE_SECONDS)];
   await set('peer', tunnel.publicKey, ...there, ...rest);

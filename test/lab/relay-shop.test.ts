@@ -67,6 +67,18 @@ it('leads a bare port to its service, which sees who comes; no other port', asyn
   });
 }, 30_000);
 
+it('replaces the key of the tunnel with one command, and cuts nobody', async () => {
+  const keyOf = async (): Promise<string> =>
+    (await scene.on('vps', 'wg', 'show', 'gwr0', 'allowed-ips')).split('\t')[0] ?? '';
+  const before = await keyOf();
+  const socket = scene.socket(5);
+  const rotated = await scene.owner.type('relay', 'rotate', 'vps');
+  expect(rotated).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('has another key') });
+  expect(await scene.open()).toContain(`x-forwarded-for: ${VISITOR}`);
+  expect(await keyOf()).not.toBe(before);
+  expect(Number(/echoes (\d+)/.exec(await socket)?.[1])).toBeGreaterThan(20);
+}, 30_000);
+
 it('drops nothing while the daemons at both ends are killed, and lets new visitors in', async () => {
   const socket = scene.socket(6);
   const file = join(scene.lab.directory, 'upload');

@@ -203,6 +203,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
     relays: () => Promise.resolve([relay('vps')]),
     walk: () => Promise.reject(new GatewayError('no relay walks here', { code: 'RelayUnreachable' })),
     joinRelay: ({ invite, name }) => report('joinRelay', invite, name).then(() => relay(name ?? 'relay-1')),
+    rotateRelay: (name) => report('rotateRelay', name).then(() => relay(name)),
     removeRelay: (name) => report('removeRelay', name),
     ports: () => Promise.resolve(world.ports),
     openThrough: (through) => report('openThrough', through).then(() => world.ports),

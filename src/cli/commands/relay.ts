@@ -41,6 +41,22 @@ function exitCodeFor(relays: readonly RelayStatus[]): number {
   return relays.every(({ state }) => state === 'up') ? EXIT.ok : EXIT.warnings;
 }
 
+export const relayRotate: Command = {
+  name: 'relay rotate',
+  summary: 'Replace the key of this end of the tunnel to a relay, at once',
+  details: ['The relay takes the old key no more. Visitors wait for about a second, and lose no connection.'],
+  arguments: [{ name: 'NAME', summary: 'Name of the relay, from gateway relay list' }],
+  options: [],
+  run: async (input, context) => {
+    const client = await context.client();
+    const path = `/v1/relays/${segment(input.argument('NAME'))}/rotate`;
+    const { progress, signal } = context;
+    const relay = await client.send<RelayStatus>('POST', path, undefined, progress, signal);
+    show(context, relay, () => `The tunnel to ${relay.name} has another key.\n${renderRelays([relay])}`);
+    return exitCodeFor([relay]);
+  },
+};
+
 export const relayRemove: Command = {
   name: 'relay remove',
   summary: 'Leave a relay and forget its key',
