@@ -52,6 +52,7 @@ export function createApp(control: Control, log: Log, options: AppOptions = {}):
   addReads(app, control, log, signal);
   addServiceWrites(app, control, log, signal);
   addNameWrites(app, control, log, signal);
+  addRelayWrites(app, control, log, signal);
   addOtherWrites(app, control, log, signal);
   app.get('/v1/openapi.json', (c) => c.json(openApiDocument(app)));
   return app;
@@ -193,6 +194,19 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const isGentle = c.req.valid('query').gently === 'true';
     return answerJob(c, log, (progress) => control.revokeDevice(name, isGentle, progress, signal));
   });
+  app.openapi(WRITES.openThrough, (c) => {
+    const through = c.req.valid('json');
+    return answerJob(c, log, () => control.openThrough(through, signal));
+  });
+  app.openapi(WRITES.closeThrough, (c) => answerJob(c, log, () => control.closeThrough(signal)));
+  app.openapi(WRITES.rollback, (c) => {
+    const { generation } = c.req.valid('json');
+    return answerJob(c, log, (progress) => control.rollback(generation, progress, signal));
+  });
+}
+
+/** A body that names another thing than the path is a mistake of the caller; guessing which one is meant is worse. */
+function addRelayWrites(app: OpenAPIHono, control: Control, log: Log, signal: AbortSignal): void {
   app.openapi(WRITES.joinRelay, (c) => {
     const draft = c.req.valid('json');
     return answerJob(c, log, (progress) => control.joinRelay(draft, progress, signal));
@@ -210,18 +224,8 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeRelay(name, progress, signal));
   });
-  app.openapi(WRITES.openThrough, (c) => {
-    const through = c.req.valid('json');
-    return answerJob(c, log, () => control.openThrough(through, signal));
-  });
-  app.openapi(WRITES.closeThrough, (c) => answerJob(c, log, () => control.closeThrough(signal)));
-  app.openapi(WRITES.rollback, (c) => {
-    const { generation } = c.req.valid('json');
-    return answerJob(c, log, (progress) => control.rollback(generation, progress, signal));
-  });
 }
 
-/** A body that names another thing than the path is a mistake of the caller; guessing which one is meant is worse. */
 function refuseOther(field: string, inPath: string, inBody: string | undefined): void {
   if (inBody === undefined || inBody === inPath) return;
   throw new GatewayError(`${field} is "${inBody}" in the body and "${inPath}" in the path`, {

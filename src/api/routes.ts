@@ -4,6 +4,7 @@ import { CardBody } from './card-schema.ts';
 import { answers, json, lines, METRICS_TYPE, reports, text } from './describe.ts';
 import { DEVICE_WRITES } from './device-routes.ts';
 import { withoutBody } from './guard.ts';
+import { RELAY_WRITES } from './relay-routes.ts';
 import {
   AddressBody,
   AddressQuery,
@@ -26,9 +27,6 @@ import {
   OnionImported,
   PlaceReport,
   PlanReport,
-  RelayBody,
-  RelayDraft,
-  RelayPath,
   Relays,
   RollbackRequest,
   ServiceDraft,
@@ -37,10 +35,8 @@ import {
   StatusBody,
   UnexposeQuery,
   UpReport,
-  WalkBody,
 } from './schema.ts';
 import { PortsReport } from '../core/mapper.ts';
-import { WalkQuestion } from '../core/relay-walk.ts';
 import { Through } from '../core/through.ts';
 
 /** What the API offers, as data: the handlers (app.ts), openapi.json and docs/reference/api.md follow from it. */
@@ -263,38 +259,7 @@ export const WRITES = {
     ),
   }),
   ...DEVICE_WRITES,
-  joinRelay: createRoute({
-    method: 'post',
-    path: '/v1/relays',
-    summary: 'Join a relay by its invite',
-    request: { query: NoQuery, body: json(RelayDraft) },
-    responses: reports(RelayBody, ''),
-  }),
-  walk: createRoute({
-    method: 'post',
-    path: '/v1/relays/{name}/walk',
-    summary: 'Have a relay help to see which routers on the way keep state',
-    description:
-      'Without `session` a new walk begins. The relay sends its datagrams to the address that this gateway asks it from, and to no other.',
-    request: { params: RelayPath, query: NoQuery, body: json(WalkQuestion) },
-    responses: reports(WalkBody, 'What the relay heard so far.'),
-  }),
-  rotateRelay: createRoute({
-    method: 'post',
-    path: '/v1/relays/{name}/rotate',
-    summary: 'Replace the key of our end of the tunnel, on both sides',
-    request: { params: RelayPath, query: NoQuery },
-    middleware: withoutBody,
-    responses: reports(RelayBody, ''),
-  }),
-  removeRelay: createRoute({
-    method: 'delete',
-    path: '/v1/relays/{name}',
-    summary: 'Leave a relay and forget its key',
-    request: { params: RelayPath, query: NoQuery },
-    middleware: withoutBody,
-    responses: reports(UpReport, ''),
-  }),
+  ...RELAY_WRITES,
   rollback: createRoute({
     method: 'post',
     path: '/v1/rollback',
