@@ -199,6 +199,7 @@ function addOtherWrites(app: OpenAPIHono, control: Control, log: Log, signal: Ab
     return answerJob(c, log, () => control.openThrough(through, signal));
   });
   app.openapi(WRITES.closeThrough, (c) => answerJob(c, log, () => control.closeThrough(signal)));
+  app.openapi(WRITES.testNotices, (c) => answerJob(c, log, () => control.testNotices(signal)));
   app.openapi(WRITES.rollback, (c) => {
     const { generation } = c.req.valid('json');
     return answerJob(c, log, (progress) => control.rollback(generation, progress, signal));

@@ -1,10 +1,11 @@
 import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { CardBody } from './card-schema.ts';
-import { answers, json, lines, METRICS_TYPE, reports, text } from './describe.ts';
+import { answers, json, lines, reports } from './describe.ts';
 import { DEVICE_WRITES } from './device-routes.ts';
 import { withoutBody } from './guard.ts';
 import { RELAY_WRITES } from './relay-routes.ts';
+import { WATCH_READS, WATCH_WRITES } from './watch-routes.ts';
 import {
   AddressBody,
   AddressQuery,
@@ -124,13 +125,7 @@ export const READS = {
     request: { params: DevicePath, query: NoQuery },
     responses: answers(CardBody, 'The card, also as text with a code that only device and home can check.'),
   }),
-  metrics: createRoute({
-    method: 'get',
-    path: '/v1/metrics',
-    summary: 'What is measured, in the text format of Prometheus',
-    request: { query: NoQuery },
-    responses: text('Gauges.', METRICS_TYPE),
-  }),
+  ...WATCH_READS,
   relays: createRoute({
     method: 'get',
     path: '/v1/relays',
@@ -247,6 +242,7 @@ export const WRITES = {
     middleware: withoutBody,
     responses: reports(PortsReport, ''),
   }),
+  ...WATCH_WRITES,
   renewCertificate: createRoute({
     method: 'post',
     path: '/v1/certificates/{name}/renew',

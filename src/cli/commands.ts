@@ -15,6 +15,7 @@ import { events, generations, rollback } from './commands/history.ts';
 import { daemon, down, helper, up } from './commands/lifecycle.ts';
 import { install, uninstall, upgrade } from './commands/install.ts';
 import { labDown, labExec, labList, labUp } from './commands/lab.ts';
+import { notifyTest } from './commands/notify.ts';
 import { nameList, nameRemove, nameSet } from './commands/name.ts';
 import { ports } from './commands/ports.ts';
 import { portsClose, portsOpen } from './commands/ports-through.ts';
@@ -76,6 +77,7 @@ export const commands: readonly Command[] = [
   portsOpen,
   portsClose,
   events,
+  notifyTest,
   generations,
   rollback,
   backup,

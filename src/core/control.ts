@@ -7,6 +7,7 @@ import type { ServiceEdit, ServiceDraft } from './config-edit.ts';
 import type { TokenKind } from './node-access.ts';
 import type { DeviceRight, Rights } from './rights.ts';
 import type { PortsReport } from './mapper.ts';
+import type { NoticeTested } from './notify.ts';
 import type { Through } from './through.ts';
 import type { ReachedBy } from './service.ts';
 import type { AddressStatus, DeviceStatus, RelayStatus, Status } from './status.ts';
@@ -75,6 +76,8 @@ export interface Control {
   place(service: string): Promise<PlaceReport>;
   /** Where the home is on the internet; `withNat` also asks a relay how the NATs on the way behave, which takes seconds. */
   address(withNat: boolean, signal: AbortSignal): Promise<AddressStatus>;
+  /** Sends everybody who is told what is wrong a message that says that it is a test. */
+  testNotices(signal: AbortSignal): Promise<readonly NoticeTested[]>;
   /** What is measured, as Prometheus reads it. */
   metrics(): Promise<string>;
   /** Asks each relay how it is. */

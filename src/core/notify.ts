@@ -218,6 +218,14 @@ export function noticeOf(told: Told, alerts: readonly Alert[]): Notice | undefin
   return isSame ? undefined : { lines: [...lines, ...ended], told: next };
 }
 
+/** How one receiver took a test. */
+export const NoticeTested = z.object({
+  receiver: z.string(),
+  /** `null`: it took the message. */
+  trouble: z.string().nullable(),
+});
+export type NoticeTested = z.infer<typeof NoticeTested>;
+
 const WORDS = { begins: '', changes: '', ends: 'over: ' } as const;
 
 export function titleOf({ lines }: Notice): string {

@@ -232,12 +232,7 @@ function createOwnersControl(
     ),
     ...pieces.names.troubles(),
     ...pieces.certifier.troubles(),
-    ...tokens.remarks(),
-    ...announcer.remarks(),
-    ...pieces.mapper.remarks(),
-    ...canary.remarks(),
-    ...notifier.remarks(),
-    ...metrics.remarks(),
+    ...[tokens, announcer, pieces.mapper, canary, notifier, metrics].flatMap((one) => one.remarks()),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices, nodeWatch });
@@ -245,8 +240,10 @@ function createOwnersControl(
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
   const relays = new Relays({ ...ports, ...pieces });
   const { log } = ports;
-  const control = createControl({ ...pieces, canary, devices, tokens, providers, relays, reporter });
-  const metrics = createMetricsPort(pieces, () => control.metrics());
+  const owners = { notifier, canary, devices, tokens, relays, reporter };
+  const control = createControl({ ...pieces, ...owners, providers });
+  const wanted = (): string | undefined => pieces.engine.desired?.metrics;
+  const metrics = new MetricsPort({ wanted, measure: () => control.metrics(), log });
   const settling: readonly [Settling, string][] = [
     [tokens, 'nodes were not asked to take back what is over'],
     [nodeWatch, 'nodes were not asked whether they are locked'],
@@ -262,10 +259,6 @@ function createOwnersControl(
     ...settling.map(([task, failed]) => new Recurring((signal) => task.settle(signal), failed, log)),
   ];
   return { control, metrics, recurring };
-}
-
-function createMetricsPort({ engine, ports: { log } }: Pieces, measure: () => Promise<string>): MetricsPort {
-  return new MetricsPort({ wanted: () => engine.desired?.metrics, measure, log });
 }
 
 function createHolds({

@@ -34,6 +34,7 @@ import { nameReports, setName } from './home-name.ts';
 import { measure } from './measure.ts';
 import type { Relays } from './relays.ts';
 import type { NodeTokens } from './node-tokens.ts';
+import type { Notifier } from './notifier.ts';
 import { importOnionKey } from './onion-import.ts';
 import { closeThrough, openThrough } from './ports-through.ts';
 import { reportPorts } from './ports-report.ts';
@@ -47,6 +48,7 @@ export interface ControlOptions {
   readonly devices: Devices;
   readonly tokens: NodeTokens;
   readonly engine: Engine;
+  readonly notifier: Pick<Notifier, 'test'>;
   readonly paths: Paths;
   readonly ports: Ports;
   readonly record: Recorder;
@@ -96,6 +98,7 @@ export function createControl(options: ControlOptions): Control {
     place: (service) => placeOf(options, findService(options, service)),
     address: async (withNat, signal) =>
       reportAddress(ports.home.addresses(), withNat ? await relays.nat(signal) : null),
+    testNotices: (signal) => options.notifier.test(signal),
     metrics: () => measure(options),
     relays: (signal) => relays.list(signal),
     walk: (relay, question, signal) => relays.walk(relay, question, signal),

@@ -6,6 +6,7 @@ import {
   readTold,
   receiverName,
   type Notice,
+  type NoticeTested,
   type NotifySettings,
   type Receiver,
   type Situation,
@@ -71,11 +72,33 @@ export class Notifier {
     if (settings.to.length === 0) return;
     const alerts = alertsOf(await situation(), settings, now());
     const known = await announced.load();
-    for (const receiver of settings.to) {
-      const name = receiverName(receiver);
-      const notice = noticeOf(readTold(known.get(name)), alerts);
-      if (this.#isDue(name, notice)) await this.#tell(receiver, name, notice, aim, signal);
-    }
+    // All at once: one that hangs must not keep the others waiting.
+    await Promise.all(
+      settings.to.map(async (receiver) => {
+        const name = receiverName(receiver);
+        const notice = noticeOf(readTold(known.get(name)), alerts);
+        if (this.#isDue(name, notice)) await this.#tell(receiver, name, notice, aim, signal);
+      }),
+    );
+  }
+
+  /** Sends everybody a message that says that it is only a test. */
+  async test(signal: AbortSignal): Promise<NoticeTested[]> {
+    const { desired, now } = this.#options;
+    const aim = desired();
+    const lines = [{ state: 'begins', kind: 'down', text: 'this is only a test: nothing is wrong' }] as const;
+    const send = async (receiver: Receiver): Promise<NoticeTested> => {
+      const name = shown(receiverName(receiver));
+      if (aim === undefined) return { receiver: name, trouble: 'the gateway is down' };
+      try {
+        await tell(receiver, { lines, told: {} }, now(), this.#socksFor(placeOf(receiver), aim), signal);
+        return { receiver: name, trouble: null };
+      } catch (error) {
+        if (!(error instanceof GatewayError) || signal.aborted) throw error;
+        return { receiver: name, trouble: withHint(error) };
+      }
+    };
+    return Promise.all((aim?.notify?.to ?? []).map(send));
   }
 
   /** Sentences for the owner: who could not be told. */
@@ -117,8 +140,7 @@ export class Notifier {
     } catch (error) {
       if (!(error instanceof GatewayError) || signal.aborted) throw error;
       const attempts = (this.#asked.get(name)?.attempts ?? 0) + 1;
-      const next = error.hint === undefined ? '' : `; ${error.hint}`;
-      const trouble = `${error.message}${next}; it is tried again`;
+      const trouble = `${withHint(error)}; it is tried again`;
       this.#asked.set(name, { sinceMs: 0, attempts, nextMs: now() + retryAfterMs(attempts), trouble });
     }
   }
@@ -150,6 +172,10 @@ export class Notifier {
     if (services.some(({ privacy }) => privacy === 'tor-only')) return socksOf('tor-only');
     return host.endsWith('.onion') ? socksOf('tor') : undefined;
   }
+}
+
+function withHint({ message, hint }: GatewayError): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
 }
 
 function placeOf(receiver: Receiver): string {

@@ -538,4 +538,56 @@ describe('device add', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain('gateway device renew phone');
   });
+
+  test('of several ways in the code is that of the one in use, with a remark when it took over', async () => {
+    const { run, world } = await gateway();
+    const clearnet = way({
+      provider: 'clearnet',
+      reachable: 'no',
+      addresses: [{ url: 'https://pay.example.com', network: 'internet', clientNeeds: ['any browser'] }],
+    });
+    const shop = service('shop', { ways: [clearnet, way()] });
+    const fallback = {
+      ...shop.fallback!,
+      order: ['clearnet', 'tor'],
+      isFallback: true,
+      why: 'clearnet: shut',
+    };
+    world.status = status({ services: [{ ...shop, fallback }] });
+    const { stdout, stderr } = await run('qr', 'shop');
+    expect(stdout).toContain(ONION);
+    expect(stderr).toBe(
+      '! tor took over, until clearnet works again: clearnet: shut; another way: --via PROVIDER',
+    );
+    expect((await run('qr', 'shop', '--via', 'tor')).stderr).toBe('');
+  });
+});
+
+describe('those who watch', () => {
+  test('see who took a test message', async () => {
+    const { run } = await gateway();
+    const { exitCode, stdout } = await run('notify', 'test');
+    expect([exitCode, stdout]).toEqual([
+      1,
+      'told  ntfy https://ntfy.example.net\nNOT   mail me@example.net: it answered 550',
+    ]);
+  });
+
+  test('go back in the journal for a while, or to a time', async () => {
+    const { run, world } = await gateway();
+    const event = (seq: number, at: number) => ({
+      seq,
+      at: new Date(at).toISOString(),
+      type: 'fallback.engaged' as const,
+      message: `event ${seq}`,
+      data: {},
+    });
+    world.events = [event(1, Date.parse('2026-01-01')), event(2, Date.now() - 60_000)];
+    const lines = async (...words: string[]) => (await run('events', ...words)).stdout.match(/event \d/g);
+    expect(await lines('--since', '10m')).toEqual(['event 2']);
+    expect(await lines('--since', '2025-01-01T00:00Z')).toEqual(['event 1', 'event 2']);
+    expect(await lines('--since', '30s')).toBeNull();
+    const wrong = await run('events', '--since', 'yesterday');
+    expect([wrong.exitCode, wrong.stderr]).toEqual([64, expect.stringContaining('10m, 2h or 3d')]);
+  });
 });

@@ -115,6 +115,15 @@ it('tries again until it is taken, and says meanwhile that nobody was told', asy
   expect(watcher.remarks()).toEqual([]);
 });
 
+it('tests everybody, and says who did not take it', async () => {
+  expect(await notifier().test(signal)).toEqual([
+    { receiver: expect.stringMatching(/^ntfy http:\/\/localhost:\d+$/), trouble: null },
+  ]);
+  expect(bodies).toEqual(['this is only a test: nothing is wrong']);
+  answer = 401;
+  expect(await notifier().test(signal)).toMatchObject([{ trouble: expect.stringContaining('answered 401') }]);
+});
+
 it('says nothing while the owner has it down', async () => {
   isDown = true;
   situation = { ...situation, services: [dark('shop')] };

@@ -1,10 +1,11 @@
+import { appendFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TorInstance } from '../../src/core/tor-instance.ts';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { parseTopology, startLab, type Lab } from '../../src/lab/index.ts';
-import { capture } from '../support/isolation-lab.ts';
+import { capture, type Captured } from '../support/isolation-lab.ts';
 
 /** Services that leave through Tor: those of privacy tor-only by a process that no other service uses. */
 const TOPOLOGY = parseTopology(
@@ -69,6 +70,14 @@ async function watchCircuits(instance: TorInstance, target: string) {
   };
 }
 
+/** Packets that are not between this home's tor and its network. */
+function strays({ packets }: Captured): Captured['packets'] {
+  const isOfTor = (address: string): boolean => address === HOME || address.startsWith('11.9.0.');
+  return packets.filter(
+    ({ source, destination, isOfLink }) => !isOfLink && !(isOfTor(source) && isOfTor(destination)),
+  );
+}
+
 it('lets tor-only services out by their own tor, each on circuits of its own, and nothing else on the wire', async () => {
   await Promise.all(['shop', 'diary', 'notes'].map((service) => fetchSoon(service)));
   const stop = await capture(gateway.node, 'uplink');
@@ -90,13 +99,8 @@ it('lets tor-only services out by their own tor, each on circuits of its own, an
   shared?.close();
   own?.close();
   const seen = await stop();
-  const isOfTor = (address: string): boolean => address === HOME || address.startsWith('11.9.0.');
   expect(seen.packets.length).toBeGreaterThan(20);
-  expect(
-    seen.packets.filter(
-      ({ source, destination, isOfLink }) => !isOfLink && !(isOfTor(source) && isOfTor(destination)),
-    ),
-  ).toEqual([]);
+  expect(strays(seen)).toEqual([]);
   expect(['secret', 'nowhere'].filter((text) => seen.contains(text))).toEqual([]);
 }, 60_000);
 
@@ -109,4 +113,20 @@ it('never lets them out by the other tor while theirs is away', async () => {
   await fetchSoon('diary');
   expect(shared.circuits()).toEqual([]);
   shared.close();
+}, 60_000);
+
+it('calls outward for its owner by that tor too, as long as it has a tor-only service', async () => {
+  const [shared, own] = await Promise.all(
+    (['tor', 'tor-only'] as const).map((instance) => watchCircuits(instance, `${WEB}:80`)),
+  );
+  const stop = await capture(gateway.node, 'uplink');
+  await appendFile(join(gateway.root, 'etc', 'gateway.yaml'), `notify: { alive: "http://${WEB}/alive" }\n`);
+  await gateway.command(signal, 'up');
+  await expect.poll(() => own?.circuits().length, { timeout: 20_000 }).toBe(1);
+  expect(shared?.circuits()).toEqual([]);
+  shared?.close();
+  own?.close();
+  const seen = await stop();
+  expect(strays(seen)).toEqual([]);
+  expect(seen.contains('alive')).toBe(false);
 }, 60_000);

@@ -199,6 +199,11 @@ export function recordingControl(replace: Partial<Control> = {}) {
     deviceCard: (name) =>
       Promise.resolve({ ...cardOf(world.status, device(name), '2026-01-02T04:00:00.000Z'), code: 'c0de' }),
     checkCard: (_name, { code }) => Promise.resolve({ isGenuine: code === 'c0de' }),
+    testNotices: () =>
+      Promise.resolve([
+        { receiver: 'ntfy https://ntfy.example.net', trouble: null },
+        { receiver: 'mail me@example.net', trouble: 'it answered 550' },
+      ]),
     metrics: () => Promise.resolve('gateway_down 0\n'),
     relays: () => Promise.resolve([relay('vps')]),
     walk: () => Promise.reject(new GatewayError('no relay walks here', { code: 'RelayUnreachable' })),
