@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { NatReport } from '../../src/doctor/types.ts';
+import { NODE_INSIDE, parseTopology, startLab } from '../../src/lab/index.ts';
 import { examineTogether, isWrong, verdictOf, type Examined } from '../nat-grid/examine.ts';
 import { randomRows } from '../nat-grid/random.ts';
 import type { Row } from '../nat-grid/rows.ts';
-import type { ChainRouter } from '../support/nat-chains.ts';
+import type { ChainRouter, NatHome, NatLooked } from '../support/nat-chains.ts';
 
 /** Chains of real routers, which forget after 5 s, and a window of 7 s; `npm run lab:doctor` has many more, with real timers. */
 const signal = AbortSignal.timeout(100_000);
@@ -37,10 +38,36 @@ const rows: readonly (Row & { readonly says: string })[] = [
   },
 ];
 let found: readonly Examined[];
+let silent: NatLooked;
 
 beforeAll(async () => {
-  found = await examineTogether([...rows, ...randomRows(2, 7)], { mode: 'full', windowSeconds: 7, signal });
+  const window = { mode: 'full', windowSeconds: 7, signal } as const;
+  [found, silent] = await Promise.all([
+    examineTogether([...rows, ...randomRows(2, 7)], window),
+    lookIntoSilence(),
+  ]);
 }, 100_000);
+
+/** A home whose router answers nothing at all, on a machine without ping. */
+async function lookIntoSilence(): Promise<NatLooked> {
+  const topology = parseTopology(
+    {
+      nodes: { home: { defaultRoute: '192.168.50.1' }, router: {} },
+      networks: { lan: { home: '192.168.50.10/24', router: '192.168.50.1/24' } },
+    },
+    'a silent router',
+  );
+  await using lab = await startLab(topology, { signal });
+  const input =
+    'add table ip silent\nadd chain ip silent in { type filter hook input priority 0; policy drop; }\n';
+  await lab.node('router').run(['nft', '-f', '-'], { signal, input });
+  const relay = { address: '11.1.0.2:7443', fingerprint: 'A'.repeat(43) };
+  const secrets = { home: '0'.repeat(16), secret: 'A'.repeat(43) };
+  const told: NatHome = { relay, ...secrets, stun: ['11.1.0.2:3478', 'stun.lab.test:3478'], mode: 'quick' };
+  const program = [NODE_INSIDE, '/opt/gateway/test/support/nat-home-main.ts', JSON.stringify(told)] as const;
+  const ran = await lab.node('home').run(['env', 'PATH=/nowhere', ...program], { signal, timeoutMs: 60_000 });
+  return JSON.parse(ran.stdout) as NatLooked;
+}
 
 describe('the doctor counts NATs', () => {
   it.each(rows.map(({ name, says }, index) => [name, says, index] as const))(
@@ -67,6 +94,17 @@ describe('the doctor counts NATs', () => {
       ['192.168.102.1', '11.103.5.2', 'yes', 'yes'],
     ]);
   });
+});
+
+it('ends in time and claims nothing where nobody answers', () => {
+  const { report } = silent;
+  expect(silent.seconds).toBeLessThan(8);
+  expect(report.count).toMatchObject({ min: 0, max: null, exact: false, likely: 0 });
+  expect(report.count.doubts).toEqual(expect.arrayContaining(['outside', 'state']));
+  const why = report.evidence
+    .filter(({ method }) => method === 'missing')
+    .map(({ raw }) => JSON.stringify(raw));
+  expect(why.join(' ')).toMatch(/ping cannot be used here/);
 });
 
 function reportOf(index: number): NatReport {

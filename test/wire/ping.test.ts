@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseExceeded, parseRecordedRoute } from '../../src/wire/ping.ts';
+import { parseEchoReply, parseExceeded, parseRecordedRoute } from '../../src/wire/ping.ts';
 
 /** As iputils prints them, with `-n` and the locale C. */
 const EXCEEDED = `PING 192.0.2.1 (192.0.2.1) 56(84) bytes of data.
@@ -34,4 +34,10 @@ it('reads by which addresses it left each machine, as far as they wrote them', (
   expect(parseRecordedRoute(RECORDED).slice(0, 3)).toEqual(['192.168.50.10', '192.168.1.50', '192.168.1.1']);
   expect(parseRecordedRoute(RECORDED.replace('\t192.168.1.50', '\t\u001b[2J'))).toEqual(['192.168.50.10']);
   expect(parseRecordedRoute(RECORDED.replaceAll(/^RR.*$/gm, ''))).toEqual([]);
+});
+
+it('reads who answered', () => {
+  expect(parseEchoReply(RECORDED)).toBe('192.168.1.1');
+  expect(parseEchoReply(RECORDED.replaceAll('192.168.1.1', '192.168.1.999'))).toBeUndefined();
+  expect(parseEchoReply(EXCEEDED)).toBeUndefined();
 });

@@ -26,9 +26,12 @@ export class Survey {
     } catch (error) {
       const isAbort = this.signal.aborted || (error instanceof Error && error.name === 'AbortError');
       if (!(error instanceof GatewayError) && !isAbort) throw error;
-      const why = this.signal.aborted ? 'it took too long' : messageOf(error);
-      this.seen.push({ method: 'missing', what, why, at: new Date().toISOString() });
+      this.miss(what, this.signal.aborted ? 'it took too long' : messageOf(error));
       return undefined;
     }
+  }
+
+  miss(what: string, why: string): void {
+    this.seen.push({ method: 'missing', what, why, at: new Date().toISOString() });
   }
 }

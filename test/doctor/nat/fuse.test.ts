@@ -65,6 +65,14 @@ describe('a count of NATs', () => {
     expect(told(report)).toBe(expected);
   });
 
+  it('is not exact where something that refuses is all that ends it', () => {
+    const chain = [nat({ ...UPNP, refuses: true }), plain(), nat({ hasPool: true, timer: 100 })];
+    const weak = measured(chain, 36).filter(
+      ({ method }) => !['record-route', 'public-echo', 'opener'].includes(method),
+    );
+    expect(told(fused(weak))).toBe('1-1~1 addresses');
+  });
+
   const router = fc.record<Router>({
     kind: fc.constantFrom('nat', 'nat', 'plain', 'firewall'),
     timer: fc.constantFrom(10, 30, 30, 30, 100, 150, 600),
