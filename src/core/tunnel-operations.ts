@@ -102,6 +102,25 @@ export const TUNNEL_OPERATIONS = {
     }),
     result: z.object({ ports: z.array(z.number()) }),
   },
+  /** Only when each heard of its relay last: cheap enough to be asked often. */
+  'tunnel.handshakes': {
+    input: z.strictObject({ network: NetworkSpec }),
+    result: z.object({
+      tunnels: z.array(
+        z.object({
+          number: z.number(),
+          endpoint: z.string().optional(),
+          /** Seconds since the epoch; 0 before the first. */
+          latestHandshake: z.number(),
+        }),
+      ),
+    }),
+  },
+  /** Begins a new session with the relay there, at once. What is open goes on. */
+  'tunnel.dial': {
+    input: z.strictObject({ network: NetworkSpec, number: TunnelNumber, endpoint: Endpoint }),
+    result: z.object({}),
+  },
   /** Also those that are half made. */
   'tunnel.observe': {
     input: z.strictObject({ network: NetworkSpec }),

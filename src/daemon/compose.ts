@@ -4,7 +4,6 @@ import type { Control } from '../core/control.ts';
 import type { Desired } from '../core/desired.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log, Ports, TorPort } from '../core/ports.ts';
-import type { Relay } from '../core/relay.ts';
 import type { TorInstance } from '../core/tor-instance.ts';
 import type { Network } from '../core/service.ts';
 import { ConditionClock } from '../engine/conditions.ts';
@@ -50,7 +49,7 @@ import { Recurring } from './recurring.ts';
 import { MetricsPort } from './metrics-port.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { createOutside } from './outside.ts';
-import { RelayHolds } from './relay-holds.ts';
+import { createRelayTasks } from './relay-tasks.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
 import type { RelayVantages } from './vantages.ts';
@@ -251,7 +250,7 @@ function createOwnersControl(
     [notifier, 'nobody was told what is wrong'],
     [canary, 'the router was not tried from outside'],
     [metrics, 'metrics cannot be read at their port'],
-    [createHolds(pieces), 'relays are not listened to'],
+    ...createRelayTasks(pieces),
   ];
   const recurring = [
     new Recurring((signal) => devices.expire(signal), 'a device whose time is over was not revoked yet', log),
@@ -259,16 +258,6 @@ function createOwnersControl(
     ...settling.map(([task, failed]) => new Recurring((signal) => task.settle(signal), failed, log)),
   ];
   return { control, metrics, recurring };
-}
-
-function createHolds({
-  engine,
-  vantages,
-  home,
-  ports: { log },
-}: Pieces & { readonly vantages: RelayVantages; readonly home: HomeTracker }): RelayHolds {
-  const relays = (): readonly Relay[] => engine.desired?.relays ?? [];
-  return new RelayHolds({ relays, vantages, broke: () => home.hurry(), log });
 }
 
 function createAnnouncer({ paths, ports, engine, record }: Pieces): Announcer {

@@ -125,7 +125,11 @@ export class RelayVantages implements Vantages {
   /** Resolves when a connection that stood broke. */
   async hold(relay: Relay, signal: AbortSignal): Promise<void> {
     const question = { ask: 'hold', home: relay.home, secret: await this.#secretOf(relay) } as const;
-    await holdRelay(relay, question, RelayAbout, ({ observed }) => this.#options.saw(observed), signal);
+    const held = (about: RelayAbout): void => {
+      this.#abouts.set(relay.name, about);
+      this.#options.saw(about.observed);
+    };
+    await holdRelay(relay, question, RelayAbout, held, signal);
   }
 
   /** Over IPv4: it counts routers, and speaks to the address that asks alone. */

@@ -35,8 +35,8 @@ import { announceOnion } from './tor-announce.ts';
 import { cutOnions, drainOnion } from './tor-drain.ts';
 import { checkPolicy } from './policy.ts';
 import { loadTor, observeTor, removeOnion, stopTor, writeOnion, writeTor } from './tor.ts';
-import { listVisitors, observeTunnels } from './tunnel-observe.ts';
-import { cutTunnelPort, ensureTunnel, removeTunnel } from './tunnel.ts';
+import { listHandshakes, listVisitors, observeTunnels } from './tunnel-observe.ts';
+import { cutTunnelPort, dialTunnel, ensureTunnel, removeTunnel } from './tunnel.ts';
 import { removePeer, setPeers } from './wireguard-peers.ts';
 import { removeProbe, ensureProbe } from './wireguard-probe.ts';
 import { ensureWireguard, removeWireguard } from './wireguard.ts';
@@ -91,6 +91,8 @@ const HANDLERS: { readonly [Name in OperationName]: Handler<Name> } = {
   'tunnel.remove': removeTunnel,
   'tunnel.observe': observeTunnels,
   'tunnel.cut': cutTunnelPort,
+  'tunnel.dial': dialTunnel,
+  'tunnel.handshakes': listHandshakes,
   'tunnel.visitors': listVisitors,
 };
 

@@ -152,6 +152,9 @@ const RULES: { readonly [Name in OperationName]: Rule<Name> } = {
   'tunnel.remove': always,
   'tunnel.observe': always,
   'tunnel.cut': always,
+  'tunnel.dial': ({ number }, { tunnels = [] }) =>
+    tunnels.some((tunnel) => tunnel.number === number) ? undefined : `dialling relay ${number}`,
+  'tunnel.handshakes': always,
   'tunnel.visitors': always,
 };
 

@@ -103,3 +103,16 @@ export const listVisitors: Handler<'tunnel.visitors'> = async (
   const found = stdout.split('\n').flatMap((line) => /\bsport=([0-9]+)/.exec(line)?.[1] ?? []);
   return { ports: found.map(Number) };
 };
+
+export const listHandshakes: Handler<'tunnel.handshakes'> = async ({ network }, environment, signal) => {
+  const marks = await listTunnelMarks(environment, network);
+  const tunnels = await Promise.all(
+    marks.map(async ({ tunnel: { number, publicKey } }) => {
+      const dump = await dumpInterface(network, { name: tunnelLink(network, number), place: 'hub' }, signal);
+      const peer = dump?.peers.find((each) => each.publicKey === publicKey);
+      const there = peer?.endpoint === undefined ? {} : { endpoint: peer.endpoint };
+      return { number, ...there, latestHandshake: peer?.latestHandshake ?? 0 };
+    }),
+  );
+  return { tunnels };
+};

@@ -102,15 +102,37 @@ async function setPeer(
   // With another key the relay does not know where we are. A keepalive that begins is sent at once.
   if (isOtherKey && peers.some(({ publicKey }) => publicKey === tunnel.publicKey))
     await set('peer', tunnel.publicKey, 'persistent-keepalive', '0');
-  const there = endpoint === undefined ? [] : ['endpoint', endpoint];
-  const rest = ['allowed-ips', EVERYBODY, 'persistent-keepalive', String(KEEPALIVE_SECONDS)];
-  await set('peer', tunnel.publicKey, ...there, ...rest);
+  await set(...peerWords(tunnel, endpoint));
 }
 
+function peerWords({ publicKey }: TunnelSpec, endpoint: string | undefined): string[] {
+  const there = endpoint === undefined ? [] : ['endpoint', endpoint];
+  const rest = ['allowed-ips', EVERYBODY, 'persistent-keepalive', String(KEEPALIVE_SECONDS)];
+  return ['peer', publicKey, ...there, ...rest];
+}
+
+/** Where it is dialled already it stays: that may be the one place that answers (tunnel.dial). */
 function isAsWanted(peer: DumpedPeer, { publicKey }: TunnelSpec, endpoint: string | undefined): boolean {
   const isSet = peer.allowedIps.join() === EVERYBODY && peer.keepaliveSeconds === KEEPALIVE_SECONDS;
-  return peer.publicKey === publicKey && isSet && (endpoint === undefined || peer.endpoint === endpoint);
+  return peer.publicKey === publicKey && isSet && (endpoint === undefined || peer.endpoint !== undefined);
 }
+
+/** A peer that is new is sent a packet at once, and that needs a session. */
+export const dialTunnel: Handler<'tunnel.dial'> = async (
+  { network, number, endpoint },
+  environment,
+  signal,
+) => {
+  const marks = await listTunnelMarks(environment, network);
+  const tunnel = marks.find((mark) => mark.tunnel.number === number)?.tunnel;
+  if (tunnel === undefined) return {};
+  const name = tunnelLink(network, number);
+  const set = (...words: string[]) =>
+    run(inNetns(hubNetns(network), ['wg', 'set', name, ...words]), { signal });
+  await set('peer', tunnel.publicKey, 'remove');
+  await set(...peerWords(tunnel, endpoint));
+  return {};
+};
 
 export const removeTunnel: Handler<'tunnel.remove'> = async ({ network, number }, environment, signal) => {
   await refuseForeign(network, number, environment, signal);

@@ -295,6 +295,8 @@ const CASES: { readonly [Name in OperationName]: Case<Name> } = {
   'tunnel.remove': { input: { network, number: 3 }, free: { number: ANY } },
   'tunnel.observe': { input: { network } },
   'tunnel.cut': { input: { network, number: 3, port: 9736 }, free: { number: ANY, port: ANY } },
+  'tunnel.dial': { input: { network, number: 3, endpoint: '11.1.0.2:443' }, free: { endpoint: ANY } },
+  'tunnel.handshakes': { input: { network } },
   'tunnel.visitors': {
     input: { network, number: 3, port: 9736, source: '11.2.0.2' },
     free: { number: ANY, port: ANY, source: ANY },

@@ -189,6 +189,31 @@ describe('a tunnel to a relay', () => {
     expect(await visit(VISITOR, `${HOME}:9735`)).toBe(`80 sees ${VISITOR}`);
   });
 
+  it('begins a new session at once with a relay that forgot it, and what is open goes on', async () => {
+    const url = `http://${HOME}:9735/slow`;
+    const open = machine.start(
+      'nsenter',
+      '--net=/run/netns/relay',
+      'curl',
+      '-sSN',
+      '--interface',
+      VISITOR,
+      url,
+    );
+    await once(open.stdout ?? open, 'data');
+    const peer = ['peer', publicKey];
+    await inRelay('wg', 'set', 'far0', ...peer, 'remove');
+    await inRelay('wg', 'set', 'far0', ...peer, 'allowed-ips', `${HOME}/32,${SHOP}/32`);
+    expect(await visit(VISITOR, `${HOME}:9735`, 1)).toBe('nothing');
+    await call('tunnel.dial', { network, number: 0, endpoint });
+    expect(await visit(VISITOR, `${HOME}:9735`, 5)).toBe(`80 sees ${VISITOR}`);
+    expect(await call('tunnel.handshakes', { network })).toEqual({
+      tunnels: [{ number: 0, endpoint, latestHandshake: expect.any(Number) }],
+    });
+    await once(open.stdout ?? open, 'data');
+    open.kill();
+  });
+
   it('clamps the size of segments to the tunnel', async () => {
     await inHub('nft', '-j', 'list', 'chain', 'inet', 'gateway-relay-0', 'clamp').then((text) =>
       expect(text).toContain('1380'),

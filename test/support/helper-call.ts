@@ -12,8 +12,8 @@ import { ensureNamespace } from '../../src/helper/namespace.ts';
 import { observe } from '../../src/helper/observe.ts';
 import { removePeer, setPeers } from '../../src/helper/wireguard-peers.ts';
 import { ensureProbe, removeProbe } from '../../src/helper/wireguard-probe.ts';
-import { listVisitors, observeTunnels } from '../../src/helper/tunnel-observe.ts';
-import { cutTunnelPort, ensureTunnel, removeTunnel } from '../../src/helper/tunnel.ts';
+import { listHandshakes, listVisitors, observeTunnels } from '../../src/helper/tunnel-observe.ts';
+import { cutTunnelPort, dialTunnel, ensureTunnel, removeTunnel } from '../../src/helper/tunnel.ts';
 import { ensureWireguard, removeWireguard } from '../../src/helper/wireguard.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
 
@@ -44,6 +44,8 @@ const HANDLERS = {
   'tunnel.ensure': ensureTunnel,
   'tunnel.remove': removeTunnel,
   'tunnel.cut': cutTunnelPort,
+  'tunnel.dial': dialTunnel,
+  'tunnel.handshakes': listHandshakes,
   'tunnel.visitors': listVisitors,
   'tunnel.observe': observeTunnels,
   observe,
