@@ -4,6 +4,9 @@ import { clock } from './checks/clock.ts';
 import { container } from './checks/container.ts';
 import { disk } from './checks/disk.ts';
 import { dns } from './checks/dns.ts';
+import { egress } from './checks/egress.ts';
+import { firewall } from './checks/firewall.ts';
+import { fallback } from './checks/fallback.ts';
 import { gateway } from './checks/gateway.ts';
 import { ipv6 } from './checks/ipv6.ts';
 import { mapping } from './checks/mapping.ts';
@@ -21,15 +24,18 @@ import { web } from './checks/web.ts';
 /** Every check, in the order in which people read what they found. A new one is a file and a line here. */
 export const CHECKS: readonly Check[] = [
   gateway,
+  fallback,
   routes,
   nat,
   web,
   dns,
   udp,
+  egress,
   ipv6,
   mtu,
   names,
   mapping,
+  firewall,
   ports,
   tor,
   certificates,

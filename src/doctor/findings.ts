@@ -12,8 +12,9 @@ interface Entry {
 const NO_LINE = ['ROUTE_NONE'];
 /** Names, pages and whatever asks machines outside. */
 const NO_OUTSIDE = [...NO_LINE, 'WEB_SIGN_IN', 'WEB_NONE'];
-/** Nobody gets in by a port. */
-const NO_PORT = ['NAT_CARRIER', 'NAT_DOUBLE', 'ROUTE_VPN'];
+/** A port in the nearest router leads nowhere; nobody gets in by a port. */
+const NO_MAPPING = ['NAT_CARRIER', 'NAT_DOUBLE', 'ROUTE_VPN'];
+const NO_PORT = [...NO_MAPPING, 'FIREWALL_CLOSED'];
 const NO_NAMES = [...NO_OUTSIDE, 'DNS_SILENT', 'DNS_WRONG'];
 
 /**
@@ -74,6 +75,12 @@ export const FINDINGS = {
   },
   NAT_CARRIER: { severity: 'warning', verify: 'gateway doctor nat', explainedBy: ['ROUTE_VPN'] },
   NAT_DOUBLE: { severity: 'warning', verify: 'gateway doctor nat', explainedBy: ['ROUTE_VPN'] },
+  FIREWALL_CLOSED: { severity: 'error', verify: 'gateway doctor firewall' },
+  SERVICE_DARK: {
+    severity: 'error',
+    verify: 'gateway status',
+    explainedBy: [...NO_OUTSIDE, 'GATEWAY_DOWN', 'WAY_CLEARNET', 'WAY_WIREGUARD', 'WAY_ONION', 'WAY_RELAY'],
+  },
   SERVICE_SILENT: { severity: 'error', verify: 'gateway status', explainedBy: ['GATEWAY_DOWN'] },
   RELAY_AWAY: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
   RELAY_FIREWALL: { severity: 'error', verify: 'gateway doctor relay', explainedBy: NO_OUTSIDE },
@@ -87,6 +94,7 @@ export const FINDINGS = {
   },
   PROGRAM_MISSING: { severity: 'error', verify: 'gateway doctor programs' },
   NAME_MISSING: { severity: 'error', verify: 'gateway doctor names', explainedBy: NO_NAMES },
+  NAME_HIDDEN: { severity: 'warning', verify: 'gateway doctor names', explainedBy: NO_NAMES },
   NAME_PRIVATE: { severity: 'warning', verify: 'gateway doctor names', explainedBy: NO_NAMES },
   NAME_ELSEWHERE: { severity: 'error', verify: 'gateway doctor names', explainedBy: NO_NAMES },
   CERTIFICATE_NONE: {
@@ -99,7 +107,7 @@ export const FINDINGS = {
     verify: 'gateway certificate list',
     explainedBy: [...NO_NAMES, 'CLOCK_WRONG', 'NAME_MISSING', 'NAME_ELSEWHERE'],
   },
-  PORT_NOT_OPENED: { severity: 'warning', verify: 'gateway ports', explainedBy: [...NO_LINE, ...NO_PORT] },
+  PORT_NOT_OPENED: { severity: 'warning', verify: 'gateway ports', explainedBy: [...NO_LINE, ...NO_MAPPING] },
   PORT_OPENED_IN_VAIN: {
     severity: 'warning',
     verify: 'gateway ports',
@@ -108,12 +116,14 @@ export const FINDINGS = {
   ROUTE_VPN: { severity: 'warning', verify: 'gateway doctor routes' },
   ROUTE_TWO: { severity: 'warning', verify: 'gateway doctor routes' },
   UDP_BLOCKED: { severity: 'warning', verify: 'gateway doctor udp', explainedBy: NO_OUTSIDE },
+  EGRESS_FILTERED: { severity: 'warning', verify: 'gateway doctor egress', explainedBy: NO_OUTSIDE },
   MTU_BLACK_HOLE: { severity: 'warning', verify: 'gateway doctor mtu', explainedBy: NO_OUTSIDE },
   IPV6_BROKEN: { severity: 'warning', verify: 'gateway doctor ipv6', explainedBy: NO_OUTSIDE },
   PORT_TAKEN: { severity: 'warning', verify: 'gateway doctor ports' },
   TOR_OLD: { severity: 'warning', verify: 'gateway doctor tor' },
   GATEWAY_NOTICE: { severity: 'warning', verify: 'gateway status' },
   NAT_SYMMETRIC: { severity: 'note', verify: 'gateway doctor nat', explainedBy: ['ROUTE_VPN'] },
+  WAY_FALLBACK: { severity: 'note', verify: 'gateway status' },
   KERNEL_OLD: { severity: 'note', verify: 'gateway doctor programs' },
   CONTAINER: { severity: 'note', verify: 'gateway doctor container' },
   GATEWAY_FILE_DIFFERS: { severity: 'note', verify: 'gateway status' },

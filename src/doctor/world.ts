@@ -23,8 +23,10 @@ export interface World {
   defaultRoutes(): Promise<readonly DefaultRoute[]>;
   /** GET of a page without TLS, not followed elsewhere. `address`: connect there, whatever the name says. */
   page(url: string, signal: AbortSignal): Promise<PageSeen>;
-  /** Addresses of a name by this machine's own resolver, or by the one at `server`. */
-  lookup(name: string, family: 4 | 6, signal: AbortSignal, server?: string): Promise<Looked>;
+  /** Addresses of a name by this machine's own resolver. */
+  lookup(name: string, family: 4 | 6, signal: AbortSignal): Promise<Looked>;
+  /** The same as the servers of the name's own zone say; `undefined`: they could not be asked. */
+  lookupAtSource(name: string, signal: AbortSignal): Promise<Looked | undefined>;
   /** Servers that this machine's resolver asks. */
   resolvers(): readonly string[];
   /** Where a STUN server at `host:port` sees us. */
@@ -108,7 +110,12 @@ export type Failure = 'name' | 'refused' | 'silent' | 'unreachable' | 'malformed
 
 /** `silent`: no resolver answered. */
 export type Looked =
-  { readonly addresses: readonly string[] } | { readonly failure: 'silent' | 'refused' | 'no-such-name' };
+  | { readonly addresses: readonly string[] }
+  | {
+      readonly failure: 'silent' | 'refused' | 'no-such-name';
+      /** As the resolver says it: `ETIMEOUT`. */
+      readonly why?: string;
+    };
 
 export type StunSeen = { readonly address: string } | { readonly failure: 'name' | 'silent' };
 

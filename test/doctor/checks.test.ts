@@ -3,6 +3,7 @@ import type { Status, Way } from '../../src/core/status.ts';
 import type { Check } from '../../src/doctor/check.ts';
 import { certificates } from '../../src/doctor/checks/certificates.ts';
 import { container } from '../../src/doctor/checks/container.ts';
+import { fallback } from '../../src/doctor/checks/fallback.ts';
 import { gateway } from '../../src/doctor/checks/gateway.ts';
 import { mapping } from '../../src/doctor/checks/mapping.ts';
 import { names } from '../../src/doctor/checks/names.ts';
@@ -169,7 +170,12 @@ it.each<[string, Partial<World>, string[], string]>([
 });
 
 const page = { addresses: [{ url: 'https://pay.anna.example/', network: 'internet', clientNeeds: [] }] };
-const named = (addresses: readonly string[], privacy?: string): Partial<World> => ({
+const named = (
+  addresses: readonly string[],
+  privacy?: string,
+  atSource: readonly string[] = [],
+): Partial<World> => ({
+  lookupAtSource: () => Promise.resolve({ addresses: atSource }),
   ...running([way('clearnet', page)], {}, privacy),
   ...answering({ ipv4: '203.0.113.7' }),
   lookup: () =>
@@ -179,6 +185,7 @@ const named = (addresses: readonly string[], privacy?: string): Partial<World> =
 it.each<[string, Partial<World>, string[]]>([
   ['leads here', named(['203.0.113.7']), []],
   ['is unknown', named([]), ['NAME_MISSING error']],
+  ['is kept back at home', named([], 'open', ['203.0.113.7']), ['NAME_HIDDEN warning']],
   ['is private at home', named(['192.168.1.20']), ['NAME_PRIVATE warning']],
   ['leads to a machine elsewhere', named(['9.9.9.9']), ['NAME_ELSEWHERE error']],
   ['is of a service that no DNS may hear of', named([], 'tor-only'), []],
@@ -256,6 +263,28 @@ it.each([
   expect(steps[2]).toContain(
     'protocol UDP, external port 51820, internal port 51820, internal address 192.168.1.20',
   );
+});
+
+const using = (more: object): Partial<World> => {
+  const state = {
+    order: ['wireguard', 'tor'],
+    way: 'wireguard',
+    isFallback: false,
+    isDark: false,
+    why: 'lost',
+  };
+  const services = [
+    { name: 'shop', ways: [], listening: { status: 'yes' }, fallback: { ...state, ...more } },
+  ];
+  return running([], { services: services as unknown as Status['services'] });
+};
+
+it.each<[string, Partial<World>, string[]]>([
+  ['its first choice', using({}), []],
+  ['another way', using({ way: 'tor', isFallback: true }), ['WAY_FALLBACK note']],
+  ['no way', using({ isDark: true }), ['SERVICE_DARK error']],
+])('sees a service that is had by %s', async (_, world, expected) => {
+  expect(codes(await see(fallback, world))).toEqual(expected);
 });
 
 const listening = (program: string | undefined, address = '0.0.0.0'): Partial<World> => ({

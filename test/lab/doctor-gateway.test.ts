@@ -78,6 +78,20 @@ it('tells a user who may not ask the gateway what it can find out all the same',
   expect(stdout).toMatch(/\[–\] Router ports {2}needs the gateway/);
 }, 20_000);
 
+it('finds a firewall of this machine, and what opens it', async () => {
+  const rules =
+    'add table inet mine; add chain inet mine input { type filter hook input priority 0; policy drop; };' +
+    'add rule inet mine input ct state established accept; add rule inet mine input iif lo accept';
+  await owner.home('nft', rules);
+  const [finding] = (await owner.json<Report>('doctor', 'firewall')).findings;
+  expect(finding).toMatchObject({ code: 'FIREWALL_CLOSED', severity: 'error' });
+  const command = finding?.fix[0]?.command ?? '';
+  expect(command).toBe('sudo nft insert rule inet mine input udp dport 51820 accept');
+  await owner.home('nft', command.replace('sudo nft ', ''));
+  expect((await owner.json<Report>('doctor', 'firewall')).findings).toEqual([]);
+  await owner.home('nft', 'delete table inet mine');
+}, 20_000);
+
 it('writes one file for whoever helps: no name or address in it, and never a key', async () => {
   const whole = await readFile(fileOf('whole'), 'utf8');
   expect(whole).toMatch(/\n\[✗\] 1\. A service does not answer inside this machine: shop\n/);

@@ -137,6 +137,12 @@ it('finds that UDP is blocked, but for names', async () => {
   expect(await withFault(rules, () => shown('web', 'dns', 'udp'))).toEqual(['UDP_BLOCKED']);
 }, 20_000);
 
+it('finds that only the web is let out', async () => {
+  const rules = `${DROPS} add rule inet fault forward iifname lan tcp dport != { 80, 443 } drop`;
+  expect(await withFault(rules, () => shown('web', 'egress'))).toEqual(['EGRESS_FILTERED']);
+  expect(await shown('egress')).toEqual([]);
+}, 20_000);
+
 it('finds servers for names that are silent, on a line that works', async () => {
   const rules = `${DROPS} add rule inet fault forward udp dport 53 drop; add rule inet fault forward tcp dport 53 drop`;
   const { report } = await withFault(rules, () => examine('web', 'dns', 'udp'));

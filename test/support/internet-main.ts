@@ -33,7 +33,7 @@ createServer((request, response) => {
 }).listen(Number(httpPort), '::');
 
 if (httpPort === '80') {
-  listen((socket) => socket.end()).listen(443, '0.0.0.0');
+  for (const port of [443, 853]) listen((socket) => socket.end()).listen(port, '0.0.0.0');
   const stun = createSocket('udp4');
   stun.on('message', (data, from) => {
     const request = parseStunRequest(data);

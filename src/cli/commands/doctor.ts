@@ -7,15 +7,18 @@ import { oneOf } from '../parse.ts';
 /** For completion only: the checks themselves are not loaded for it. A test compares the two. */
 export const CHECK_NAMES: readonly string[] = [
   'gateway',
+  'fallback',
   'routes',
   'nat',
   'web',
   'dns',
   'udp',
+  'egress',
   'ipv6',
   'mtu',
   'names',
   'mapping',
+  'firewall',
   'ports',
   'tor',
   'certificates',

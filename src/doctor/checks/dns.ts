@@ -1,7 +1,7 @@
-import type { Check, Checked } from '../check.ts';
+import type { Check, CheckContext, Checked } from '../check.ts';
 import { text } from '../messages/message.ts';
 import { isPublicUnicast } from '../../core/inet.ts';
-import { WEB_WITNESSES } from '../witnesses.ts';
+import { askWitnesses, WEB_WITNESSES } from '../witnesses.ts';
 import type { Looked } from '../world.ts';
 
 /**
@@ -19,7 +19,8 @@ export const dns: Check = {
   mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7500,
-  run: async ({ world, signal, see }) => {
+  run: async (context) => {
+    const { world, signal, see } = context;
     const begun = world.now();
     const names = WEB_WITNESSES.map(({ url }) => new URL(url).hostname);
     const looked = await Promise.all(names.map((name) => world.lookup(name, 4, signal)));
@@ -28,6 +29,9 @@ export const dns: Check = {
       servers,
       names: names.map((name, index) => ({ name, ...looked[index] })),
     });
+    const isLost = looked.every((one) => 'failure' in one) && (await areFoundElsewhere(context));
+    // The pages were found by their names meanwhile: these questions were lost, no more.
+    if (isLost) return { text: text('dns.unknown'), isUnknown: true };
     return judge(
       looked,
       { servers: servers.join(', '), names: names.join(', '), ms: world.now() - begun },
@@ -35,6 +39,10 @@ export const dns: Check = {
     );
   },
 };
+
+async function areFoundElsewhere(context: CheckContext): Promise<boolean> {
+  return (await askWitnesses(context)).some(({ isGenuine }) => isGenuine);
+}
 
 function judge(
   looked: readonly Looked[],

@@ -7,6 +7,8 @@ import type { GatewayState } from '../world.ts';
 interface Named {
   readonly name: string;
   readonly addresses: readonly string[];
+  /** By its zone's own servers, where nothing is found here. */
+  readonly atSource?: readonly string[];
 }
 
 /**
@@ -16,6 +18,8 @@ interface Named {
  *   ------------------------------+----------------------------------------------------------------
  *   this home's public one        | ok
  *   none                          | NAME_MISSING
+ *   none, and its own zone's      | NAME_HIDDEN: what answers for names at home keeps it back (DNS rebinding protection,
+ *   servers say where it is       | a filter)
  *   private ones alone            | NAME_PRIVATE: a router at home answers in its own way
  *   others                        | NAME_ELSEWHERE
  */
@@ -57,12 +61,30 @@ function hostsIn(gateway: GatewayState): string[] {
 async function lookUp(name: string, { world, signal }: CheckContext): Promise<Named | undefined> {
   const looked = await world.lookup(name, 4, signal);
   if ('addresses' in looked) return { name, addresses: looked.addresses };
-  return looked.failure === 'no-such-name' ? { name, addresses: [] } : undefined;
+  if (looked.failure !== 'no-such-name') return undefined;
+  const source = await world.lookupAtSource(name, signal);
+  const atSource = source !== undefined && 'addresses' in source ? source.addresses : [];
+  return { name, addresses: [], atSource };
 }
 
-function findingOf({ name, addresses }: Named, home: string | null, evidence: string): Finding[] {
+function findingOf(
+  { name, addresses, atSource = [] }: Named,
+  home: string | null,
+  evidence: string,
+): Finding[] {
   if (home !== null && addresses.includes(home)) return [];
   const values = { name, addresses: addresses.join(', '), home: home ?? '?' };
+  if (atSource.length > 0) {
+    const fix = [{ text: text('names.fix.rebinding', values), who: 'you' as const }];
+    return [
+      {
+        code: 'NAME_HIDDEN',
+        values: { ...values, addresses: atSource.join(', ') },
+        because: [evidence],
+        fix,
+      },
+    ];
+  }
   if (addresses.length === 0) {
     const fix = [
       { text: text('names.fix.set', values), command: 'gateway name set --help', who: 'you' as const },

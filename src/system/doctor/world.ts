@@ -8,7 +8,7 @@ import { connectTo } from './connect.ts';
 import { disksOf } from './disks.ts';
 import { defaultRoutes, wayOut } from './links.ts';
 import { listeners } from './listeners.ts';
-import { lookUp } from './lookup.ts';
+import { lookUp, lookUpAtSource } from './lookup.ts';
 import { machine } from './machine.ts';
 import { askPage } from './page.ts';
 import { lookForNats } from './nat.ts';
@@ -44,6 +44,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     defaultRoutes,
     page: askPage,
     lookup: lookUp,
+    lookupAtSource: lookUpAtSource,
     resolvers: getServers,
     stun: seenByStun,
     connect: connectTo,

@@ -42,6 +42,27 @@ export const home = {
   'TOR_OLD.title': 'Tor {version} is too old',
   'TOR_OLD.seen': 'before {minimum} a stranger on the way can pose as your onion service.',
 
+  'fallback.name': 'Ways in use',
+  'fallback.none': 'each service is told by its first choice',
+  'fallback.some': {
+    one: '{count} service is not told by its first choice',
+    other: '{count} services are not told by their first choice',
+  },
+  'WAY_FALLBACK.title': 'People are sent to {name} by {way} now, not by {first}',
+  'WAY_FALLBACK.seen': '{why}.',
+  'SERVICE_DARK.title': 'Nobody gets to {name} by any way',
+  'SERVICE_DARK.seen': '{why}.',
+
+  'firewall.name': 'Own firewall',
+  'firewall.none': 'lets in what the ways in need',
+  'firewall.closed': 'lets nobody in to {list}',
+  'firewall.user': 'only root is told its rules; sudo gateway doctor sees more',
+  'firewall.unknown': 'its rules could not be read (nft)',
+  'firewall.fix.open': 'Let it in:',
+  'FIREWALL_CLOSED.title': 'A firewall on this machine lets nobody in to {port}',
+  'FIREWALL_CLOSED.seen':
+    'its chain {chain} (table {table}) drops what no rule names, and none names that port.',
+
   'mapping.name': 'Router ports',
   'mapping.none': 'no way in needs one',
   'mapping.asking': 'the router has not answered yet',
@@ -66,6 +87,9 @@ export const home = {
   'names.fix.keep': 'Or let the gateway keep it there whenever the address changes:',
   'NAME_MISSING.title': '{name} has no address',
   'NAME_MISSING.seen': 'nobody knows that name.',
+  'NAME_HIDDEN.title': 'Inside this home {name} is hidden',
+  'NAME_HIDDEN.seen':
+    'its own servers say that it is at {addresses}; whoever looks up names in this home says that there is no such name.',
   'NAME_PRIVATE.title': 'Inside this home {name} leads to another address than outside',
   'NAME_PRIVATE.seen': 'the answer here is {addresses}, which is not on the internet.',
   'NAME_ELSEWHERE.title': '{name} leads to another machine',

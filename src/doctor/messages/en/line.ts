@@ -107,6 +107,16 @@ export const line = {
   'router.same-address':
     'Have the router always give this machine the same address ({to}): the setting is called address reservation, static lease, or "always assign the same address".',
 
+  'egress.name': 'Other ports out',
+  'egress.ok': 'not only the web is let out',
+  'egress.filtered': 'only the web is let out',
+  'egress.unknown': 'nobody could be asked',
+  'egress.fix.tor':
+    'For Tor, write the line "ReachableAddresses *:80,*:443" into a file in /etc/gateway/torrc.d, then type gateway down and gateway up. For a relay, use its port 443.',
+  'egress.fix.network': 'Or ask whoever runs this network to let out more than the web.',
+  'EGRESS_FILTERED.title': 'This network lets only the web out',
+  'EGRESS_FILTERED.seen': '{hosts} answer on port 443, and not on port {port}, which they also offer.',
+
   'ipv6.name': 'IPv6',
   'ipv6.none': 'this line has none; nothing needs it',
   'ipv6.ok': 'works, as {address}',

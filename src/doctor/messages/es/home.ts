@@ -43,6 +43,27 @@ export const home = {
   'TOR_OLD.title': 'Tor {version} es demasiado viejo',
   'TOR_OLD.seen': 'antes de {minimum}, un extraño en el camino puede hacerse pasar por su servicio onion.',
 
+  'fallback.name': 'Accesos en uso',
+  'fallback.none': 'cada servicio se anuncia por su primera opción',
+  'fallback.some': {
+    one: '{count} servicio no se anuncia por su primera opción',
+    other: '{count} servicios no se anuncian por su primera opción',
+  },
+  'WAY_FALLBACK.title': 'Ahora se envía a la gente a {name} por {way}, no por {first}',
+  'WAY_FALLBACK.seen': '{why}.',
+  'SERVICE_DARK.title': 'Nadie llega a {name} por ningún acceso',
+  'SERVICE_DARK.seen': '{why}.',
+
+  'firewall.name': 'Cortafuegos propio',
+  'firewall.none': 'deja entrar lo que los accesos necesitan',
+  'firewall.closed': 'no deja entrar a nadie a {list}',
+  'firewall.user': 'sus reglas solo se dicen a root; sudo gateway doctor ve más',
+  'firewall.unknown': 'no se pudieron leer sus reglas (nft)',
+  'firewall.fix.open': 'Déjelo entrar:',
+  'FIREWALL_CLOSED.title': 'Un cortafuegos de esta máquina no deja entrar a nadie a {port}',
+  'FIREWALL_CLOSED.seen':
+    'su cadena {chain} (tabla {table}) descarta lo que ninguna regla nombra, y ninguna nombra ese puerto.',
+
   'mapping.name': 'Puertos del router',
   'mapping.none': 'ningún acceso necesita uno',
   'mapping.asking': 'el router aún no ha respondido',
@@ -67,6 +88,9 @@ export const home = {
   'names.fix.keep': 'O deje que el gateway lo mantenga allí cada vez que cambie la dirección:',
   'NAME_MISSING.title': '{name} no tiene dirección',
   'NAME_MISSING.seen': 'nadie conoce ese nombre.',
+  'NAME_HIDDEN.title': 'Dentro de esta casa {name} está oculto',
+  'NAME_HIDDEN.seen':
+    'sus propios servidores dicen que está en {addresses}; quien busca los nombres en esta casa dice que no existe.',
   'NAME_PRIVATE.title': 'Dentro de esta casa {name} lleva a otra dirección que fuera',
   'NAME_PRIVATE.seen': 'la respuesta aquí es {addresses}, que no es de internet.',
   'NAME_ELSEWHERE.title': '{name} lleva a otra máquina',

@@ -109,6 +109,16 @@ export const line = {
   'router.same-address':
     'Haga que el router dé siempre a esta máquina la misma dirección ({to}): el ajuste se llama reserva de dirección, concesión estática o «asignar siempre la misma dirección».',
 
+  'egress.name': 'Otros puertos',
+  'egress.ok': 'no solo la web puede salir',
+  'egress.filtered': 'solo la web puede salir',
+  'egress.unknown': 'no se pudo preguntar a nadie',
+  'egress.fix.tor':
+    'Para Tor, escriba la línea «ReachableAddresses *:80,*:443» en un archivo de /etc/gateway/torrc.d; después gateway down y gateway up. Para un relay, use su puerto 443.',
+  'egress.fix.network': 'O pida a quien lleva esta red que deje salir más que la web.',
+  'EGRESS_FILTERED.title': 'Esta red solo deja salir la web',
+  'EGRESS_FILTERED.seen': '{hosts} responden en el puerto 443, y no en el {port}, que también ofrecen.',
+
   'ipv6.name': 'IPv6',
   'ipv6.none': 'esta línea no tiene; nada lo necesita',
   'ipv6.ok': 'funciona, como {address}',
