@@ -48,6 +48,8 @@ export interface Outcome {
   readonly change?: 'engaged' | 'released';
   /** Not the first choice. */
   readonly isFallback: boolean;
+  /** Some way works. */
+  readonly isOpen: boolean;
   /** No way works as far as anybody knows, and the one in use does not. */
   readonly isDark: boolean;
   /** What visitors are told, best first: the way in use, and a proved one where that is not proved itself. */
@@ -102,6 +104,7 @@ export function decideFallback(
     decision,
     ...(isMoved ? { change: isBack ? ('released' as const) : ('engaged' as const) } : {}),
     isFallback: decision.way !== first,
+    isOpen: known.some(works),
     isDark: !known.some(works) && stateOf(known, decision.way) === 'no',
     advertised: advertisedWith(known, decision.way),
     ...nextLookOf(order, known, decision),

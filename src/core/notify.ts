@@ -92,6 +92,8 @@ export interface Situation {
   readonly services: readonly {
     readonly name: string;
     readonly isDark: boolean;
+    /** Neither dark nor open: nobody knows, as after a start. */
+    readonly isOpen: boolean;
     readonly isFallback: boolean;
     readonly way: string;
     readonly why: string;
@@ -104,6 +106,8 @@ export interface Situation {
   readonly locked: readonly string[];
   /** Names of those that do not answer. */
   readonly lostRelays: readonly string[];
+  /** Names of nodes and relays of which nobody knows it yet. */
+  readonly unasked: readonly string[];
   readonly address: string | undefined;
   /** Phones that have a tunnel go on sending to the address before: their apps look it up once. */
   readonly hasTunnels: boolean;
@@ -141,6 +145,12 @@ export function alertsOf(
     ...(address === undefined ? [] : [addressAlert(address, names, hasTunnels)]),
   ];
   return alerts.filter(({ kind }) => about.includes(kind));
+}
+
+/** Keys of what may have ended, and may not: that nobody knows is no news. */
+export function undecidedIn({ services, unasked }: Situation): ReadonlySet<string> {
+  const dim = services.filter(({ isDark, isOpen }) => !isDark && !isOpen).map(({ name }) => `down ${name}`);
+  return new Set([...dim, ...unasked.flatMap((name) => [`relay ${name}`, `locked ${name}`])]);
 }
 
 const FACT = 'address';
@@ -199,9 +209,14 @@ export interface Notice {
  *   no       | yes          | yes  | none: it is only remembered
  *   yes      | another text | both | changes
  *   yes      | no           | no   | ends, with the text that was told
+ *   yes      | undecided    | no   | none: it stays as it was told
  *   yes      | no           | yes  | none: nobody knows it just now
  */
-export function noticeOf(told: Told, alerts: readonly Alert[]): Notice | undefined {
+export function noticeOf(
+  told: Told,
+  alerts: readonly Alert[],
+  undecided: ReadonlySet<string>,
+): Notice | undefined {
   const lines = alerts.flatMap(({ kind, key, text, fact }): NoticeLine[] => {
     const known = told[key];
     if (known === (fact ?? text) || (known === undefined && fact !== undefined)) return [];
@@ -209,10 +224,11 @@ export function noticeOf(told: Told, alerts: readonly Alert[]): Notice | undefin
   });
   const gone = Object.entries(told).filter(([key]) => !alerts.some((alert) => alert.key === key));
   const ended = gone.flatMap(([key, text]): NoticeLine[] => {
+    if (undecided.has(key)) return [];
     const kind = ALERT_KINDS.find((each) => key.startsWith(`${each} `));
     return kind === undefined ? [] : [{ state: 'ends', kind, text }];
   });
-  const kept = gone.filter(([key]) => key === FACT);
+  const kept = gone.filter(([key]) => key === FACT || undecided.has(key));
   const next = Object.fromEntries([...kept, ...alerts.map(({ key, text, fact }) => [key, fact ?? text])]);
   const isSame = canonical(next) === canonical(told);
   return isSame ? undefined : { lines: [...lines, ...ended], told: next };

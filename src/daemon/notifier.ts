@@ -5,6 +5,7 @@ import {
   noticeOf,
   readTold,
   receiverName,
+  undecidedIn,
   type Notice,
   type NoticeTested,
   type NotifySettings,
@@ -70,13 +71,14 @@ export class Notifier {
     if (aim === undefined || settings === undefined || isDown()) return;
     await this.#callAlive(settings, aim, signal);
     if (settings.to.length === 0) return;
-    const alerts = alertsOf(await situation(), settings, now());
+    const found = await situation();
+    const [alerts, undecided] = [alertsOf(found, settings, now()), undecidedIn(found)];
     const known = await announced.load();
     // All at once: one that hangs must not keep the others waiting.
     await Promise.all(
       settings.to.map(async (receiver) => {
         const name = receiverName(receiver);
-        const notice = noticeOf(readTold(known.get(name)), alerts);
+        const notice = noticeOf(readTold(known.get(name)), alerts, undecided);
         if (this.#isDue(name, notice)) await this.#tell(receiver, name, notice, aim, signal);
       }),
     );
@@ -198,7 +200,7 @@ export interface NotifierPieces {
   readonly ports: Pick<Ports, 'home' | 'now' | 'log'>;
   readonly engine: Pick<Engine, 'desired' | 'fallbacks'>;
   readonly certifier: Pick<CertificateKeeper, 'kept'>;
-  readonly vantages: Pick<RelayVantages, 'lost'>;
+  readonly vantages: Pick<RelayVantages, 'lost' | 'knows'>;
   readonly nodeWatch: Pick<NodeWatch, 'found'>;
   readonly record: Recorder;
 }
@@ -213,6 +215,7 @@ export function createNotifier(pieces: NotifierPieces): Notifier {
       certificates: (await certifier.kept()).map(({ report }) => report),
       locked: [...nodeWatch.found()].flatMap(([name, { status }]) => (status === 'no' ? [name] : [])),
       lostRelays: vantages.lost(),
+      unasked: unaskedIn(engine.desired, vantages, nodeWatch),
       hasTunnels: store.devices().some(({ publicKey }) => publicKey !== undefined),
       address: believedAddresses(ports.home.addresses()).ipv4,
     }),
@@ -222,4 +225,16 @@ export function createNotifier(pieces: NotifierPieces): Notifier {
     socksOf: (instance) => paths.ofTor(instance).torSocks,
     record,
   });
+}
+
+function unaskedIn(
+  desired: Desired | undefined,
+  vantages: Pick<RelayVantages, 'knows'>,
+  nodeWatch: Pick<NodeWatch, 'found'>,
+): string[] {
+  const { relays = [], services = [] } = desired ?? {};
+  const nodes = services.filter(
+    ({ name }) => (nodeWatch.found().get(name)?.status ?? 'unknown') === 'unknown',
+  );
+  return [...relays.filter(({ name }) => !vantages.knows(name)), ...nodes].map(({ name }) => name);
 }

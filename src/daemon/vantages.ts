@@ -170,6 +170,11 @@ export class RelayVantages implements Vantages {
     });
   }
 
+  /** Was it asked since our start? */
+  knows(relay: string): boolean {
+    return this.#isUp.has(relay);
+  }
+
   /** Names of those that do not answer. */
   lost(): string[] {
     return [...this.#isUp].flatMap(([relay, isUp]) => (isUp ? [] : [relay]));

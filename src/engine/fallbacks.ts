@@ -31,6 +31,11 @@ export interface FallbacksOptions {
   readonly memory: FallbackMemory;
 }
 
+interface ServiceWays
+  extends Pick<Outcome, 'isDark' | 'isOpen' | 'isFallback'>, Pick<Decision, 'way' | 'why'> {
+  readonly name: string;
+}
+
 /**
  * Which way in of each service is in use. Every way stays open whatever is decided: what changes is which one people are
  * told, so that nothing depends on the daemon.
@@ -51,20 +56,10 @@ export class Fallbacks {
   }
 
   /** By service, as people are told of it. */
-  all(): (Pick<Outcome, 'isDark' | 'isFallback'> &
-    Pick<Decision, 'way' | 'why'> & { readonly name: string })[] {
-    return [...this.#outcomes].map(
-      ([
-        name,
-        {
-          isDark,
-          isFallback,
-          decision: { way, why },
-        },
-      ]) => {
-        return { name, isDark, isFallback, way, why };
-      },
-    );
+  all(): readonly ServiceWays[] {
+    return [...this.#outcomes].map(([name, { isDark, isOpen, isFallback, decision }]) => {
+      return { name, isDark, isOpen, isFallback, way: decision.way, why: decision.why };
+    });
   }
 
   /** Other services, or other ways of them: all are decided anew. */

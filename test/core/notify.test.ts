@@ -4,6 +4,7 @@ import {
   noticeOf,
   NotifySettings,
   readTold,
+  undecidedIn,
   sentenceOf,
   titleOf,
   type Situation,
@@ -20,12 +21,14 @@ const quiet: Situation = {
   certificates: [],
   locked: [],
   lostRelays: [],
+  unasked: [],
   address: undefined,
   hasTunnels: false,
 };
 const shop = {
   name: 'shop',
   isDark: false,
+  isOpen: true,
   isFallback: true,
   way: 'tor',
   why: 'clearnet: TCP 11.2.0.2:443 is closed',
@@ -76,7 +79,11 @@ it('speaks of a certificate once a fifth of its life is left and it could not be
 it('tells what begins, changes and ends, each once', () => {
   let told: Told = {};
   const next = (situation: Partial<Situation>): string[] | undefined => {
-    const notice = noticeOf(told, alertsOf({ ...quiet, ...situation }, settings({ names: true }), NOW));
+    const notice = noticeOf(
+      told,
+      alertsOf({ ...quiet, ...situation }, settings({ names: true }), NOW),
+      new Set(),
+    );
     told = notice?.told ?? told;
     return notice?.lines.map(sentenceOf);
   };
@@ -91,6 +98,26 @@ it('tells what begins, changes and ends, each once', () => {
     `over: shop: tor took over: ${shop.why}`,
   ]);
   expect(next({ address: '11.2.0.9' })).toEqual(['over: shop is down: no way in works']);
+});
+
+it('takes nothing for over of which nobody knows', () => {
+  const lost = {
+    ...quiet,
+    services: [{ ...shop, isDark: true, isOpen: false }],
+    lostRelays: ['vps'],
+    locked: ['lnd'],
+  };
+  const told = noticeOf({}, alertsOf(lost, settings(), NOW), new Set())?.told ?? {};
+  expect(Object.keys(told)).toHaveLength(3);
+  const started: Situation = {
+    ...quiet,
+    services: [{ ...shop, isFallback: false, isOpen: false }],
+    unasked: ['vps', 'lnd'],
+  };
+  const after = (situation: Situation) =>
+    noticeOf(told, alertsOf(situation, settings(), NOW), undecidedIn(situation))?.lines.map(sentenceOf);
+  expect(after(started)).toBeUndefined();
+  expect(after(quiet)).toHaveLength(3);
 });
 
 it('has a title that says it all where there is one line', () => {

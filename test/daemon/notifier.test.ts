@@ -11,7 +11,14 @@ import { SocksServer } from '../support/socks-server.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const signal = AbortSignal.timeout(20_000);
-const dark = (name: string) => ({ name, isDark: true, isFallback: false, way: 'tor', why: '' });
+const dark = (name: string) => ({
+  name,
+  isDark: true,
+  isOpen: false,
+  isFallback: false,
+  way: 'tor',
+  why: '',
+});
 let folder: string;
 let web: Server;
 let bodies: string[];
@@ -29,6 +36,7 @@ beforeEach(async () => {
     certificates: [],
     locked: [],
     lostRelays: [],
+    unasked: [],
     address: undefined,
     hasTunnels: false,
   };
