@@ -3,7 +3,7 @@ import { pathOutside } from './src/lab/places.ts';
 import { CountsReporter } from './test/support/counts-reporter.ts';
 import { temporaryFolder } from './test/support/temporary.ts';
 
-/** Tests with a browser that bin/setup-browser unpacked, which weighs more than everything else together. */
+/** Tests with a browser that bin/setup-set browser unpacked, which weighs more than everything else together. */
 export default defineConfig({
   test: {
     include: ['test/browser/**/*.test.ts'],

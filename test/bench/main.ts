@@ -5,6 +5,7 @@
  */
 import { benchDemo } from './demo.ts';
 import { benchEdgeNames } from './edge-names.ts';
+import { benchEdgeRivals } from './edge-rivals.ts';
 import { benchEdgeSeamless } from './edge-seamless.ts';
 import { benchLab } from './lab.ts';
 import { benchMany } from './many.ts';
@@ -24,6 +25,7 @@ const BENCHES = {
   'mapping-idle': benchMappingIdle,
   'edge-seamless': benchEdgeSeamless,
   'edge-names': benchEdgeNames,
+  'edge-rivals': benchEdgeRivals,
 } as const satisfies Record<string, (signal: AbortSignal) => Promise<Figure[]> | AsyncGenerator<Figure>>;
 
 const asked = process.argv.slice(2).filter((word) => !['--json', '--full'].includes(word));
