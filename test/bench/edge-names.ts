@@ -33,11 +33,11 @@ export async function benchEdgeNames(signal: AbortSignal): Promise<Figure[]> {
     const empty = await memoryOf(lab);
     const all = [...sites, SHOP];
     const { helper } = lab.gateway;
-    const before = await lab.machine.sh('pgrep', '-x', 'haproxy');
+    const before = await pidsOf(lab);
     const told = await secondsOf(() => lab.up(all));
     const given = await secondsOf(() => helper.call('edge.certificate', { name: SHOP.domain, pem }, signal));
     const visited = await secondsOf(() => visit(lab));
-    if ((await lab.machine.sh('pgrep', '-x', 'haproxy')) !== before) throw new Error('HAProxy was reloaded');
+    if ((await pidsOf(lab)).join() !== before.join()) throw new Error('HAProxy was reloaded');
     const look = await secondsOf(() => helper.call('edge.observe', {}, signal));
     const seconds = { unit: 's', goal: 'reported' };
     const second = { unit: 's', goal: 'well below 1' };
@@ -66,9 +66,16 @@ async function visit(lab: WebLab): Promise<void> {
   if (!answer.startsWith('HTTP/1.1 200 ')) throw new Error(`the new name was not answered: ${answer}`);
 }
 
+/** Without those that ended: nobody in the machine collects them. */
+async function pidsOf({ machine }: WebLab): Promise<string[]> {
+  const processes = (await machine.sh('ps', '-C', 'haproxy', '-o', 'stat=,pid=')).split('\n');
+  return processes.flatMap((line) => /^[^Z]\S* +(\d+)/.exec(line)?.[1] ?? []);
+}
+
 /** Of all its processes: what each has for itself, and its part of what they share. */
-async function memoryOf({ machine }: WebLab): Promise<number> {
-  const pids = (await machine.sh('pgrep', '-x', 'haproxy')).split('\n');
+async function memoryOf(lab: WebLab): Promise<number> {
+  const { machine } = lab;
+  const pids = await pidsOf(lab);
   const sizes = await Promise.all(
     pids.map(async (pid) => {
       const rollup = await machine.sh('cat', `/proc/${pid}/smaps_rollup`);
