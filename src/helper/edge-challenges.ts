@@ -8,6 +8,7 @@ import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
 import { findOneOfEdge } from './edge-process.ts';
 import { tellEdge } from './edge-socket.ts';
 import { CHALLENGE_LIST, CHALLENGE_MAP, hostOf } from './edge-web.ts';
+import type { OperationArguments } from '../core/operations.ts';
 import type { Handler, HelperEnvironment } from './environment.ts';
 import { ensureOwned, readPlain } from './owned-directory.ts';
 
@@ -15,23 +16,28 @@ import { ensureOwned, readPlain } from './owned-directory.ts';
  * Challenges of a certificate authority, answered by HAProxy itself: nothing that it sends reaches the daemon. They are
  * on disk as well, so that a reload for another name does not spoil the order of this one; gone when HAProxy ends.
  */
-export const answerChallenge: Handler<'edge.challenge'> = (challenge, environment, signal) =>
-  inEdgeDirectory(environment, async (directory) => {
-    if ((await findOneOfEdge(environment)) === undefined) throw notRunning();
-    if (challenge.type === 'tls-alpn-01') {
-      const pem = plainPem(challenge.pem);
-      await keepFile(challenge.name, pem, directory, environment);
-      const given = { ...entryOf(challenge.name), pem };
-      await putCertificate(given, environment, signal);
-      return {};
-    }
-    const key = keyOf(challenge);
-    await changeLines(CHALLENGE_MAP, key, `${key} ${challenge.response}`, directory, environment);
-    await tellEdge(environment, `del map ${CHALLENGE_MAP} ${key}`, signal);
-    const said = await tellEdge(environment, `add map ${CHALLENGE_MAP} ${key} ${challenge.response}`, signal);
-    if (said.trim() !== '') throw refused(challenge.name, said);
-    return {};
-  });
+export async function takeChallenge(
+  challenge: OperationArguments<'edge.challenge'>,
+  /** Has HAProxy look at what visitors say first: only there can be seen that one is the authority. */
+  look: () => Promise<void>,
+  directory: EdgeDirectory,
+  environment: HelperEnvironment,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await findOneOfEdge(environment)) === undefined) throw notRunning();
+  if (challenge.type === 'tls-alpn-01') {
+    const pem = plainPem(challenge.pem);
+    await keepFile(challenge.name, pem, directory, environment);
+    await look();
+    await putCertificate({ ...entryOf(challenge.name), pem }, environment, signal);
+    return;
+  }
+  const key = keyOf(challenge);
+  await changeLines(CHALLENGE_MAP, key, `${key} ${challenge.response}`, directory, environment);
+  await tellEdge(environment, `del map ${CHALLENGE_MAP} ${key}`, signal);
+  const said = await tellEdge(environment, `add map ${CHALLENGE_MAP} ${key} ${challenge.response}`, signal);
+  if (said.trim() !== '') throw refused(challenge.name, said);
+}
 
 export const removeChallenge: Handler<'edge.challenge.remove'> = (challenge, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
@@ -48,6 +54,11 @@ export const removeChallenge: Handler<'edge.challenge.remove'> = (challenge, env
     if (isRunning) await dropCertificate(file, CHALLENGE_LIST, environment, signal);
     return {};
   });
+
+/** There is one by TLS, for which HAProxy must look at what visitors say first. */
+export async function hasChallenge({ base }: EdgeDirectory): Promise<boolean> {
+  return (await readPlain(join(base, CHALLENGE_LIST)))?.length !== 0;
+}
 
 /** Files of challenges, empty where there are none; before a start all that is left is of orders that ended. */
 export async function ensureChallengeFiles(

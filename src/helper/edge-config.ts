@@ -23,6 +23,8 @@ export interface EdgeHere {
   readonly onions: Readonly<Record<string, string>>;
   /** There is a certificate for a site that is an address. */
   readonly hasAddress: boolean;
+  /** First messages of visitors are looked at before TLS ends. */
+  readonly looks: boolean;
   /** Tunnels to relays whose visitors cannot be taken, and why: a port that is taken; absent: none. */
   readonly shut?: readonly { readonly number: number; readonly why: string }[] | undefined;
 }
@@ -45,6 +47,7 @@ const Here: z.ZodType<EdgeHere> = z.object({
   taken: z.array(z.string()),
   hasIpv6: z.boolean(),
   hasAddress: z.boolean(),
+  looks: z.boolean(),
   onions: z.record(z.string(), z.string()),
   shut: z.array(z.object({ number: z.number(), why: z.string() })).optional(),
 });

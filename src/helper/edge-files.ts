@@ -11,18 +11,19 @@ import {
   ownedBy,
   renderCertificateLists,
 } from './edge-certificate-files.ts';
-import { ensureChallengeFiles } from './edge-challenges.ts';
+import { ensureChallengeFiles, hasChallenge } from './edge-challenges.ts';
 import { parseEdgeConfig, renderEdgeConfig, type EdgeConfig, type EdgeHere } from './edge-config.ts';
 import { ensureClients } from './edge-clients.ts';
 import { edgeConfigFile, ensureHandoutRun, type EdgeDirectory } from './edge-directory.ts';
 import { deviceFiles } from './edge-devices.ts';
+import { needsLook } from './edge-direct.ts';
 import { ensureOnionDoors, insideMaps } from './edge-inside.ts';
 import { onionNames } from './edge-onion-names.ts';
 import { publicOnions } from './edge-onions.ts';
 import { bindable, hasIpv6 } from './edge-ports.ts';
 import { complaintOf, findEdge, findOneOfEdge } from './edge-process.ts';
 import { strictMap } from './edge-strict.ts';
-import { edgeMaps, NO_CERTIFICATES, withoutCertificates } from './edge-web.ts';
+import { edgeMaps, CERTIFICATE_LIST } from './edge-web.ts';
 import type { HelperEnvironment } from './environment.ts';
 import { readPlain } from './owned-directory.ts';
 import { asUser } from './run-as.ts';
@@ -57,11 +58,15 @@ async function lookAround(
   const own = await findEdge(environment);
   const certificates = await acceptedCertificates(directory);
   const addresses = new Set(asked.sites.map(({ domain }) => domain).filter((domain) => isIP(domain) !== 0));
+  const hasAddress = certificates.some(({ name }) => addresses.has(name));
+  const before = parseEdgeConfig((await readText(directory)) ?? '');
+  const hasLooked = own.length > 0 && before?.here.looks === true;
   return {
     ...(await bindable(asked, own, signal)),
     hasIpv6: await hasIpv6(),
     onions: await publicOnions(asked, environment),
-    hasAddress: certificates.some(({ name }) => addresses.has(name)),
+    hasAddress,
+    looks: hasLooked || needsLook(asked, hasAddress, own.length > 0 && (await hasChallenge(directory))),
   };
 }
 
@@ -136,6 +141,14 @@ async function replaceVerified(
   } catch (error) {
     throw fileError("HAProxy's configuration could not be replaced", error);
   }
+}
+
+/** Stands in for the certificates of names. */
+const NO_CERTIFICATES = 'none.list';
+
+/** The same configuration, for a check of the rest. */
+function withoutCertificates(text: string): string {
+  return text.replaceAll(` crt-list ${CERTIFICATE_LIST} `, ` crt-list ${NO_CERTIFICATES} `);
 }
 
 function rejected(output: string): GatewayError {

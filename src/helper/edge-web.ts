@@ -19,7 +19,8 @@ import { strictLines } from './edge-strict-lines.ts';
 /**
  * The half of HAProxy's configuration that answers visitors of web names:
  *
- *   https ─ TCP, looks at the ClientHello ─┬─ acme-tls/1 ─ TLS, over with the handshake (RFC 8737)
+ *   https ─ pages for anyone alone: TLS ends, requests are seen ─ a server of `pages` or `wallets`
+ *   https ─ otherwise: TCP, looks at the ClientHello ─┬─ acme-tls/1 ─ TLS, over with the handshake (RFC 8737)
  *                                          ├─ a name in mode tcp ─ TLS ends ─ a server of `streams`
  *                                          ├─ a name for devices ─ TLS ends, asks for a certificate ─ one of `pages`, `wallets`
  *                                          └─ all others ─ TLS ends ─ requests are seen ─ one of `pages`, `wallets`
@@ -39,14 +40,6 @@ const STREAM_MAP = 'streams.map';
 const ONION_MAP = 'onions.map';
 /** Maps in which an entry lets fewer visitors in: there before the name is, and gone after it. */
 export const RESTRICTIONS: ReadonlySet<string> = new Set([DEVICES_MAP, RELAYED_MAP]);
-
-/** Stands in for the certificates of names. */
-export const NO_CERTIFICATES = 'none.list';
-
-/** The same configuration, for a check of the rest. */
-export function withoutCertificates(text: string): string {
-  return text.replaceAll(` crt-list ${CERTIFICATE_LIST} `, ` crt-list ${NO_CERTIFICATES} `);
-}
 
 /** As a `Host` header says it. */
 export function hostOf(domain: string): string {
@@ -80,8 +73,8 @@ export function webLines(spec: EdgeSpec, here: EdgeHere, sockets: EdgeSockets): 
   if (spec.sites.length === 0) return [];
   return [
     ...SOURCES,
-    ...(here.listen === undefined ? [] : doorLines(publicDoor(here.listen, spec, here), here, spec)),
-    ...relayDoors(spec, here).flatMap((door) => doorLines(door, here, spec)),
+    ...(here.listen === undefined ? [] : publicLines(here.listen, spec, here)),
+    ...relayDoors(spec, here).flatMap((door) => [...lookLines(door, here, spec), ...plainLines(door)]),
     ...innerLines(here, sockets.inner),
     ...(spec.authority === undefined ? [] : deviceLines(sockets)),
     ...serviceLines(spec),
@@ -90,6 +83,8 @@ export function webLines(spec: EdgeSpec, here: EdgeHere, sockets: EdgeSockets): 
 
 /** Lower case, without port and without the dot that ends an absolute name. */
 export const SET_HOST = "    http-request set-var(txn.host) 'req.hdr(host),host_only,lower,regsub([.]$,)'";
+
+const SET_SNI = '    http-request set-var(txn.sni) ssl_fc_sni,lower';
 
 /** A request must come within 15 s; a long poll may be silent for an hour, a WebSocket for a day. */
 export const HTTP_TIMES: readonly string[] = [
@@ -131,9 +126,29 @@ function publicDoor({ https, http }: EdgeListen, spec: EdgeSpec, { hasIpv6 }: Ed
   };
 }
 
-function doorLines(door: Door, { hasAddress }: EdgeHere, spec: EdgeSpec): string[] {
+function publicLines(listen: EdgeListen, spec: EdgeSpec, here: EdgeHere): string[] {
+  const door = publicDoor(listen, spec, here);
+  const https = here.looks ? lookLines(door, here, spec) : directLines(door);
+  return [...https, ...plainLines(door)];
+}
+
+/** TLS ends where visitors come in (edge-direct.ts). */
+function directLines({ name, https }: Door): string[] {
+  const tls = ` ssl crt-list ${CERTIFICATE_LIST} ssl-min-ver TLSv1.2 strict-sni alpn h2,http/1.1`;
+  return [
+    '',
+    `frontend ${name}.https`,
+    '    mode http',
+    '    maxconn 10000',
+    ...https.map((line) => (line.startsWith('    bind ') ? `${line}${tls}` : line)),
+    ...HTTP_TIMES,
+    SET_SNI,
+    ...requestLines(SITE_MAP),
+  ];
+}
+
+function lookLines(door: Door, { hasAddress }: EdgeHere, spec: EdgeSpec): string[] {
   const tlsElsewhere = door.unless('req.ssl_sni,lower');
-  const httpElsewhere = door.unless('var(txn.host)');
   return [
     '',
     `frontend ${door.name}.https`,
@@ -148,6 +163,12 @@ function doorLines(door: Door, { hasAddress }: EdgeHere, spec: EdgeSpec): string
     // Who visits an address says no name (RFC 6066 3).
     ...(hasAddress ? ['    use_backend gateway.address unless { req.ssl_sni -m found }'] : []),
     '    default_backend gateway.tls',
+  ];
+}
+
+function plainLines(door: Door): string[] {
+  const httpElsewhere = door.unless('var(txn.host)');
+  return [
     '',
     `frontend ${door.name}.http`,
     '    mode http',
@@ -181,7 +202,7 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: InnerSocket): string[
     '    mode http',
     bind('tls', CERTIFICATE_LIST, ' strict-sni alpn h2,http/1.1'),
     ...HTTP_TIMES,
-    '    http-request set-var(txn.sni) ssl_fc_sni,lower',
+    SET_SNI,
     ...requestLines(SITE_MAP),
     '',
     'frontend gateway.streams',
@@ -216,7 +237,7 @@ function deviceLines({ inner, handouts }: EdgeSockets): string[] {
     '    mode http',
     bindInner(inner, 'certified', CERTIFICATE_LIST, ` strict-sni alpn h2,http/1.1${ASKS_FOR_CERTIFICATE}`),
     ...HTTP_TIMES,
-    '    http-request set-var(txn.sni) ssl_fc_sni,lower',
+    SET_SNI,
     ...requestLines(SITE_MAP, DEVICES_ONLY, TO_HANDOUTS),
     ...deviceBackends(handouts),
   ];

@@ -5,6 +5,7 @@ import { canonical } from '../core/plan.ts';
 import type { OperationResult } from '../core/operations.ts';
 import { removeFile } from '../system/files.ts';
 import { forgetCertificate, keepCertificate, shownCertificates } from './edge-certificates.ts';
+import { takeChallenge } from './edge-challenges.ts';
 import { parseEdgeConfig, type EdgeConfig } from './edge-config.ts';
 import { listClients } from './edge-clients.ts';
 import { inEdgeDirectory, type EdgeDirectory } from './edge-directory.ts';
@@ -176,6 +177,16 @@ export const writeCertificate: Handler<'edge.certificate'> = (certificate, envir
 export const removeCertificate: Handler<'edge.certificate.remove'> = ({ name }, environment, signal) =>
   inEdgeDirectory(environment, async (directory) => {
     await forgetCertificate(name, directory, environment, signal);
+    return {};
+  });
+
+export const answerChallenge: Handler<'edge.challenge'> = (challenge, environment, signal) =>
+  inEdgeDirectory(environment, async (directory) => {
+    const look = async (): Promise<void> => {
+      const before = parseEdgeConfig((await readText(directory)) ?? '');
+      if (before?.here.looks === false) await loadAgain(directory, environment, signal);
+    };
+    await takeChallenge(challenge, look, directory, environment, signal);
     return {};
   });
 

@@ -7,10 +7,11 @@ import {
 } from '../core/operations.ts';
 import type { z } from 'zod';
 import { readApplied } from './applied-file.ts';
-import { answerChallenge, removeChallenge } from './edge-challenges.ts';
+import { removeChallenge } from './edge-challenges.ts';
 import { removeClient, setClient } from './edge-clients.ts';
 import { noteProved } from './edge-strict.ts';
 import {
+  answerChallenge,
   cutEdge,
   loadEdge,
   observeEdge,

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EdgeSite } from '../../src/core/operations.ts';
 import { directoriesIn, pathsOf } from '../../src/system/directories.ts';
@@ -78,15 +79,51 @@ describe('without a reload', () => {
   });
 
   it('it is the same after kill -9', async () => {
-    await lab.up([SHOP]);
-    await lab.up([SHOP, WIKI]);
+    await lab.up([ELECTRUM, SHOP]);
+    await lab.up(SITES);
     const { configHash } = await observe();
     await lab.machine.sh('pkill', '-KILL', '-x', 'haproxy');
     await until(async () => ((await observe()).running ? undefined : true));
-    expect(await lab.up([SHOP, WIKI])).toMatchObject({ started: true });
+    expect(await lab.up(SITES)).toMatchObject({ started: true });
     expect(await observe()).toMatchObject({ configHash, loadedHash: configHash });
     expect(await ask(WIKI)).toMatch(/^wiki \+ 0 bytes/m);
     expect(await ask(SHOP)).toMatch(/^shop \+ 0 bytes/m);
+  });
+});
+
+describe('pages alone', () => {
+  const publicDoor = async (): Promise<string> => {
+    const text = await readFile(lab.machine.outside(`${paths.edgeState}/haproxy.cfg`), 'utf8');
+    return /^frontend gateway\.https\n(.*\n)*?$/m.exec(text)?.[0] ?? '';
+  };
+
+  it('are answered where visitors come in, until somebody must be told from them', async () => {
+    await lab.gateway.helper.call('edge.stop', {}, signal());
+    await lab.up([SHOP, WIKI]);
+    expect(await publicDoor()).toMatch(/ strict-sni /);
+    const foreign = { sni: SHOP.domain, send: [request('other.test')] };
+    const [shop, wiki, mixed, unknown] = await lab.visitAll([
+      visitOf(SHOP),
+      visitOf(WIKI),
+      foreign,
+      { sni: 'other.test' },
+    ]);
+    expect(shop?.answer).toMatch(/^shop \+ 0 bytes[^]*^x-forwarded-for: 11\.0\.0\.2\r$/im);
+    expect(wiki?.answer).toMatch(/^wiki \+ 0 bytes/m);
+    expect(mixed?.answer).toMatch(/^HTTP\/1\.1 421 /);
+    expect(unknown).toMatchObject({ answer: '', error: 'alert' });
+    const { pem, fingerprint } = await selfSigned([SHOP.domain]);
+    const challenge = { type: 'tls-alpn-01', name: SHOP.domain } as const;
+    await lab.gateway.helper.call('edge.challenge', { ...challenge, pem }, signal());
+    const checked = await lab.visit({ sni: SHOP.domain, alpn: ['acme-tls/1'] });
+    expect(checked).toMatchObject({ alpn: 'acme-tls/1', fingerprint });
+    expect(await ask(SHOP)).toMatch(/^shop \+ 0 bytes/m);
+    await lab.gateway.helper.call('edge.challenge.remove', challenge, signal());
+    const before = await pids();
+    await lab.up(SITES);
+    expect(await ask(ELECTRUM)).toMatch(/^electrum \+ 0 bytes/m);
+    expect(await pids()).toBe(before);
+    expect(await publicDoor()).not.toMatch(/ strict-sni /);
   });
 });
 
