@@ -12,23 +12,43 @@ const SOURCES = 250;
 interface Load {
   readonly what: string;
   readonly unit: string;
-  readonly words: readonly string[];
+  readonly argv: readonly [string, ...string[]];
   readonly path: string;
-  /** Of wrk's summary, in `unit`. */
+  /** Of what it says: how much was done in a second, and how much in all. */
   readonly rate: (said: string) => number;
+  readonly total: (said: string) => number;
 }
+
+const WRK = ['-t', '2', '-d', `${SECONDS}s`, '--timeout', '30s'] as const;
+const CONNECTIONS = '1000';
 
 const requestsIn = (said: string): number => Number(/^Requests\/sec: +([\d.]+)/m.exec(said)?.[1]);
 const LOADS: readonly Load[] = [
-  { what: 'small requests', unit: '1/s', words: ['-c', '200'], path: '/', rate: requestsIn },
+  {
+    what: 'small requests',
+    unit: '1/s',
+    argv: [program('wrk'), ...WRK, '-c', '200'],
+    path: '/',
+    rate: requestsIn,
+    total: (said) => requestsIn(said) * SECONDS,
+  },
   {
     what: 'new connections, a request on each',
     unit: '1/s',
-    words: ['-c', '50', '-H', 'Connection: close'],
+    // wrk resumes the TLS session of the connection before.
+    argv: [program('h2load'), '--h1', '-t', '2', '-c', CONNECTIONS, '-n', CONNECTIONS],
     path: '/',
-    rate: requestsIn,
+    rate: (said) => Number(/^finished in .*, ([\d.]+) req\/s/m.exec(said)?.[1]),
+    total: (said) => Number(/(\d+) succeeded, 0 failed/.exec(said)?.[1]),
   },
-  { what: 'bulk', unit: 'MB/s', words: ['-c', '8'], path: '/bulk', rate: megabytesIn },
+  {
+    what: 'bulk',
+    unit: 'MB/s',
+    argv: [program('wrk'), ...WRK, '-c', '8'],
+    path: '/bulk',
+    rate: megabytesIn,
+    total: (said) => megabytesIn(said) * SECONDS,
+  },
 ];
 
 function megabytesIn(said: string): number {
@@ -51,6 +71,7 @@ export async function* benchEdgeRivals(signal: AbortSignal): AsyncGenerator<Figu
     const { pem } = await selfSigned([SHOP.domain]);
     await lab.give(SHOP.domain, pem);
     await spreadVisitors(lab);
+    await letRivalsIn(lab);
     const edge: Rival = { name: 'the edge', port: lab.ports.https, marker: 'gw-root/lib/edge/haproxy.cfg' };
     const all = [edge, ...(await startRivals(lab, pem, SHOP.domain, SHOP.to))];
     for (const load of LOADS) yield* await compare(load, all, lab, signal);
@@ -74,6 +95,14 @@ async function spreadVisitors({ machine, address, visitor }: WebLab): Promise<vo
   }`;
   await writeFile(machine.outside('/run/spread.nft'), rules);
   await machine.sh('ip', 'netns', 'exec', 'visitor', 'nft', '-f', '/run/spread.nft');
+}
+
+/** The hub lets the edge alone to the service, by its source. */
+async function letRivalsIn({ machine, gateway }: WebLab): Promise<void> {
+  const { pool, hub, edge } = gateway.network;
+  const [link = ''] = (await machine.sh('ip', '-o', 'route', 'show', pool)).match(/(?<= dev )\S+/) ?? [];
+  const way = ['via', hub, 'dev', link, 'src', edge, 'onlink'] as const;
+  await machine.sh('ip', 'route', 'change', pool, ...way);
 }
 
 interface Measured {
@@ -102,7 +131,7 @@ async function compare(
 }
 
 async function measure(
-  { words, path, rate }: Load,
+  { argv, path, rate, total }: Load,
   rival: Rival,
   { machine }: WebLab,
   signal: AbortSignal,
@@ -110,11 +139,13 @@ async function measure(
   signal.throwIfAborted();
   const url = `https://${SHOP.domain}:${rival.port}${path}`;
   const before = await processorOf(machine, rival);
-  const argv = ['--net=/run/netns/visitor', program('wrk'), '-t', '2', '-d', `${SECONDS}s`] as const;
-  const said = await machine.sh('nsenter', ...argv, ...words, url);
-  if (/Non-2xx|connect [1-9]/.test(said)) throw new Error(`${rival.name} failed visitors: ${said}`);
-  const onClock = rate(said);
-  return { onClock, onProcessor: (onClock * SECONDS) / ((await processorOf(machine, rival)) - before) };
+  const said = await machine.sh('nsenter', '--net=/run/netns/visitor', ...argv, url);
+  const seconds = (await processorOf(machine, rival)) - before;
+  const isWhole = Number.isFinite(rate(said)) && Number.isFinite(total(said));
+  if (!isWhole || /Non-2xx|(connect|timeout) [1-9]/.test(said)) {
+    throw new Error(`${rival.name} failed visitors: ${said}`);
+  }
+  return { onClock: rate(said), onProcessor: total(said) / seconds };
 }
 
 function figuresOf(

@@ -21,7 +21,7 @@ export async function fetchRivals(signal: AbortSignal): Promise<void> {
   await run([join(gatewayFolder(), 'bin/setup-set'), 'rivals'], { signal, timeoutMs: 300_000 });
 }
 
-export function program(name: 'nginx' | 'caddy' | 'wrk'): string {
+export function program(name: 'nginx' | 'caddy' | 'wrk' | 'h2load'): string {
   return join(toolsFolder(), 'rivals/bin', name);
 }
 
@@ -115,7 +115,8 @@ https://${host}:10443 {
   }
   machine.start('haproxy', '-db', '-f', `${FOLDER}/haproxy.cfg`);
   machine.start(program('nginx'), '-c', `${FOLDER}/nginx.conf`, '-e', `${FOLDER}/log`);
-  const home = ['env', `HOME=${FOLDER}`, program('caddy')] as const;
+  // What goes to a service goes through no proxy of this machine.
+  const home = ['env', '-i', `HOME=${FOLDER}`, program('caddy')] as const;
   machine.start(...home, 'run', '--adapter', 'caddyfile', '--config', `${FOLDER}/Caddyfile`);
   const rivals = [
     { name: 'HAProxy by hand', port: 8443, marker: `${FOLDER}/haproxy.cfg` },
