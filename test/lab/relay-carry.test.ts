@@ -119,6 +119,14 @@ it('goes on without its programs, and adopts what runs', async () => {
   expect(await scene.knock('tcp', 9735)).toMatch(/^tcp from 11\.4\.0\.2:/);
 }, 40_000);
 
+it('brings back what ended of what carries visitors', async () => {
+  await scene.on('vps', 'pkill', '-KILL', '-f', 'haproxy -W|wireguard-go -f gwr0');
+  await scene.on('vps', 'nft', 'flush', 'ruleset');
+  const open = () => scene.visit('https://pay.shop.test/');
+  await expect.poll(open, { timeout: 25_000, interval: 300 }).toContain('from 11.4.0.2:');
+  expect(await scene.knock('tcp', 9735)).toMatch(/^tcp from 11\.4\.0\.2:/);
+}, 40_000);
+
 it('can read nothing: no word of a page and no key of a home is in what it hears, remembers or keeps', async () => {
   const capture = join(scene.lab.node('vps').directory, 'heard.pcap');
   const tcpdump = await scene.lab

@@ -1,17 +1,26 @@
 import { GatewayError } from '../../core/errors.ts';
 import { endEdge, findOneOfEdge } from '../../helper/edge-process.ts';
 import type { HelperEnvironment } from '../../helper/environment.ts';
+import { readEndpoints, saveEndpoints } from '../../helper/wireguard-endpoints.ts';
+import { ipv4Of } from '../../helper/wireguard.ts';
 import { listTable, loadRules } from '../../system/nft.ts';
 import { run } from '../../system/run.ts';
 import type { DumpedPeer } from '../../wire/wireguard.ts';
 import { address6In, addressIn } from '../addresses.ts';
-import type { RelayPlaces } from '../places.ts';
+import { type RelayPlaces, TUNNEL_INTERFACE } from '../places.ts';
 import { faultOf, type Holding, type RelayGround } from '../state.ts';
 import { ensureDoors } from './doors-life.ts';
 import { namesOf, renderDoors } from './doors.ts';
 import { ensureForwarding, restoreSettings } from './forwarding.ts';
 import { RELAY_TABLE, renderRules } from './rules.ts';
-import { ensureTunnel, removeTunnel, seenHomes, setHomes, type TunnelIdentity } from './tunnel.ts';
+import {
+  ensureTunnel,
+  type LastPlaces,
+  removeTunnel,
+  seenHomes,
+  setHomes,
+  type TunnelIdentity,
+} from './tunnel.ts';
 
 export interface ApplierOptions {
   readonly places: RelayPlaces;
@@ -24,10 +33,17 @@ export interface ApplierOptions {
   readonly environment: HelperEnvironment;
 }
 
+const NOBODY: LastPlaces = new Map();
+const CALL_MS = 30_000;
+
 /** Makes the machine what one complete state says; the same state again changes nothing. */
 export class Applier {
   readonly #options: ApplierOptions;
   #last: readonly Holding[] | undefined;
+  /** When homes were called where they were last. */
+  #calledAt: number | undefined;
+  /** What is in effect, as text; empty when it is not known: then everything is made sure of. */
+  #done: { readonly peers?: string; readonly ways?: string } = {};
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -38,7 +54,7 @@ export class Applier {
   }
 
   async apply(holdings: readonly Holding[], signal: AbortSignal): Promise<void> {
-    const { ground, identity, environment } = this.#options;
+    const { ground, environment } = this.#options;
     const fault = faultOf(holdings, ground);
     if (fault !== undefined) {
       throw new GatewayError(`the state of the relay cannot be: ${fault}`, {
@@ -46,13 +62,26 @@ export class Applier {
         retry: 'never',
       });
     }
+    const { peers, ways } = this.#done;
+    const next = {
+      peers: JSON.stringify(holdings.map(({ publicKey, number }) => [publicKey, number])),
+      ways: JSON.stringify(holdings.map(waysOf)),
+    };
+    this.#done = {};
     // First who may speak, then the ways to them: a home that is gone is cut off before anything else.
-    await ensureTunnel(ground, environment, signal);
-    await setHomes(identity, ground, holdings, environment, signal);
-    await this.#load(holdings, signal);
-    await this.#cut(holdings, signal);
+    if (next.peers !== peers) {
+      const isNew = await ensureTunnel(ground, environment, signal);
+      const called = isNew ? await readEndpoints(environment, TUNNEL_INTERFACE) : NOBODY;
+      await setHomes(this.#options, holdings, called, signal);
+      if (called.size > 0) this.#calledAt = Date.now();
+    }
+    if (next.ways !== ways) {
+      await this.#load(holdings, signal);
+      await this.#cut(holdings, signal);
+    }
     await this.#open(holdings, signal);
     this.#last = holdings;
+    this.#done = next;
   }
 
   /** What died meanwhile comes back. */
@@ -63,13 +92,30 @@ export class Applier {
       listTable(undefined, RELAY_TABLE, signal),
       findOneOfEdge(this.#options.environment),
     ]);
+    if (seen !== undefined) await this.#remember(seen.peers, this.#last, signal);
     if (seen !== undefined && table !== undefined && edge !== undefined) return;
     this.#options.environment.log('warn', 'a part of the data path ended and is made anew', {
       tunnel: seen !== undefined,
       rules: table !== undefined,
       haproxy: edge !== undefined,
     });
+    this.#done = {};
     await this.apply(this.#last, signal);
+  }
+
+  /** Where homes are, for a start of the tunnel; and those that were called at its last start are called no more. */
+  async #remember(
+    peers: readonly DumpedPeer[],
+    holdings: readonly Holding[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const now = Date.now();
+    if (now - (this.#calledAt ?? now) > CALL_MS) {
+      await setHomes(this.#options, holdings, NOBODY, signal);
+      this.#calledAt = undefined;
+    }
+    const seen = peers.map((peer) => ({ ...peer, address: ipv4Of(peer) }));
+    await saveEndpoints(this.#options.environment, TUNNEL_INTERFACE, seen, now / 1000);
   }
 
   async peers(signal: AbortSignal): Promise<readonly DumpedPeer[]> {

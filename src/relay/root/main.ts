@@ -36,7 +36,7 @@ export interface RootOptions {
 
 /** What every network passes: 1500, less IPv6, UDP and WireGuard's own. */
 const MTU = 1420;
-const HEAL_MS = 10_000;
+const HEAL_MS = 5000;
 const RESTART_MS = 1000;
 
 /**

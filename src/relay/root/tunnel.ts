@@ -17,6 +17,7 @@ import { decodeKey, encodeKey, type WireguardDump } from '../../wire/wireguard.t
 import { address6In, addressIn, block6From, blockFrom, RELAY_NUMBER } from '../addresses.ts';
 import { type RelayPlaces, TUNNEL_INTERFACE } from '../places.ts';
 import type { Holding, RelayGround } from '../state.ts';
+import type { ApplierOptions } from './applier.ts';
 
 /** The relay's end of the tunnel: one WireGuard interface in which every home is a peer with one address. */
 const Kept = z.strictObject({ privateKey: z.string(), block: z.cidrv4(), block6: z.cidrv6() });
@@ -80,12 +81,12 @@ export function publicKeyOf({ privateKey }: TunnelIdentity): string {
   return encodeKey(nodeCrypto.curve25519Public(decodeKey(privateKey) ?? new Uint8Array(32)));
 }
 
-/** Looks first: an interface that answers, of whatever start of ours, is kept with its sessions. */
+/** Looks first: an interface that answers, of whatever start of ours, is kept with its sessions. `true`: it was made anew. */
 export async function ensureTunnel(
   ground: RelayGround,
   environment: HelperEnvironment,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const name = TUNNEL_INTERFACE;
   const alias = aliasOf(environment);
   const found = await findTunnel(signal);
@@ -95,7 +96,8 @@ export async function ensureTunnel(
       hint: `one machine is one relay; see ip link show ${name}`,
     });
   }
-  if (found === undefined || (await dumpIn(undefined, name, signal)) === undefined) {
+  const isNew = found === undefined || (await dumpIn(undefined, name, signal)) === undefined;
+  if (isNew) {
     await stopWireguardGo(name, signal);
     if (found !== undefined) await removeLink(undefined, name, signal);
     await createInterface(name, environment, signal);
@@ -109,24 +111,32 @@ export async function ensureTunnel(
     `link set dev ${name} up`,
   ];
   await run(['ip', '-batch', '-'], { signal, input: `${lines.join('\n')}\n` });
+  return isNew;
 }
 
 function aliasOf({ directories }: HelperEnvironment): string {
   return `gateway relay ${directories.state}`;
 }
 
-/** Exactly these homes; sessions of those that stay go on. */
+/** Where homes were last, by public key. */
+export type LastPlaces = ReadonlyMap<string, { readonly endpoint: string }>;
+
+/**
+ * Exactly these homes; sessions of those that stay go on. A home that is called where it was last answers at once: by
+ * itself it would hold on to a session that we lost for two minutes.
+ */
 export async function setHomes(
-  identity: TunnelIdentity,
-  ground: RelayGround,
+  { identity, ground, environment }: Pick<ApplierOptions, 'identity' | 'ground' | 'environment'>,
   holdings: readonly Holding[],
-  environment: HelperEnvironment,
+  called: LastPlaces,
   signal: AbortSignal,
 ): Promise<void> {
   const peers = holdings.map(({ publicKey, number }) => {
     const address6 = address6In(ground, number);
     const own = [`${addressIn(ground, number)}/32`, ...(address6 === undefined ? [] : [`${address6}/128`])];
-    return `[Peer]\nPublicKey = ${publicKey}\nAllowedIPs = ${own.join(', ')}\n`;
+    const last = called.get(publicKey);
+    const call = last === undefined ? 'off' : `25\nEndpoint = ${last.endpoint}`;
+    return `[Peer]\nPublicKey = ${publicKey}\nAllowedIPs = ${own.join(', ')}\nPersistentKeepalive = ${call}\n`;
   });
   const text = [
     `[Interface]\nPrivateKey = ${identity.privateKey}\nListenPort = ${ground.wireguardPort}\n`,
