@@ -24,7 +24,7 @@ const TOPOLOGY = parseTopology(
 const CONFIG = `wireguard: { endpoint: 11.2.0.2:51820 }
 services:
   shop: { port: 80, kind: http, expose: { wireguard: {} } }
-  nas: { namespace: host, port: 8080, kind: http, expose: { wireguard: {} } }
+  nas: { namespace: host, port: 8080, kind: tcp, expose: { wireguard: {} } }
 `;
 const NODE = '/opt/gateway/node_modules/.bin/node';
 const SHOP = '/opt/gateway/dist/src/lab/shop.js';
@@ -70,7 +70,8 @@ describe.skipIf(!hasUfw)('ufw (needs it, iptables and python3: bin/setup fetches
   it('lets devices in to services in a namespace by one line, and to those of the machine by another', async () => {
     const { services } = await gateway.status(signal);
     const [shop = '', nas = ''] = ['shop', 'nas'].map(
-      (name) => services.find((service) => service.name === name)?.ways[0]?.address ?? '',
+      (name) =>
+        services.find((service) => service.name === name)?.ways[0]?.address?.replace('tcp:', 'http:') ?? '',
     );
     await expect.poll(() => open(shop), { timeout: 20_000 }).toContain('The corner shop');
     expect(await open(nas)).toContain('The corner shop');

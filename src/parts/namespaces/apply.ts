@@ -10,11 +10,17 @@ export async function apply(change: Change<Spec>, context: Context): Promise<voi
   else await ensure(change.want.key, change.want.spec, context);
 }
 
+/** A hub that was made, for other addresses say, may be without the paths that were seen in the one before. */
+const emptied = new WeakSet<Context['ports']['helper']>();
+
 /** Of thousands of paths few change at once: only those are told, unless one of them is refused. */
 async function update(change: Change<Spec> & { readonly op: 'update' }, context: Context): Promise<void> {
   const { network, ports, signal } = context;
   const { add, remove: gone } = flowsChanged(change);
-  if (!isFew(add, gone)) return ensure(change.want.key, change.want.spec, context);
+  const isLost = change.want.spec.type === 'flows' && emptied.delete(ports.helper);
+  if (isLost || !isFew(add, gone)) {
+    return ensure(change.want.key, change.want.spec, context);
+  }
   try {
     await ports.helper.call('flows.change', { network, add, remove: gone }, signal);
   } catch (error) {
@@ -118,6 +124,7 @@ async function ensure(key: string, spec: Spec, { network, ports, signal }: Conte
   switch (spec.type) {
     case 'hub':
       await helper.call('hub.ensure', { network }, signal);
+      emptied.add(helper);
       return;
     case 'namespace': {
       const { type: _type, ...asked } = spec;
