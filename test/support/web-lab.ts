@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { deviceBlock } from '../../src/core/allocate.ts';
-import type { EdgeClient, EdgeSite, EdgeSpec } from '../../src/core/operations.ts';
+import type { EdgeClient, EdgeSite, EdgeSpec, EdgeTunnel } from '../../src/core/operations.ts';
 import { run } from '../../src/system/run.ts';
 import { type Gateway, startGateway } from './gateway-machine.ts';
 import { type Machine, startMachine } from './machine.ts';
@@ -57,7 +57,11 @@ export interface WebLab {
   serve(name: string, port: number, pem?: string): Promise<void>;
   spec(sites: readonly EdgeSite[]): EdgeSpec;
   /** Applies, writes and loads. */
-  up(sites: readonly EdgeSite[], devices?: DevicesHere): Promise<{ started: boolean }>;
+  up(
+    sites: readonly EdgeSite[],
+    devices?: DevicesHere,
+    tunnels?: readonly EdgeTunnel[],
+  ): Promise<{ started: boolean }>;
   /** To HAProxy, for a name. */
   give(name: string, pem: string): Promise<unknown>;
   visit(visit: VisitHere): Promise<Visited>;
@@ -80,9 +84,14 @@ export async function startWebLab(ports = { https: 443, http: 80 }, ula?: string
   await gateway.apply({});
   await gateway.call('hub.ensure', {});
   const services = new Map<string, { address: string; port: number; namespace: string }>();
-  const applyAll = (sites: readonly EdgeSite[], devices?: DevicesHere): Promise<void> =>
+  const applyAll = (
+    sites: readonly EdgeSite[],
+    devices?: DevicesHere,
+    tunnels?: readonly EdgeTunnel[],
+  ): Promise<void> =>
     gateway.apply({
       listen: ports,
+      ...(tunnels === undefined ? {} : { edgeTunnels: [...tunnels] }),
       clients: [...(devices?.clients ?? [])],
       services: Object.fromEntries(
         [...services].map(([name, { namespace, ...at }]) => {
@@ -130,10 +139,11 @@ export async function startWebLab(ports = { https: 443, http: 80 }, ula?: string
       const server = machine.start('nsenter', ...argv, ...(pem === undefined ? [] : [file]));
       await once(server.stdout ?? server, 'data');
     },
-    up: async (sites, devices) => {
-      await applyAll(sites, devices);
+    up: async (sites, devices, tunnels) => {
+      await applyAll(sites, devices, tunnels);
       const authority = devices === undefined ? {} : { authority: devices.authority };
-      await gateway.call('edge.write', { edge: { ...spec(sites), ...authority } });
+      const doors = tunnels === undefined ? {} : { tunnels: [...tunnels] };
+      await gateway.call('edge.write', { edge: { ...spec(sites), ...authority, ...doors } });
       return gateway.helper.call('edge.load', {}, AbortSignal.timeout(30_000));
     },
     give: (name, pem) => gateway.helper.call('edge.certificate', { name, pem }, AbortSignal.timeout(15_000)),
