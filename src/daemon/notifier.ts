@@ -233,7 +233,8 @@ function unaskedIn(
   nodeWatch: Pick<NodeWatch, 'found'>,
 ): string[] {
   const { relays = [], services = [] } = desired ?? {};
-  const nodes = services.filter(
+  const watched = services.filter(({ kind, node }) => kind === 'lnd' && node !== undefined);
+  const nodes = watched.filter(
     ({ name }) => (nodeWatch.found().get(name)?.status ?? 'unknown') === 'unknown',
   );
   return [...relays.filter(({ name }) => !vantages.knows(name)), ...nodes].map(({ name }) => name);

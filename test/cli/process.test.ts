@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cliGateway } from '../support/cli-gateway.ts';
+import { status } from '../support/recording-control.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 let gateway: Awaited<ReturnType<typeof cliGateway>>;
@@ -70,6 +71,16 @@ test('events --follow prints what happens, until Ctrl-C, which is no failure', a
   await expect.poll(() => said.stdout, { timeout: 5000 }).toContain('"seq":2');
   child.kill('SIGINT');
   expect((await ended).exitCode).toBe(0);
+});
+
+test('status --watch shows it again when it changed, and only then, until Ctrl-C', async () => {
+  const { child, ended, said } = start(['--socket', gateway.socket, 'status', '--watch']);
+  await expect.poll(() => said.stdout, { timeout: 5000 }).toMatch(/^shop +up +tor /m);
+  gateway.world.status = status({ notices: ['tor is bootstrapping, 45 %'] });
+  await expect.poll(() => said.stdout, { timeout: 5000 }).toContain('! tor is bootstrapping, 45 %');
+  child.kill('SIGINT');
+  const { exitCode, stdout } = await ended;
+  expect([exitCode, stdout.match(/^SERVICE/gm)?.length]).toEqual([0, 2]);
 });
 
 test('without a gateway of the machine, the demo of the same user is used, and said', async () => {
