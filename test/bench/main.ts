@@ -13,12 +13,14 @@ import { benchMapping } from './mapping.ts';
 import { benchMappingIdle } from './mapping-idle.ts';
 import { benchMappingServed } from './mapping-served.ts';
 import type { Figure } from './figure.ts';
+import { benchRelay } from './relay.ts';
 import { benchThroughput } from './throughput.ts';
 
 const BENCHES = {
   lab: benchLab,
   demo: benchDemo,
   throughput: benchThroughput,
+  relay: benchRelay,
   many: benchMany,
   mapping: benchMapping,
   'mapping-served': benchMappingServed,

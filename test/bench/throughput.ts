@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabGateway } from '../../src/lab/actors/gateway.ts';
 import { Phone } from '../../src/lab/actors/phone.ts';
-import { NODE_INSIDE, parseTopology, startLab, type Lab, type LabNode } from '../../src/lab/index.ts';
+import { NODE_INSIDE, parseTopology, startLab, type LabNode } from '../../src/lab/index.ts';
 import { nodeCrypto } from '../../src/system/crypto.ts';
 import { medianOf, type Figure } from './figure.ts';
 
@@ -43,7 +43,8 @@ export async function benchThroughput(signal: AbortSignal): Promise<Figure[]> {
   const code = join(lab.directory, 'code.png');
   await gateway.command(signal, 'device', 'add', 'phone', '--service', 'shop', '--no-wait', '--png', code);
   await phone.scan(code, signal);
-  await bareWireguard(lab, signal);
+  const ends = [lab.node('home'), lab.node('phone')] as const;
+  await bareWireguard(ends, BARE_PORT, `11.2.0.2:${BARE_PORT}`, signal);
   const through: number[] = [];
   const bare: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
@@ -64,25 +65,31 @@ export async function benchThroughput(signal: AbortSignal): Promise<Figure[]> {
   ];
 }
 
-async function bareWireguard(lab: Lab, signal: AbortSignal): Promise<void> {
+/** Both ends dial: `near` serves at 10.200.0.1:8081, `far` visits. `endpoint`: where `far` finds `near`. */
+export async function bareWireguard(
+  [near, far]: readonly [LabNode, LabNode],
+  port: number,
+  endpoint: string,
+  signal: AbortSignal,
+): Promise<void> {
   const [home, phone] = [nodeCrypto.curve25519Secret(), nodeCrypto.curve25519Secret()];
   const peerOf = (secret: Uint8Array): string => base64(nodeCrypto.curve25519Public(secret));
   await tunnel(
-    lab.node('home'),
+    near,
     '10.200.0.1',
     home,
-    ['listen-port', `${BARE_PORT}`, 'peer', peerOf(phone), 'allowed-ips', '10.200.0.2/32'],
+    ['listen-port', `${port}`, 'peer', peerOf(phone), 'allowed-ips', '10.200.0.2/32'],
     signal,
   );
   await tunnel(
-    lab.node('phone'),
+    far,
     '10.200.0.2',
     phone,
-    ['peer', peerOf(home), 'allowed-ips', '10.200.0.1/32', 'endpoint', `11.2.0.2:${BARE_PORT}`],
+    ['peer', peerOf(home), 'allowed-ips', '10.200.0.1/32', 'endpoint', endpoint],
     signal,
   );
   const shop = '/opt/gateway/dist/src/lab/shop.js';
-  await lab.node('home').detach([NODE_INSIDE, shop, '8081'], { logFile: join(lab.directory, 'bare.log') });
+  await near.detach([NODE_INSIDE, shop, '8081'], { logFile: join(near.directory, 'bare.log') });
 }
 
 async function tunnel(
@@ -101,7 +108,7 @@ async function tunnel(
 }
 
 /** Mbit/s of one download. */
-async function speed(node: LabNode, url: string, signal: AbortSignal): Promise<number> {
+export async function speed(node: LabNode, url: string, signal: AbortSignal): Promise<number> {
   const retry = ['--retry', '5', '--retry-connrefused', '--retry-delay', '1'];
   const argv = [
     'curl',
