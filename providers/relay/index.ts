@@ -1,6 +1,7 @@
 import { defineProvider } from '../../src/core/contract.ts';
 import { apply, describe } from './apply.ts';
 import { compile } from './compile.ts';
+import { enrol, isForDevices } from './enrol.ts';
 import { observe } from './observe.ts';
 import { published } from './published.ts';
 import { reach } from './reach.ts';
@@ -25,11 +26,12 @@ export const relay = defineProvider<Spec, OptionsType, SettingsType>({
     needsPublicAddress: false,
     needsOpenPort: false,
     worksBehindCgnat: true,
-    perDeviceCredentials: false,
+    perDeviceCredentials: true,
     canBeFallback: true,
     showsHomeAddress: false,
     showsPublicName: true,
     notes: {
+      perDeviceCredentials: 'where `access` is `devices`',
       showsHomeAddress: 'visitors do not learn it; who holds the rented machine does',
       showsPublicName: 'public lists of all certificates (Certificate Transparency) hold the name for good',
     },
@@ -42,6 +44,9 @@ export const relay = defineProvider<Spec, OptionsType, SettingsType>({
   addresses,
   published,
   reach,
+  deviceKey: 'certificate',
+  asksForDevice: (exposure) => isForDevices(exposure),
+  enrol,
   handouts: (exposure, observed) =>
     addresses(exposure, observed).map(({ url }) => ({
       kind: 'link',

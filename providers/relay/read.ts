@@ -10,6 +10,7 @@ export interface Way {
   /** Names, sorted. */
   readonly relays: readonly string[];
   readonly service: Service;
+  readonly access: 'anyone' | 'devices';
 }
 
 const JOIN = 'on a rented machine: gateway relay up; then here: gateway relay join INVITE';
@@ -33,9 +34,20 @@ export function readExposure(
   if ('code' in chosen) return chosen;
   const names = chosen.map((relay) => relay.name).sort();
   const base = { type: 'way', service: name, relays: names } as const;
+  const { access = 'anyone' } = options;
+  if (access === 'devices' && mode !== 'http') return notForDevices(name);
   if (mode === 'raw') return readPort(service, options, { base, names });
   if (options.domain === undefined) return domainMissing(name);
-  return { spec: { ...base, domain: options.domain, mode }, relays: names, service };
+  return { spec: { ...base, domain: options.domain, mode }, relays: names, service, access };
+}
+
+function notForDevices(service: string): Problem {
+  return {
+    code: 'DevicesNotSupported',
+    service,
+    message: `${service} cannot let in only devices: what connects to it shows no certificate`,
+    hint: `devices reach it by a tunnel: gateway expose ${service} --via wireguard`,
+  };
 }
 
 function readPort(
@@ -53,7 +65,8 @@ function readPort(
       hint: `reach it by --via tor or --via wireguard, or run it on this machine`,
     };
   }
-  if (port !== HTTPS && port !== HTTP) return { spec: { ...base, port }, relays: names, service };
+  if (port !== HTTPS && port !== HTTP)
+    return { spec: { ...base, port }, relays: names, service, access: 'anyone' };
   return {
     code: 'PortTaken',
     service: name,

@@ -27,6 +27,12 @@ export const Options = z.strictObject({
     .optional()
     .describe('Relay that carries it, or several; left out: the one that was joined.'),
   domain: Domain.optional(),
+  access: z
+    .enum(['anyone', 'devices'])
+    .optional()
+    .describe(
+      'Who is let in to a page: anyone (when left out), or only devices that were added (gateway device add) and show the certificate that they were given.',
+    ),
   port: z
     .int()
     .min(1)

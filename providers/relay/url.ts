@@ -20,6 +20,8 @@ export function addresses(
   const port = Number(facts['tlsPort'] ?? HTTPS);
   const suffix = port === HTTPS ? '' : `:${port}`;
   const url = mode === 'http' ? `https://${domain}${suffix}` : `tls://${domain}:${port}`;
-  const client = mode === 'http' ? 'any browser' : 'a client that speaks TLS';
+  const browser =
+    options.access === 'devices' ? 'a device that was added, with its certificate' : 'any browser';
+  const client = mode === 'http' ? browser : 'a client that speaks TLS';
   return [{ url, network: 'internet', clientNeeds: [client] }];
 }

@@ -28,10 +28,14 @@ export function makeKeys(
   brought: Brought,
   ports: Pick<Ports, 'crypto' | 'keys' | 'now'>,
 ): Promise<FreshKeys[]> {
+  // One for all ways in that ask for one; the first hands it out.
+  let certificate: Promise<FreshKeys> | undefined;
   const make = async (provider: Provider): Promise<FreshKeys> => {
     const field = fieldOf(provider);
-    if (field === 'certificate') return issueTo(device, provider, ports);
-    return makeKey(provider, field, brought, ports.crypto);
+    if (field !== 'certificate') return makeKey(provider, field, brought, ports.crypto);
+    if (certificate === undefined) return (certificate = issueTo(device, provider, ports));
+    const { issued: _issued, ...same } = await certificate;
+    return { ...same, provider };
   };
   return Promise.all(providers.map(make));
 }

@@ -58,6 +58,8 @@ function demandKnown(services: readonly string[], desired: Desired | undefined):
   });
 }
 
+const PAGES: ReadonlySet<string> = new Set(['clearnet', 'relay']);
+
 function notForDevices(service: string, granted: readonly DesiredExposure[]): GatewayError {
   const mine = granted.filter((exposure) => exposure.service.name === service);
   const { problem } = mine.find((exposure) => exposure.problem !== undefined) ?? {};
@@ -66,8 +68,8 @@ function notForDevices(service: string, granted: readonly DesiredExposure[]): Ga
   const onion = isOpenOverTor
     ? `; or let its onion service in only devices that you add, in gateway.yaml: tor: { authorization: required }`
     : '';
-  const page = mine.some(({ provider, problem: why }) => provider === 'clearnet' && why === undefined)
-    ? `; or let its page in only devices that you add, in gateway.yaml: clearnet: { access: devices }`
+  const page = mine.some(({ provider, problem: why }) => PAGES.has(provider) && why === undefined)
+    ? `; or open its page to nobody but devices that you add, in gateway.yaml: access: devices`
     : '';
   const why = isOpenOverTor ? ': its onion service lets everybody in who knows the address' : '';
   return new GatewayError(`${service} has no way in for a device that is added${why}`, {

@@ -86,14 +86,14 @@ async function shutOut(
       throw new GatewayError(`HAProxy (process ${pid}) still lets ${kept} in`, { code: 'EdgeUnavailable' });
     }
     const seats = seatsOf(keys, await tell(`show table ${SEATS}`));
-    // Where a connection comes in its session has the visitor's address; the inner one has that of a socket.
+    // Where a connection comes in its session has that name; the inner one has that of a socket.
     for (const [, id, seat] of (await tell('show sess')).matchAll(/^(0x[0-9a-f]+): proto=\S+ src=(\S+) /gm)) {
       if (seats.has(seat ?? '')) await tell(`shutdown session ${id}`);
     }
   }
 }
 
-/** `address:port` of each connection by which one of these came in. */
+/** `address:port`, the name of each connection by which one of these came in. */
 function seatsOf(keys: readonly string[], table: string): ReadonlySet<string> {
   const taken = [...table.matchAll(/ key=([^ ,]+),(\S+) /g)];
   return new Set(taken.filter(([, key]) => keys.includes(key ?? '')).map(([, , seat]) => seat ?? ''));

@@ -10,7 +10,7 @@ import { page } from './edge-pages.ts';
 export const DEVICES_MAP = 'devices.map';
 export const CLIENTS_MAP = 'clients.map';
 const AUTHORITY = 'devices-authority.pem';
-/** `shop/<fingerprint>,<address>:<port>` of each connection by which a device was let in. */
+/** `shop/<fingerprint>,<name of the connection>` of each connection by which a device was let in. */
 export const SEATS = 'gateway.seats';
 
 /** Files that the configuration reads besides maps, by name. */
@@ -18,11 +18,20 @@ export function deviceFiles({ authority }: EdgeSpec): [string, string][] {
   return authority === undefined ? [] : [[AUTHORITY, authority]];
 }
 
-/** To that frontend; without an authority there is none, and the others let nobody in at these names. */
+/**
+ * To that frontend; without an authority there is none, and the others let nobody in at these names. What a connection is
+ * called there is whom it comes from itself: for a relay's visitor the hub, as `show sess` has it too.
+ */
 export function toDevices({ authority }: EdgeSpec): string[] {
   if (authority === undefined) return [];
-  return [`    use_backend gateway.certified if { req.ssl_sni,lower,map(${DEVICES_MAP}) -m found }`];
+  return [
+    '    unique-id-format %[fc_src]:%[fc_src_port]',
+    `    use_backend gateway.certified if { req.ssl_sni,lower,map(${DEVICES_MAP}) -m found }`,
+  ];
 }
+
+/** Of the step to that frontend: the connection's name goes with it. */
+export const WITH_NAME = ' proxy-v2-options unique-id';
 
 /** By plain http the link would be for everybody on the way to read, and to use first. */
 export function neverByHttp(): string[] {
@@ -43,7 +52,7 @@ export const DEVICES_ONLY: readonly string[] = [
   `    http-request set-var-fmt(txn.client) "%[var(txn.host),map_str(${DEVICES_MAP})]/%[var(txn.fingerprint)]"`,
   `    http-request set-var-fmt(txn.unlock) "%[var(txn.host),map_str(${DEVICES_MAP})]/unlock/%[var(txn.fingerprint)]"`,
   `    acl granted var(txn.client),map(${CLIENTS_MAP}) -m found`,
-  '    http-request set-var-fmt(txn.seat) "%[var(txn.client)],%[src]:%[src_port]"',
+  '    http-request set-var-fmt(txn.seat) "%[var(txn.client)],%[fc_pp_unique_id]"',
   `    http-request track-sc1 var(txn.seat) table ${SEATS} if granted`,
   `    http-request return ${page('devices')} unless handout or granted`,
 ];

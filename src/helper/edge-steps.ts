@@ -13,6 +13,6 @@ export function bindInner(innerSocket: InnerSocket, name: string, list: string, 
   return `    bind ${innerSocket(name)} accept-proxy mode 600 ssl crt-list ${list} ssl-min-ver TLSv1.2${rest}`;
 }
 
-export function stepTo(innerSocket: InnerSocket, name: string): string[] {
-  return [`backend gateway.${name}`, `    server inner ${innerSocket(name)} send-proxy-v2`];
+export function stepTo(innerSocket: InnerSocket, name: string, rest = ''): string[] {
+  return [`backend gateway.${name}`, `    server inner ${innerSocket(name)} send-proxy-v2${rest}`];
 }

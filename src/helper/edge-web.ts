@@ -9,6 +9,7 @@ import {
   neverByHttp,
   TO_HANDOUTS,
   toDevices,
+  WITH_NAME,
 } from './edge-devices.ts';
 import { page } from './edge-pages.ts';
 import { type Door, relayDoors, RELAYED_MAP, relayMaps, SOURCE } from './edge-relay.ts';
@@ -231,7 +232,7 @@ function innerLines({ hasAddress }: EdgeHere, innerSocket: InnerSocket): string[
 function deviceLines({ inner, handouts }: EdgeSockets): string[] {
   return [
     '',
-    ...stepTo(inner, 'certified'),
+    ...stepTo(inner, 'certified', WITH_NAME),
     '',
     'frontend gateway.certified',
     '    mode http',

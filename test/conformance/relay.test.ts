@@ -9,7 +9,7 @@ const TUNNEL = `publicKey: "${KEY}", endpoints: ["11.1.0.2:51820"], address: 10.
 const RELAYS = `relays: { vps: { address: "11.1.0.2:7443", fingerprint: ${'A'.repeat(43)}, home: "0123456789abcdef", tunnel: { ${TUNNEL} } } }`;
 const node = (port: number): string =>
   `node: { port: ${port}, kind: tcp, expose: { relay: { port: 9735, domain: node.shop.test } } }`;
-const SHOP = 'shop: { port: 80, kind: http, expose: { relay: { domain: pay.shop.test } } }';
+const SHOP = 'shop: { port: 80, kind: http, expose: { relay: { domain: pay.shop.test, access: devices } } }';
 
 partContract({
   id: 'relay',

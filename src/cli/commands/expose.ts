@@ -28,7 +28,7 @@ export const expose: Command = {
       name: 'access',
       value: 'WHOM',
       completion: ACCESSES,
-      summary: 'With --via clearnet: anyone (default), or only devices that were added',
+      summary: 'With --via clearnet or relay: anyone (default), or only devices that were added',
     },
     {
       name: 'relay',
@@ -78,29 +78,23 @@ const PAGES: readonly string[] = ['clearnet', 'relay'];
 
 /** What a way in is told of its own. */
 function bodyOf(input: Input): { options?: Record<string, unknown> } {
-  const [domain, access] = [input.text('domain'), input.text('access')];
+  const domain = input.text('domain');
+  const access = accessOf(input);
   const told = onionLocationOf(input);
-  if (input.text('via') === 'relay' && access === undefined) return relayBody(input, domain);
+  if (input.text('via') === 'relay') return relayBody(input, domain, access);
   if (input.text('port') !== undefined || input.list('relay').length > 0) {
     throw new UsageError('--relay and --port are for relays only', 'write --via relay with them');
   }
   if (input.text('via') === 'clearnet') {
-    if (access !== undefined && !ACCESSES.some((each) => each === access)) {
-      throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
-    }
-    if (domain !== undefined) {
-      return { options: { domain, ...(access === undefined ? {} : { access }), ...told } };
-    }
+    if (domain !== undefined) return { options: { domain, ...access, ...told } };
     throw new UsageError(
       '--domain is missing',
       'write the name that visitors type: --domain pay.example.com',
     );
   }
-  if (domain === undefined && access === undefined) return {};
-  if (access !== undefined) {
-    throw new UsageError('--access is for pages at home only', 'write --via clearnet with it');
-  }
-  throw new UsageError('--domain is for pages only', 'write --via clearnet or --via relay with it');
+  const stray = ['domain', 'access'].find((name) => input.text(name) !== undefined);
+  if (stray === undefined) return {};
+  throw new UsageError(`--${stray} is for pages only`, 'write --via clearnet or --via relay with it');
 }
 
 function onionLocationOf(input: Input): { onionLocation?: true } {
@@ -109,7 +103,19 @@ function onionLocationOf(input: Input): { onionLocation?: true } {
   throw new UsageError('--onion-location is for pages at home only', 'write --via clearnet with it');
 }
 
-function relayBody(input: Input, domain: string | undefined): { options?: Record<string, unknown> } {
+function accessOf(input: Input): { access?: string } {
+  const access = input.text('access');
+  if (access === undefined || ACCESSES.some((each) => each === access)) {
+    return access === undefined ? {} : { access };
+  }
+  throw new UsageError(`--access is ${access}`, `write --access ${ACCESSES.join(' or --access ')}`);
+}
+
+function relayBody(
+  input: Input,
+  domain: string | undefined,
+  access: { access?: string },
+): { options?: Record<string, unknown> } {
   const [port, relays] = [input.text('port'), input.list('relay')];
   if (port !== undefined && !/^[0-9]{1,5}$/.test(port)) {
     throw new UsageError(`--port is "${port}", expected a number from 1 to 65535`);
@@ -118,6 +124,7 @@ function relayBody(input: Input, domain: string | undefined): { options?: Record
     ...(domain === undefined ? {} : { domain }),
     ...(relays.length === 0 ? {} : { relay: relays.length === 1 ? relays[0] : relays }),
     ...(port === undefined ? {} : { port: Number(port) }),
+    ...access,
   };
   return Object.keys(options).length === 0 ? {} : { options };
 }

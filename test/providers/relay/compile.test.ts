@@ -63,6 +63,23 @@ const specOf = (compiled: Compiled<Spec>, key: string): Spec | undefined =>
 const codes = (compiled: Compiled<Spec>) => compiled.problems.map(({ code, service: name }) => [code, name]);
 
 describe('compile', () => {
+  it('lets in only devices where that was asked for, and can be', () => {
+    const page = compile(
+      [at(service('shop'), { domain: 'shop.test', access: 'devices' })],
+      [relayNamed('vps')],
+    );
+    expect(page.problems).toEqual([]);
+    expect(page.wants.find(({ part }) => part === 'edge')).toMatchObject({ access: 'devices' });
+    for (const kind of ['tcp', 'electrum'] as const) {
+      const refused = compile(
+        [at(service('node', kind), { domain: 'node.test', access: 'devices' })],
+        [relayNamed('vps')],
+      );
+      // Not one that lets in everybody instead.
+      expect([codes(refused), refused.wants]).toEqual([[['DevicesNotSupported', 'node']], []]);
+    }
+  });
+
   it('makes one tunnel and one request for all that goes by a relay', () => {
     const compiled = compile(
       [at(service('shop'), { domain: 'Pay.Shop.test' }), at(service('node', 'tcp'), { port: 9735 })],
