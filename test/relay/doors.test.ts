@@ -1,7 +1,22 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { mapCommands, namesOf, parseShownMap, renderDoors } from '../../src/relay/root/doors.ts';
+import { relayPlaces } from '../../src/relay/places.ts';
+import {
+  mapCommands,
+  NAMES_MAP,
+  namesOf,
+  parseShownMap,
+  REFUSE_LUA,
+  REFUSE_PROGRAM,
+  renderDoors,
+} from '../../src/relay/root/doors.ts';
+import { demandPorts } from '../../src/relay/root/ports.ts';
 import { renderRules } from '../../src/relay/root/rules.ts';
 import type { Holding, RelayGround } from '../../src/relay/state.ts';
+import { run } from '../../src/system/run.ts';
 
 const ground: RelayGround = {
   publicKey: `${'R'.repeat(42)}E=`,
@@ -67,4 +82,45 @@ it('loads the table anew only when the relay itself changed, not for a home', ()
   expect(none.elements).not.toContain('add element');
   expect(renderRules(ground, false, []).hash).not.toBe(none.hash);
   expect(none.base).toContain('policy drop');
+});
+
+it.each([
+  ['alone', {}],
+  ['before a web server', { other: '127.0.0.1:8443' }],
+  ['before one with a name', { other: 'localhost:8443' }],
+  ['on other ports, without plain HTTP', { ground: { tlsPort: 8443, httpPort: null } }],
+])('HAProxy takes it as it is: %s', async (_how, more) => {
+  const directory = await mkdtemp(join(tmpdir(), 'gw-doors-'));
+  try {
+    await writeFile(join(directory, 'haproxy.cfg'), doors(more));
+    await writeFile(join(directory, REFUSE_LUA), REFUSE_PROGRAM);
+    await writeFile(join(directory, NAMES_MAP), 'pay.example.com 10.127.16.2\n');
+    const argv = ['haproxy', '-c', '-f', join(directory, 'haproxy.cfg')] as const;
+    const { stdout, stderr } = await run(argv, { signal: AbortSignal.timeout(10_000) });
+    expect(stdout + stderr).not.toMatch(/ALERT|WARNING/);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+it('says what to do when a web server has the port', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { directories, paths } = relayPlaces('/nowhere');
+  const nobody = { uid: 65_534, gid: 65_534 };
+  const log = (): undefined => undefined;
+  const environment = { directories, paths, gateway: nobody, tor: nobody, edge: nobody, log };
+  const demand = (tlsPort: number, httpPort: number | null) =>
+    demandPorts({ addresses: ['127.0.0.1'], tlsPort, httpPort }, environment, AbortSignal.timeout(10_000));
+  try {
+    await expect(demand(port, null)).rejects.toMatchObject({
+      code: 'PortInUse',
+      hint: expect.stringContaining('--else 127.0.0.1:8443'),
+    });
+    await expect(demand(1, port)).rejects.toMatchObject({ hint: expect.stringContaining('--http-port 0') });
+    await demand(1, null);
+  } finally {
+    server.close();
+  }
 });
