@@ -94,7 +94,7 @@ export function reservedBy({ protocol, from, to }: HeldPort, ground: RelayGround
   const own =
     protocol === 'tcp'
       ? [22, ground.tlsPort, ground.httpPort ?? 80, 443, 80]
-      : [443, 3478, 3479, ground.wireguardPort];
+      : [443, 3478, 3479, 3480, ground.wireguardPort];
   const inside = own.find((port) => port >= from && port <= to);
   if (inside !== undefined || protocol === 'tcp') return inside;
   return from <= DEVICES_PORTS.to && to >= DEVICES_PORTS.from
