@@ -36,7 +36,7 @@ export type WalkQuestion = z.infer<typeof WalkQuestion>;
 /** Answered with what has been heard so far. */
 export const RelayWalked = z.object({
   session: WalkSession,
-  port: z.int().min(1).max(65_535),
+  port: z.literal(WALK_PORT),
   /** Of the relay: the one that was asked, and another; `null`: it has no other. */
   address: z.ipv4(),
   other: z.ipv4().nullable(),

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import { GatewayError } from '../core/errors.ts';
-import { formatEndpoint, parseEndpoint } from '../core/inet.ts';
+import { formatEndpoint, isPublicUnicast, parseEndpoint } from '../core/inet.ts';
 import type { DialBack, DialledBack, Keys, Vantages } from '../core/ports.ts';
 import type { RelayCarrying } from '../core/relay-carry.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from '../core/relay.ts';
 import { RelayWalked, type WalkQuestion } from '../core/relay-walk.ts';
 import { askRelay, holdRelay, type RelayPlace } from '../system/relay-client.ts';
+import { resolveHost } from '../system/resolve.ts';
 import { askStun } from '../system/stun.ts';
 import type { Recorder } from './journal.ts';
 
@@ -135,11 +136,22 @@ export class RelayVantages implements Vantages {
   /** Over IPv4: it counts routers, and speaks to the address that asks alone. */
   async walk(relay: Relay, walk: WalkQuestion, signal: AbortSignal): Promise<RelayWalked> {
     const place = await this.#placeOf(relay, 4, signal);
-    if (place !== undefined) return this.ask(relay, { ask: 'walk', walk }, RelayWalked, signal, place);
+    const host = place === undefined ? undefined : await this.#ipv4Of(place, signal);
+    if (place !== undefined && host !== undefined) {
+      const walked = await this.ask(relay, { ask: 'walk', walk }, RelayWalked, signal, place);
+      // Datagrams go where it was asked, whatever it says; a rented machine may know itself by a private address alone.
+      const other = walked.other !== null && isPublicUnicast(walked.other) ? walked.other : null;
+      return { ...walked, address: host, other };
+    }
     throw new GatewayError(`the relay ${relay.name} has no IPv4 address`, {
       code: 'NotSupported',
       retry: 'never',
     });
+  }
+
+  async #ipv4Of({ address }: RelayPlace, signal: AbortSignal): Promise<string | undefined> {
+    const host = parseEndpoint(address)?.host ?? '';
+    return isIP(host) === 4 ? host : (await resolveHost(host, signal))?.find((one) => isIP(one) === 4);
   }
 
   /** Another relay may take this name. */

@@ -32,9 +32,9 @@ export async function askRivals(
     said('turnutils_natdiscovery', '-m', '-f', RELAY),
   ]);
   return {
-    upnpc: upnpc === undefined ? '-' : (/ExternalIPAddress = ([0-9.]+)/.exec(upnpc)?.[1] ?? 'no router'),
+    upnpc: upnpc === undefined ? '-' : toldBy(upnpc, /ExternalIPAddress = ([0-9.]+)/, /^Found /m),
     natpmpc:
-      natpmpc === undefined ? '-' : (/Public IP address : ([0-9.]+)/.exec(natpmpc)?.[1] ?? 'no router'),
+      natpmpc === undefined ? '-' : toldBy(natpmpc, /Public IP address : ([0-9.]+)/, /network failure/i),
     traceroute: traceroute === undefined ? '-' : String(privateHops(traceroute)),
     natdiscovery: natdiscovery === undefined ? '-' : behaviourOf(natdiscovery),
   };
@@ -50,6 +50,11 @@ async function saidBy(
   const accept = Array.from({ length: 256 }, (_, code) => code);
   const { exitCode, stdout, stderr } = await node.run(argv, { signal, accept, timeoutMs: 30_000 });
   return exitCode === 127 ? undefined : stdout + stderr;
+}
+
+/** The address; or that there is a router, which has none; or that there is none. */
+function toldBy(text: string, address: RegExp, router: RegExp): string {
+  return address.exec(text)?.[1] ?? (router.test(text) ? 'no address' : 'no router');
 }
 
 function privateHops(text: string): number {

@@ -1,3 +1,4 @@
+import { GatewayError } from '../../core/errors.ts';
 import type { WalkSend } from '../../core/relay-walk.ts';
 import type { ExpirySeen } from '../../doctor/nat/measurement.ts';
 import type { Flow, Walk } from './walk.ts';
@@ -70,14 +71,24 @@ async function refreshUntil(
   const outside = plans
     .filter((plan) => plan.outside > 0)
     .map((plan): WalkSend => [plan.flow.id, plan.outside, 'refresh']);
+  let missed = 0;
   for (;;) {
     const left = endMs - performance.now();
     if (left <= 0) return;
     await walk.wait(Math.min(left, REFRESH_MS, mostMs));
     if (performance.now() >= endMs) return;
     for (const { flow, inside } of plans) if (inside > 0) await flow.send(walk.relay, inside);
-    await walk.have(outside);
+    missed = await walk.have(outside).then(
+      () => 0,
+      (error: unknown) => missedOnce(missed, error),
+    );
   }
+}
+
+/** One question to the relay may fail: the flows live for several rounds. */
+function missedOnce(before: number, error: unknown): number {
+  if (before > 0 || !(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+  return before + 1;
 }
 
 /** Flows that come from another port once they are used again: whoever forgot them gave them another. */
