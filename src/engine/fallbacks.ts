@@ -18,8 +18,8 @@ export interface FallbackMemory {
 
 /** A visit through a relay is some 4 kB; a relay allows one every two seconds in the long run (src/relay/answer.ts). */
 const WATCH_MS = 10_000;
-/** So much longer for each service that may be watched. */
-const WATCHED_MS = 3000;
+/** So much longer for each service that may be watched: a visit that fails takes two of what the relay allows. */
+const WATCHED_MS = 5000;
 
 export interface FallbacksOptions {
   readonly now: () => number;
