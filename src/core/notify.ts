@@ -28,25 +28,29 @@ const Ntfy = Webhook.extend({
   by: z.literal('ntfy'),
   url: PAGE.describe('Topic at an ntfy server, such as https://ntfy.example.net/my-topic.'),
 });
-const Mail = z.strictObject({
-  by: z.literal('mail'),
-  server: z
-    .string()
-    .max(270)
-    .refine((text) => parseEndpoint(text) !== undefined, {
-      error: 'must be host:port, like smtp.example.net:465',
-    })
-    .describe(
-      'Submission server, host:port. Port 465 begins with TLS, every other one is asked for it (STARTTLS).',
+const Mail = z
+  .strictObject({
+    by: z.literal('mail'),
+    server: z
+      .string()
+      .max(270)
+      .refine((text) => parseEndpoint(text) !== undefined, {
+        error: 'must be host:port, like smtp.example.net:465',
+      })
+      .describe(
+        'Submission server, host:port. Port 465 begins with TLS, every other one is asked for it (STARTTLS).',
+      ),
+    from: LETTER_BOX,
+    to: LETTER_BOX,
+    user: z.string().min(1).max(200).optional(),
+    password: FILE.optional().describe('File with the password.'),
+    roots: FILE.optional().describe(
+      'File with the roots that its certificate is trusted by; default: the public ones.',
     ),
-  from: LETTER_BOX,
-  to: LETTER_BOX,
-  user: z.string().min(1).max(200).optional(),
-  password: FILE.optional().describe('File with the password.'),
-  roots: FILE.optional().describe(
-    'File with the roots that its certificate is trusted by; default: the public ones.',
-  ),
-});
+  })
+  .refine(({ user, password }) => (user === undefined) === (password === undefined), {
+    error: 'needs both user and password, or neither',
+  });
 const Program = z.strictObject({
   by: z.literal('command'),
   path: FILE.describe('Program that gets JSON on standard input.'),

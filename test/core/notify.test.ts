@@ -138,6 +138,7 @@ it('begins anew where what was kept cannot be read', () => {
 it.each([
   [{ by: 'mail', server: 'smtp.example.net:465', from: 'a@b.c', to: 'a@b.c>\r\nDATA' }],
   [{ by: 'webhook', url: 'file:///etc/passwd' }],
+  [{ by: 'mail', server: 'smtp.example.net:465', from: 'a@b.c', to: 'a@b.c', user: 'me' }],
   [{ by: 'command', path: 'alert.sh' }],
 ])('refuses %j', (receiver) => {
   expect(NotifySettings.safeParse({ to: [receiver] }).success).toBe(false);
