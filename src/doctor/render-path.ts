@@ -6,7 +6,7 @@ import { wrap } from './wrap.ts';
 
 /** The way out of this machine, one line for each box; empty where nobody looked. */
 export function pathOf({ nat, evidence }: Report, { say, columns }: { say: Say; columns: number }): string[] {
-  if (nat === null) return [];
+  if (nat === null || (nat.hops.length === 0 && nat.publicV4 === null)) return [];
   const own = evidence.find(({ method }) => method === 'own-address')?.raw;
   const said = typeof own === 'object' && own !== null && 'address' in own ? own['address'] : undefined;
   const address = typeof said === 'string' ? harmless(said) : '';

@@ -33,8 +33,8 @@ export interface World {
   stun(server: string, family: 4 | 6, signal: AbortSignal): Promise<StunSeen>;
   /** What a program printed; `undefined`: it is not on this machine, or did not end in time. Never through a shell. */
   program(argv: readonly [string, ...string[]], signal: AbortSignal): Promise<Printed | undefined>;
-  /** Sockets that wait for somebody, TCP and UDP. */
-  listeners(signal: AbortSignal): Promise<readonly Listener[]>;
+  /** Sockets that wait for somebody, TCP and UDP; `undefined`: nobody here could tell. */
+  listeners(signal: AbortSignal): Promise<readonly Listener[] | undefined>;
   /** What the nearest router says of itself by UPnP; `undefined`: it says nothing. */
   router(signal: AbortSignal): Promise<RouterSeen | undefined>;
   /** How many routers translate addresses on the way out. Takes no longer than the mode says; changes nothing. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,3 +49,15 @@ it('looks at the disk of a machine without a gateway, and asks nobody', async ()
   expect(out).toMatch(/\[✓\] Disk +\d+ [MG]iB free in /);
   expect(code).toBe(0);
 });
+
+it('looks again and again until Ctrl-C, and then says what it saw last', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'doctor-'));
+  const program = join(import.meta.dirname, '../../src/cli/main.ts');
+  const words = ['doctor', 'disk', '--watch', '--offline', '--lang', 'en', '--root', root];
+  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [first] = (await once(child.stdout, 'data')) as [Buffer];
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'exit')) as [number];
+  expect(first.toString()).toContain('[✓] Disk');
+  expect(code).toBe(0);
+}, 20_000);

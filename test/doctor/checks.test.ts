@@ -292,6 +292,7 @@ const listening = (program: string | undefined, address = '0.0.0.0'): Partial<Wo
 });
 
 it.each<[string, Partial<World>, string[]]>([
+  ['nobody can be asked about', { listeners: () => Promise.resolve(undefined) }, []],
   ['nobody has', { listeners: () => Promise.resolve([]) }, []],
   ['our own edge has', { ...running([way('clearnet')]), ...listening('haproxy') }, []],
   ['another program has', { ...running([way('clearnet')]), ...listening('nginx') }, ['PORT_TAKEN warning']],

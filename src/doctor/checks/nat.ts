@@ -37,6 +37,7 @@ export function countText({ count }: Pick<NatReport, 'count'>): Text {
   if (exact) return text(min === 0 ? 'nat.none' : 'nat.exact', { count: min });
   const [doubt] = doubts;
   const why = text(doubt === undefined ? 'nat.doubt.state' : `nat.doubt.${doubt}`);
+  if (max === null && likely === 0) return text('nat.unknown', { why });
   if (max === null) return text('nat.at-least', { min, count: likely, why });
   if (max === min) return text('nat.probably', { count: likely, why });
   return text('nat.range', { min, max, count: likely, why });

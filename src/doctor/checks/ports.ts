@@ -27,6 +27,7 @@ export const ports: Check = {
   deadlineMs: 7000,
   run: async ({ world, signal, see }) => {
     const [all, providers] = await Promise.all([world.listeners(signal), providersIn(world)]);
+    if (all === undefined) return { text: text('ports.unknown'), isUnknown: true };
     const taken = WANTED.flatMap(({ transport, port, provider }) => {
       const holder = all.find((one) => one.transport === transport && one.port === port && isOpen(one));
       const isWanted = providers.includes(provider);

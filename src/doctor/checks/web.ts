@@ -16,7 +16,7 @@ export const web: Check = {
   title: 'web.name',
   mode: 'quick',
   needs: ['outside'],
-  deadlineMs: 7000,
+  deadlineMs: 7800,
   run: async (context) => {
     const testimonies = await askWitnesses(context);
     const id = context.see('pages', 'http-get', testimonies.map(summaryOf));

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { errnoOf, GatewayError } from '../../core/errors.ts';
 import type { Connected } from '../../doctor/world.ts';
 
-const TIMEOUT_MS = 2500;
+const TIMEOUT_MS = 2000;
 
 /** Nothing is sent; the connection is closed at once. `host` is an address. */
 export function connectTo(host: string, port: number, signal: AbortSignal): Promise<Connected> {

@@ -17,6 +17,7 @@ export const home = {
   'ports.name': 'Ports',
   'ports.free': 'nobody else has 80 or 443 on this machine',
   'ports.taken': 'taken on this machine: {list}',
+  'ports.unknown': 'nobody here could tell who has which (ss is not on this machine)',
   'ports.somebody': 'a program that only root is told the name of',
   'ports.fix.look': 'See who has port {port}:',
   'ports.fix.move':

@@ -2,6 +2,7 @@
 export const path = {
   'nat.name': 'Routers',
   'nat.none': 'none translates addresses: this machine itself is on the internet',
+  'nat.unknown': 'not known; {why}',
   'nat.exact': {
     one: '{count} router translates addresses (exact)',
     other: '{count} routers translate addresses (exact)',

@@ -18,6 +18,7 @@ export const home = {
   'ports.name': 'Puertos',
   'ports.free': 'nadie más tiene el 80 ni el 443 en esta máquina',
   'ports.taken': 'ocupados en esta máquina: {list}',
+  'ports.unknown': 'nadie aquí pudo decir quién tiene cuál (ss no está en esta máquina)',
   'ports.somebody': 'un programa cuyo nombre solo se dice a root',
   'ports.fix.look': 'Vea quién tiene el puerto {port}:',
   'ports.fix.move':

@@ -2,6 +2,7 @@
 export const path = {
   'nat.name': 'Routers',
   'nat.none': 'ninguno traduce direcciones: esta máquina está ella misma en internet',
+  'nat.unknown': 'no se sabe; {why}',
   'nat.exact': {
     one: '{count} router traduce direcciones (exacto)',
     other: '{count} routers traducen direcciones (exacto)',
