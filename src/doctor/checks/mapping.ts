@@ -1,5 +1,5 @@
 import type { MappingReport, PortsReport } from '../../core/mapper.ts';
-import type { Check, Finding } from '../check.ts';
+import type { Check, CheckContext, Finding } from '../check.ts';
 import { text } from '../messages/message.ts';
 import { forwardSteps, type Forward } from '../router-pages.ts';
 
@@ -10,54 +10,52 @@ export const mapping: Check = {
   mode: 'quick',
   needs: ['gateway'],
   deadlineMs: 7800,
-  run: async ({ world, signal, see }) => {
-    const [report, out] = await Promise.all([
-      world.ask<PortsReport>('/v1/ports', signal),
-      world.wayOut(4, signal),
-    ]);
+  run: async (context) => {
+    const { world, signal, see } = context;
+    const report = await world.ask<PortsReport>('/v1/ports', signal);
     const id = see('ports', 'api', report);
     const { mappings } = report;
     if (mappings.length === 0) return { text: text('mapping.none') };
     const failed = mappings.filter(({ state }) => state === 'failed');
     const useless = mappings.filter(({ state, problem }) => state === 'held' && problem !== null);
-    const asking = mappings.some(({ state }) => state === 'asking');
-    const held = mappings.length - failed.length - useless.length;
-    if (failed.length + useless.length === 0) {
-      return asking
-        ? { text: text('mapping.asking'), isUnknown: true }
-        : { text: text('mapping.held', { list: namesOf(mappings) }) };
-    }
-    const router = await world.router(signal);
-    const forwards = failed.map(({ transport, port }): Forward => ({
-      transport,
-      port,
-      to: out?.address ?? '?',
-    }));
-    const findings: Finding[] = [
-      ...(failed.length === 0
-        ? []
-        : [
-            {
-              code: 'PORT_NOT_OPENED' as const,
-              values: { ports: namesOf(failed), why: whyOf(failed) },
-              because: [id],
-              fix: forwardSteps(router, report.router ?? undefined, forwards),
-            },
-          ]),
-      ...(useless.length === 0
-        ? []
-        : [
-            {
-              code: 'PORT_OPENED_IN_VAIN' as const,
-              values: { ports: namesOf(useless), why: whyOf(useless) },
-              because: [id],
-              fix: [{ text: text('mapping.fix.nat'), command: 'gateway doctor nat', who: 'you' as const }],
-            },
-          ]),
+    const findings = [
+      ...(failed.length === 0 ? [] : [await notOpened(failed, report.router, id, context)]),
+      ...(useless.length === 0 ? [] : [inVain(useless, id)]),
     ];
-    return { text: text('mapping.some', { held, count: mappings.length }), findings };
+    const held = mappings.length - failed.length - useless.length;
+    if (findings.length > 0)
+      return { text: text('mapping.some', { held, count: mappings.length }), findings };
+    const isAsking = mappings.some(({ state }) => state === 'asking');
+    if (isAsking) return { text: text('mapping.asking'), isUnknown: true };
+    return { text: text('mapping.held', { list: namesOf(mappings) }) };
   },
 };
+
+async function notOpened(
+  failed: readonly MappingReport[],
+  address: string | null,
+  evidence: string,
+  { world, signal }: CheckContext,
+): Promise<Finding> {
+  const [router, out] = await Promise.all([world.router(signal), world.wayOut(4, signal)]);
+  const to = out?.address ?? '?';
+  const forwards = failed.map(({ transport, port }): Forward => ({ transport, port, to }));
+  return {
+    code: 'PORT_NOT_OPENED',
+    values: { ports: namesOf(failed), why: whyOf(failed) },
+    because: [evidence],
+    fix: forwardSteps(router, address ?? undefined, forwards),
+  };
+}
+
+function inVain(useless: readonly MappingReport[], evidence: string): Finding {
+  return {
+    code: 'PORT_OPENED_IN_VAIN',
+    values: { ports: namesOf(useless), why: whyOf(useless) },
+    because: [evidence],
+    fix: [{ text: text('mapping.fix.nat'), command: 'gateway doctor nat', who: 'you' }],
+  };
+}
 
 function namesOf(mappings: readonly MappingReport[]): string {
   return mappings.map(({ transport, port }) => `${transport.toUpperCase()} ${port}`).join(', ');

@@ -1,4 +1,4 @@
-import type { Check, CheckContext } from '../check.ts';
+import type { Check, CheckContext, Finding } from '../check.ts';
 import { text } from '../messages/message.ts';
 import { STUN_WITNESSES, WEB_WITNESSES } from '../witnesses.ts';
 
@@ -36,26 +36,27 @@ export const mtu: Check = {
     if (heard.some(({ large }) => large === 'too-large')) return { text: text('mtu.told') };
     if (heard.length < 2) return { text: text('mtu.unknown'), isUnknown: true };
     const size = await largestThrough(heard[0]?.host ?? '', full, context);
-    return {
-      text: text('mtu.hole', { size: full }),
-      findings: [
-        {
-          code: 'MTU_BLACK_HOLE',
-          values: { full, size, hosts: heard.map(({ host }) => host).join(', ') },
-          because: [id],
-          fix: [
-            { text: text('mtu.fix.router', { size }), who: 'you' },
-            {
-              text: text('mtu.fix.here', { size }),
-              command: `sudo ip link set dev INTERFACE mtu ${size}`,
-              who: 'you',
-            },
-          ],
-        },
-      ],
-    };
+    const hosts = heard.map(({ host }) => host).join(', ');
+    return { text: text('mtu.hole', { size: full }), findings: [holeFinding({ full, size, hosts }, id)] };
   },
 };
+
+function holeFinding(values: { full: number; size: number; hosts: string }, evidence: string): Finding {
+  const { size } = values;
+  return {
+    code: 'MTU_BLACK_HOLE',
+    values,
+    because: [evidence],
+    fix: [
+      { text: text('mtu.fix.router', { size }), who: 'you' },
+      {
+        text: text('mtu.fix.here', { size }),
+        command: `sudo ip link set dev INTERFACE mtu ${size}`,
+        who: 'you',
+      },
+    ],
+  };
+}
 
 /** Addresses, so that ping asks nobody for names. */
 async function targets({ world, signal }: CheckContext): Promise<string[]> {

@@ -34,17 +34,8 @@ export const programs: Check = {
       })),
     });
     const isSetUp = (await world.gateway()).state !== 'none';
-    const findings: Finding[] = [
-      ...(isOld(kernel)
-        ? [
-            {
-              code: 'KERNEL_OLD' as const,
-              values: { kernel, oldest: OLDEST_KERNEL.join('.') },
-              because: [id],
-              fix: [{ text: text('programs.fix.kernel'), who: 'you' as const }],
-            },
-          ]
-        : []),
+    const findings = [
+      ...(isOld(kernel) ? [oldFinding(kernel, id)] : []),
       ...(missing.length === 0 ? [] : [missingFinding(missing, isSetUp, id)]),
     ];
     const said =
@@ -54,6 +45,15 @@ export const programs: Check = {
     return { text: said, findings };
   },
 };
+
+function oldFinding(kernel: string, evidence: string): Finding {
+  return {
+    code: 'KERNEL_OLD',
+    values: { kernel, oldest: OLDEST_KERNEL.join('.') },
+    because: [evidence],
+    fix: [{ text: text('programs.fix.kernel'), who: 'you' }],
+  };
+}
 
 function missingFinding(
   missing: readonly (typeof PROGRAMS)[number][],
