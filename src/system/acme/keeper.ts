@@ -171,8 +171,15 @@ export class CertificateKeeper implements Certifier {
     if (this.#mustServe(state, now)) return () => this.#serve(name);
     const step = nextStep(state, now);
     if (step.at > now) return undefined;
-    if (step.action === 'order') return () => this.#orders.order(name, step.why, signal);
+    if (step.action === 'order') return () => this.#order(name, step.why, signal);
     return () => this.#orders.askWindow(name, signal);
+  }
+
+  /** What it brings is shown at once: visitors wait for it. */
+  async #order(name: string, why: string, signal: AbortSignal): Promise<void> {
+    await this.#orders.order(name, why, signal);
+    const state = this.#book.get(name)?.state;
+    if (state !== undefined && this.#mustServe(state, this.#options.now())) await this.#serve(name);
   }
 
   #mustServe({ held, spec }: CertificateState, now: number): boolean {
