@@ -25,6 +25,14 @@ describe('a certificate', () => {
     expect(server.orders).toBe(1);
   });
 
+  it('is shown as soon as it is there', async () => {
+    const server = await scene.authority();
+    await scene.keep([scene.termsOf(server)]);
+    await scene.keeper.tick();
+    await scene.keeper.settled();
+    expect(scene.served.get(SHOP)).toBe(scene.pem());
+  });
+
   it('is not ordered again by a restart, nor when a service gives it up and comes back', async () => {
     const server = await scene.authority();
     await scene.keep([scene.termsOf(server)]);
