@@ -19,6 +19,12 @@ const rows: readonly (Row & { readonly says: string })[] = [
   { name: 'one that speaks', chain: [all], says: '1' },
   { name: 'two, neither of which speaks', chain: [nat(), nat()], says: '1–2, probably 2 (unproved)' },
   { name: 'two, the outer one says whom it sees', chain: [nat(), all], says: '2' },
+  {
+    name: 'two, the outer one says whom it sees, and no relay',
+    chain: [nat(), all],
+    isWithoutRelay: true,
+    says: '2, probably 2 (state)',
+  },
   { name: 'a plain router between two', chain: [all, plain, nat({ answersAll: true })], says: '2' },
   { name: 'a firewall between two', chain: [all, firewall, nat({ answersAll: true })], says: '2' },
   {
@@ -82,7 +88,7 @@ describe('the doctor counts NATs', () => {
   });
 
   it('and says which routers they are, and by which address packets leave them', () => {
-    const hops = reportOf(5).hops.map(({ lan, wan, stateful, translates }) => [
+    const hops = reportOf(6).hops.map(({ lan, wan, stateful, translates }) => [
       lan,
       wan,
       stateful,
@@ -91,7 +97,7 @@ describe('the doctor counts NATs', () => {
     expect(hops.slice(0, 3)).toEqual([
       ['192.168.100.1', '192.168.101.2', 'yes', 'yes'],
       ['192.168.101.1', '192.168.102.2', 'yes', 'no'],
-      ['192.168.102.1', '11.103.5.2', 'yes', 'yes'],
+      ['192.168.102.1', '11.103.6.2', 'yes', 'yes'],
     ]);
   });
 });

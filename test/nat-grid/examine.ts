@@ -32,7 +32,8 @@ export async function examineTogether(
   return await Promise.all(
     rows.map(async (row, number) => {
       const window = windowSeconds === undefined ? {} : { windowSeconds };
-      const { report, seconds } = await homes.look(number, { mode, ...window, signal });
+      const { isWithoutRelay = false } = row;
+      const { report, seconds } = await homes.look(number, { mode, ...window, isWithoutRelay, signal });
       const rivals =
         folder === undefined ? undefined : await askRivals(lab, `home-${number}`, folder, signal);
       return { ...row, truth: natsIn(row.chain), report, seconds, rivals };

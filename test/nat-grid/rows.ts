@@ -3,6 +3,8 @@ import type { Chain, ChainRouter } from '../support/nat-chains.ts';
 export interface Row {
   readonly name: string;
   readonly chain: Chain;
+  /** Asked with STUN alone. */
+  readonly isWithoutRelay?: boolean;
 }
 
 const nat = (more: Partial<ChainRouter> = {}): ChainRouter => ({ kind: 'nat', ...more });
