@@ -115,6 +115,7 @@ it('is asked for through the edge, which says which device asks, over both famil
     expect(heard).toMatch(/^host: .*:8080\r?$/im);
     expect(heard).not.toContain('127.0.0.1');
   }
+  expect(await open(SHOP.to.host, PHONE, 8080, '--http2-prior-knowledge')).toMatch(/^shop \+ 0 bytes/);
 });
 
 it('is open to the devices that were given it, and to no other, by no other way', async () => {
