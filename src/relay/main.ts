@@ -44,10 +44,23 @@ export interface RelayUp {
 
 /** Runs until the signal aborts; `ready` is told once it listens. */
 export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => void): Promise<void> {
+  const cut = new AbortController();
+  try {
+    await runUntil(cut, options, ready);
+  } finally {
+    // Whatever it got hold of by then would keep the process.
+    cut.abort();
+  }
+}
+
+async function runUntil(
+  cut: AbortController,
+  options: RelayOptions,
+  ready: (up: RelayUp) => void,
+): Promise<void> {
   const { directory, port, version, log, carries } = options;
   const addresses = addressesFor(options.addresses);
   const host = options.publicHost ?? addresses[0];
-  const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
   await prepare(directory);
   const identity = await ensureIdentity(directory);
@@ -56,6 +69,7 @@ export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => vo
   const hasStun = await serveStun({ addresses, now: Date.now, log, signal });
   const stunPort = hasStun ? STUN_PORT : null;
   const root = carries === undefined ? undefined : await lineClient(carries.rootSocket, () => cut.abort());
+  signal.addEventListener('abort', () => root?.close(), { once: true });
   const carrier =
     root === undefined
       ? undefined
@@ -84,7 +98,6 @@ export async function runRelay(options: RelayOptions, ready: (up: RelayUp) => vo
   log('info', 'relay ready', { listening, homes, stunPort });
   ready({ listening, fingerprint, homes, invite });
   if (!signal.aborted) await once(signal, 'abort');
-  root?.close();
   if (!options.signal.aborted) throw rootGone();
 }
 

@@ -189,6 +189,9 @@ it('starts with nothing lost or invented when what a home holds is damaged', asy
     message: expect.stringContaining(file),
   });
   expect(await readdir(join(relayPlaces(state).members, 'homes'))).toEqual([home]);
+  // It lets go of all that it had by then.
+  for (const socket of sockets)
+    await new Promise((resolve) => (socket.destroyed ? resolve(0) : socket.once('close', resolve)));
 });
 
 it('ends when the part that is root ends', async () => {

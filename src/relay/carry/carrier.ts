@@ -63,6 +63,8 @@ export class Carrier {
     return this.#inTurn(async () => {
       const fault = this.keyFault(publicKey, home);
       if (fault !== undefined) return fault;
+      // It may have been removed while it waited for its turn.
+      if (!(await this.#options.members.homes()).includes(home)) return 'this home is not known here';
       const held = this.#holdings.of(home);
       const number = held?.number ?? freeNumber(this.#holdings.all()) ?? 0;
       const before = held ?? { home, number, names: [], ports: [], devicesPort: null };

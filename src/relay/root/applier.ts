@@ -49,6 +49,11 @@ export class Applier {
     this.#options = options;
   }
 
+  /** Something was put into effect since the start. */
+  get isBegun(): boolean {
+    return this.#last !== undefined;
+  }
+
   get ground(): RelayGround {
     return this.#options.ground;
   }

@@ -54,7 +54,8 @@ export async function runRelayRoot(options: RootOptions): Promise<void> {
   const applier = new Applier({ places, identity, ground, addresses, other, environment });
   const turn = turns(log);
   const leaving = new Leaving();
-  const ends = AbortSignal.any([signal, leaving.signal]);
+  const over = new AbortController();
+  const ends = AbortSignal.any([signal, leaving.signal, over.signal]);
   const server = await listenOn(places.rootSocket, { gid: environment.gateway.gid }, (socket) => {
     leaving.knows(socket);
     answerLines(socket, async (said) => {
@@ -65,11 +66,12 @@ export async function runRelayRoot(options: RootOptions): Promise<void> {
   try {
     const healing = healFrom(applier, turn, ends);
     await notifyReady('ready', signal);
-    await keepFront(options.front, environment, ends);
+    await keepFront(options.front, applier, environment, ends);
     await healing;
     if (leaving.signal.aborted) await takeAway(places, environment, AbortSignal.timeout(60_000));
     leaving.isDone();
   } finally {
+    over.abort();
     await closeServer(server, places.rootSocket, leaving.sockets);
   }
 }
@@ -170,6 +172,7 @@ export async function prepareRelay(places: RelayPlaces, log: Log): Promise<Helpe
 /** The part that faces the network is started again when it ends; it takes over what its homes hold. */
 async function keepFront(
   front: Argv,
+  applier: Applier,
   { gateway, log }: HelperEnvironment,
   signal: AbortSignal,
 ): Promise<void> {
@@ -177,9 +180,18 @@ async function keepFront(
   while (!signal.aborted) {
     const exitCode = await attach(argv, { cwd: '/' });
     if (signal.aborted || exitCode === 0) return;
+    if (!applier.isBegun) throw notStarted(exitCode);
     log('warn', 'the part that faces the network ended and is started again', { exitCode });
     await pause(RESTART_MS, signal);
   }
+}
+
+/** It said why in our terminal; again and again would not help. */
+function notStarted(exitCode: number): GatewayError {
+  return new GatewayError(`the part of the relay that faces the network did not start (${exitCode})`, {
+    code: 'CommandFailed',
+    hint: 'what it said stands above',
+  });
 }
 
 async function healFrom(applier: Applier, turn: Turn, signal: AbortSignal): Promise<void> {
