@@ -11,8 +11,6 @@ export interface Check {
   /** As typed: `gateway doctor clock`. */
   readonly name: string;
   readonly title: MessageKey;
-  /** In the quick examination, or only in a longer one, when nobody asked for it by name. */
-  readonly mode: Mode;
   /** What it cannot do without; without it, it is skipped. */
   readonly needs: readonly Need[];
   /** It is given up then, and unknown. */

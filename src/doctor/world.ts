@@ -13,8 +13,6 @@ export interface World {
   gateway(): Promise<GatewayState>;
   /** An answer of the gateway's API. Rejects with `GatewayError`. */
   ask<Answer>(path: string, signal: AbortSignal): Promise<Answer>;
-  /** The text of a file; `undefined`: it is not there, or not for this user. */
-  read(path: string): Promise<string | undefined>;
   /** What a directory of the gateway has left; directories that are not there yet count as the nearest above. */
   disks(): Promise<readonly Disk[]>;
   /** What packets to the internet leave this machine by; sends nothing. `undefined`: there is no way out. */

@@ -16,7 +16,7 @@ const world = {
 } as unknown as World;
 
 function check(name: string, run: Check['run'], more: Partial<Check> = {}): Check {
-  return { name, title: 'disk.name', mode: 'quick', needs: [], deadlineMs: 200, run, ...more };
+  return { name, title: 'disk.name', needs: [], deadlineMs: 200, run, ...more };
 }
 
 const found = (...codes: FindingCode[]): Checked => ({

@@ -95,7 +95,7 @@ function modeOf(input: Input): Mode {
 
 /** In the order of the list, whatever was typed. */
 function chosen(names: readonly string[], all: readonly Check[]): readonly Check[] {
-  if (names.length === 0) return all.filter(({ mode }) => mode === 'quick');
+  if (names.length === 0) return all;
   const known = all.map(({ name }) => name);
   const wanted = new Set(names.map((name) => oneOf(name, 'the check', known)));
   return all.filter(({ name }) => wanted.has(name));
@@ -112,10 +112,9 @@ async function languageFor(input: Input): Promise<string> {
 async function listChecks(checks: readonly Check[], input: Input, context: Context): Promise<number> {
   const { sayIn } = await import('../../doctor/messages/say.ts');
   const say = sayIn(await languageFor(input));
-  const listed = checks.map(({ name, title, mode, needs }) => ({
+  const listed = checks.map(({ name, title, needs }) => ({
     name,
     title: say({ key: title }),
-    mode,
     needs,
   }));
   const width = Math.max(...listed.map(({ name }) => name.length));

@@ -10,7 +10,6 @@ const SOON_DAYS = 7;
 export const certificates: Check = {
   name: 'certificates',
   title: 'certificates.name',
-  mode: 'quick',
   needs: ['gateway'],
   deadlineMs: 7500,
   run: async ({ world, signal, see }) => {

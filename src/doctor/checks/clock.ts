@@ -22,7 +22,6 @@ const AGREE_MS = 10 * SECOND;
 export const clock: Check = {
   name: 'clock',
   title: 'clock.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7000,
   run: async (context) => {

@@ -5,7 +5,6 @@ import { text } from '../messages/message.ts';
 export const container: Check = {
   name: 'container',
   title: 'container.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 2000,
   run: ({ world, see }) => {

@@ -14,7 +14,6 @@ const LOW_FILES = 0.01;
 export const disk: Check = {
   name: 'disk',
   title: 'disk.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 5000,
   run: async ({ world, see }) => {

@@ -16,7 +16,6 @@ import type { Looked } from '../world.ts';
 export const dns: Check = {
   name: 'dns',
   title: 'dns.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7500,
   run: async (context) => {

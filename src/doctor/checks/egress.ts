@@ -16,7 +16,6 @@ const OTHER = 853;
 export const egress: Check = {
   name: 'egress',
   title: 'egress.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7000,
   run: async ({ world, signal, see }) => {

@@ -6,7 +6,6 @@ import { text } from '../messages/message.ts';
 export const fallback: Check = {
   name: 'fallback',
   title: 'fallback.name',
-  mode: 'quick',
   needs: ['gateway'],
   deadlineMs: 7500,
   run: async ({ world, see }) => {

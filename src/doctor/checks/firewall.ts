@@ -7,7 +7,6 @@ import { wallsAgainst, type Wall, type Wanted } from '../nft-input.ts';
 export const firewall: Check = {
   name: 'firewall',
   title: 'firewall.name',
-  mode: 'quick',
   needs: ['gateway'],
   deadlineMs: 7500,
   run: async (context) => {

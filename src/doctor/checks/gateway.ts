@@ -9,7 +9,6 @@ import type { GatewayState } from '../world.ts';
 export const gateway: Check = {
   name: 'gateway',
   title: 'gateway.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 7500,
   run: async ({ world, see }) => {

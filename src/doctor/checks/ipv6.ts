@@ -15,7 +15,6 @@ import type { Connected } from '../world.ts';
 export const ipv6: Check = {
   name: 'ipv6',
   title: 'ipv6.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7800,
   run: async (context) => {

@@ -7,7 +7,6 @@ import { forwardSteps, type Forward } from '../router-pages.ts';
 export const mapping: Check = {
   name: 'mapping',
   title: 'mapping.name',
-  mode: 'quick',
   needs: ['gateway'],
   deadlineMs: 7800,
   run: async (context) => {

@@ -22,7 +22,6 @@ const SIZES = [1492, 1452, 1420, 1400, 1280] as const;
 export const mtu: Check = {
   name: 'mtu',
   title: 'mtu.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7800,
   run: async (context) => {

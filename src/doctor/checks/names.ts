@@ -26,7 +26,6 @@ interface Named {
 export const names: Check = {
   name: 'names',
   title: 'names.name',
-  mode: 'quick',
   needs: ['outside', 'gateway'],
   deadlineMs: 7500,
   run: async (context) => {

@@ -7,7 +7,6 @@ import type { NatReport } from '../types.ts';
 export const nat: Check = {
   name: 'nat',
   title: 'nat.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 400_000,
   run: async (context) => {

@@ -22,7 +22,6 @@ const OWN = 'haproxy';
 export const ports: Check = {
   name: 'ports',
   title: 'ports.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 7000,
   run: async ({ world, signal, see }) => {

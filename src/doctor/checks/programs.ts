@@ -17,7 +17,6 @@ const PROGRAMS = [
 export const programs: Check = {
   name: 'programs',
   title: 'programs.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 7000,
   run: async ({ world, signal, see }) => {

@@ -17,7 +17,6 @@ const SSH = 22;
 export const relay: Check = {
   name: 'relay',
   title: 'relay.name',
-  mode: 'quick',
   needs: ['gateway'],
   deadlineMs: 7800,
   run: async (context) => {

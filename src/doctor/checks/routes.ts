@@ -6,7 +6,6 @@ import type { DefaultRoute, WayOut } from '../world.ts';
 export const routes: Check = {
   name: 'routes',
   title: 'routes.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 5000,
   run: async ({ world, signal, see }) => {

@@ -18,7 +18,6 @@ const STUCK_MS = 180_000;
 export const tor: Check = {
   name: 'tor',
   title: 'tor.name',
-  mode: 'quick',
   needs: [],
   deadlineMs: 7000,
   run: async (context) => {

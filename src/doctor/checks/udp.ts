@@ -7,7 +7,6 @@ import { askWitnesses, STUN_WITNESSES } from '../witnesses.ts';
 export const udp: Check = {
   name: 'udp',
   title: 'udp.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7500,
   run: async (context) => {

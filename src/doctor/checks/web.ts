@@ -14,7 +14,6 @@ import { ADDRESS_WITNESSES, askWitnesses, type Testimony } from '../witnesses.ts
 export const web: Check = {
   name: 'web',
   title: 'web.name',
-  mode: 'quick',
   needs: ['outside'],
   deadlineMs: 7800,
   run: async (context) => {

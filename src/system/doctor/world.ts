@@ -15,7 +15,6 @@ import { lookForNats } from './nat.ts';
 import { printed } from './printed.ts';
 import { askRouterWhoItIs } from './router.ts';
 import { seenByStun } from './stun-seen.ts';
-import { readText } from './text.ts';
 
 export interface WorldOptions {
   readonly directories: Directories;
@@ -38,7 +37,6 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     gateway: () =>
       (gateway ??= askGateway(options, AbortSignal.any([signal, AbortSignal.timeout(GATEWAY_MS)]))),
     ask,
-    read: readText,
     disks: () => disksOf([directories.config, directories.state, directories.run]),
     wayOut,
     defaultRoutes,
