@@ -1,4 +1,5 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
+import { GatewayError } from '../../src/core/errors.ts';
 import { isPublicUnicast } from '../../src/core/inet.ts';
 import { certificateTrouble, text, type Facts } from '../../src/core/page-facts.ts';
 import { prove } from './prove.ts';
@@ -41,9 +42,18 @@ export async function reach(
   if (tried.reachable === 'unknown') return carried ?? unknown(withoutVantage(facts, tried.detail));
   // Where the name leads elsewhere, a visit says nothing of our port.
   if (facts['name'] === 'right') await tellMapper(facts, tried, beganAt, context);
-  if (tried.reachable === 'yes')
-    await context.ports.helper.call('edge.proved', { name: domain }, context.signal);
+  if (tried.reachable === 'yes') await noteProved(domain, context);
   return tried;
+}
+
+/** Browsers may be told to come by https alone. That this could not be noted takes nothing from the proof. */
+async function noteProved(name: string, { ports, signal }: Context): Promise<void> {
+  try {
+    await ports.helper.call('edge.proved', { name }, signal);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    ports.log('warn', 'that a page was proved could not be noted', { name, error: error.message });
+  }
 }
 
 /** A port that is open in the router, and lets nobody in, is asked for again. */
