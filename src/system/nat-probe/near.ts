@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { isInCidr, isPublicUnicast, formatIpv4, parseIpv4 } from '../../core/inet.ts';
+import { isInCidr, isPrivate, isPublicUnicast, formatIpv4, parseIpv4 } from '../../core/inet.ts';
 import type { HomeNetwork } from '../mapping/home-network.ts';
 import { lookByPcp } from './pcp-source.ts';
 import type { Pings } from './pings.ts';
@@ -93,7 +93,8 @@ export async function lookFarther(
       addRoute(survey, route, address, ttl);
       // Whichever of the routers before it translates last; most often the nearest.
       const written = route.indexOf(address) === ttl ? route.slice(1, ttl).toReversed() : [];
-      await lookAt(survey, hop, [...written, own], true);
+      // A carrier's box is asked what it offers (RFC 6888 REQ-9), and not hundreds of times.
+      await lookAt(survey, hop, [...written, own], isPrivate(address));
     }),
   );
 }
