@@ -22,7 +22,7 @@ type World = typeof World extends fc.Arbitrary<infer Value> ? Value : never;
 function desiredOf({ exposed, given }: World) {
   const services = NAMES.map((name, index) => {
     const way = exposed.includes(name) ? 'wireguard: {}' : '';
-    return `  ${name}: { port: ${8000 + index}, kind: http, expose: { ${way} } }\n`;
+    return `  ${name}: { port: ${8000 + index}, kind: tcp, expose: { ${way} } }\n`;
   });
   const text = `wireguard: { endpoint: 11.2.0.2:51820 }\nservices:\n${services.join('')}`;
   const { config } = parseConfig(text, PROVIDERS);
