@@ -49,7 +49,7 @@ export interface OrderOptions {
   readonly signal: AbortSignal;
 }
 
-const POLL_MS = { first: 250, most: 5000, longest: 30_000 } as const;
+const POLL_MS = { first: 100, most: 5000, longest: 30_000 } as const;
 
 /** Certificates, leaf first, and the key, as one PEM text. What was given is not checked yet. */
 export async function order(options: OrderOptions): Promise<string | undefined> {
