@@ -4,7 +4,7 @@ import { parseExceeded, parseRecordedRoute } from '../wire/ping.ts';
 import { run } from './run.ts';
 
 /** Nobody has it (TEST-NET-1, RFC 5737), and it is behind the default route: packets for it go outwards, and end there. */
-const OUTWARDS = '192.0.2.1';
+export const OUTWARDS = '192.0.2.1';
 const MOST_HOPS = 8;
 /** Answers to a packet whose time is over get lost, or are rationed. */
 const TRIES = 2;

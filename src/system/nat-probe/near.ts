@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { isInCidr, isPrivate, isPublicUnicast, formatIpv4, parseIpv4 } from '../../core/inet.ts';
+import { OUTWARDS } from '../hops.ts';
 import type { HomeNetwork } from '../mapping/home-network.ts';
 import { lookByPcp } from './pcp-source.ts';
 import type { Pings } from './pings.ts';
@@ -7,8 +8,6 @@ import { lookByNatPmp, lookByUpnp } from './portmaps.ts';
 import { refusingTtl } from './refused.ts';
 import type { Survey } from './survey.ts';
 
-/** Nobody has it (TEST-NET-1, RFC 5737), and it is behind the default route: packets for it go outwards, and end there. */
-const OUTWARDS = '192.0.2.1';
 const MOST_TTL = 8;
 const TTLS = Array.from({ length: MOST_TTL }, (_, index) => index + 1);
 
