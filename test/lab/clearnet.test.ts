@@ -24,6 +24,10 @@ it('one command puts the shop on a page that a visitor elsewhere trusts', async 
   expect(await scene.open()).toContain('The corner shop');
   expect(await scene.lookup()).toBe('11.2.0.2');
   expect(await scene.way()).toMatchObject({ reachable: 'yes', vantage: 'relay', phase: 'up' });
+  // It was visited from outside: browsers are told to come by https alone, for a short time at first.
+  const head = async (): Promise<string> =>
+    (await scene.on('visitor', 'curl', '-ksSI', '--max-time', '5', `https://${DOMAIN}/`)).stdout;
+  await expect.poll(head, { timeout: 10_000 }).toMatch(/^strict-transport-security: max-age=300\r$/im);
 }, 120_000);
 
 it('sends whoever comes without TLS to the page, and trusts no other authority', async () => {
