@@ -78,7 +78,9 @@ it('knows nothing while the relay does not answer, and looks again when it does'
   });
   await scene.visitNow();
   await scene.reaches('unknown', 'none');
-  expect(await scene.detail()).toContain('no relay could look: the relay at 11.1.0.2:7443 cannot be used');
+  await expect
+    .poll(() => scene.detail(), { timeout: 15_000 })
+    .toContain('no relay could look: the relay at 11.1.0.2:7443 cannot be used');
   await scene.startRelay();
   await scene.said(/"listening":.*"homes":1,"invite":null/);
   await scene.visitNow();
