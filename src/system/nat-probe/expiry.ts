@@ -28,9 +28,8 @@ export async function findExpiry(walk: Walk, routers: number, windowSeconds: num
   const dying = ttls.map((k, index) => planOf(flows[routers + index], k, routers - k + 1));
   const controls = [planOf(fromInside, FULL_TTL, 0), planOf(fromOutside, 0, FULL_TTL)];
   const all = [...controls, ...passing, ...dying];
-  const begun = performance.now();
   const before = await walk.reach(all.map(({ flow }) => flow));
-  await refreshUntil(walk, all, begun + windowSeconds * 1000, (windowSeconds * 1000) / REFRESHES);
+  await refreshUntil(walk, all, performance.now() + windowSeconds * 1000, (windowSeconds * 1000) / REFRESHES);
   await walk.haveProbes(
     all.map(({ flow }) => flow),
     'probe',
