@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { CardCheck, DeviceCard } from '../../core/card.ts';
 import { errnoOf, GatewayError } from '../../core/errors.ts';
-import { cardPage, readCardPage } from '../card-page.ts';
 import { type Command, type Context, EXIT, type Input } from '../command.ts';
 import { segment, show } from '../report.ts';
 
@@ -27,6 +26,7 @@ export const deviceCard: Command = {
     const file = input.text('html');
     if (file === undefined) show(context, card, () => card.text);
     else {
+      const { cardPage } = await import('../card-page.ts');
       await translated(file, () => writeFile(file, cardPage(card), { mode: 0o600 }));
       show(context, card, () => `Written: ${file}`);
     }
@@ -36,6 +36,7 @@ export const deviceCard: Command = {
 
 async function check(path: string, input: Input, context: Context): Promise<number> {
   const file = input.text('check') ?? '';
+  const { readCardPage } = await import('../card-page.ts');
   const found = readCardPage(await translated(file, () => readFile(file, 'utf8')));
   if (found === undefined) {
     throw new GatewayError(`${file} is no card with a code`, { code: 'NotSupported', retry: 'never' });
