@@ -12,6 +12,8 @@ export interface NameInput {
   readonly told: readonly string[];
   /** Public IPv6 addresses of this machine. */
   readonly home6: readonly string[];
+  /** It leads to relays as well. */
+  readonly isShared: boolean;
   /** The gateway keeps it at the home's address by itself: `dns.zones` holds it. */
   readonly isKept: boolean;
 }
@@ -37,11 +39,11 @@ export interface NameState {
  *   nothing             | known              | wrong: not set yet
  *   private ones alone  | known              | unknown: this network has an answer of its own
  *   the home's alone    | known              | right
- *   the home's, others  | known              | wrong: some visitors are sent elsewhere
+ *   the home's, others  | known              | right where relays carry it too; else wrong: some visitors are sent elsewhere
  *   others              | known              | wrong
  */
 export function judgeName(input: NameInput): NameState {
-  const { domain, addresses, home, told, home6, isKept } = input;
+  const { domain, addresses, home, told, home6, isShared, isKept } = input;
   if (home === undefined) {
     const message =
       told.length > 1
@@ -70,7 +72,7 @@ export function judgeName(input: NameInput): NameState {
     return { status: 'unknown', reason: 'NameInside', message };
   }
   const others = open.filter((address) => address !== home && !home6.includes(address));
-  if (others.length === 0 && open.includes(home)) {
+  if ((others.length === 0 || isShared) && open.includes(home)) {
     return { status: 'right', reason: 'NameRight', message: `${domain} points to this home (${home})` };
   }
   const also = open.includes(home) ? 'also ' : '';

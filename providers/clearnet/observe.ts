@@ -27,7 +27,8 @@ async function observeSite(
   seen: Seen,
   { ports, signal }: Context,
 ): Promise<Observed<Spec>> {
-  const name = await nameOf(domain, ports, signal);
+  const isShared = (seen.edge?.tunnels ?? []).some(({ domains }) => domains.includes(domain));
+  const name = await nameOf({ domain, isShared }, ports, signal);
   const shown = seen.certificates.find((one) => one.name === domain);
   const port = await routerFacts(seen, ports);
   const advice = [name.advice, port['portAdvice']].filter((each) => each !== undefined);
@@ -46,7 +47,11 @@ async function observeSite(
   return { key: siteKey(service), spec: { service, domain, mode }, facts };
 }
 
-async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promise<NameState> {
+async function nameOf(
+  { domain, isShared }: { readonly domain: string; readonly isShared: boolean },
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<NameState> {
   const [addresses, kept] = await Promise.all([addressesOf(domain, ports, signal), ports.names.kept()]);
   const known = ports.home.addresses();
   const told = known.map(({ address }) => address).filter((address) => isPublicUnicast(address));
@@ -56,6 +61,7 @@ async function nameOf(domain: string, ports: Ports, signal: AbortSignal): Promis
     home: agreedAddresses(known).ipv4,
     told: [...new Set(told)],
     home6: known.filter(({ family }) => family === 6).map(({ address }) => address),
+    isShared,
     isKept: kept.some(({ name }) => name.name === domain),
   });
 }

@@ -5,6 +5,8 @@ export interface NameInput {
   /** What this machine's resolver says; `undefined`: it does not answer. */
   readonly addresses: readonly string[] | undefined;
   readonly relays: readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  /** Addresses of this home, where the name leads to that as well (clearnet); empty where it does not. */
+  readonly home: readonly string[];
   /** The gateway keeps it at the relay by itself: `dns.zones` holds it. */
   readonly isKept: boolean;
 }
@@ -27,10 +29,11 @@ export interface NameState {
  *   nothing              | wrong: not set yet
  *   private ones alone   | unknown: this network has an answer of its own
  *   the relays' alone    | right
+ *   theirs, and the home | right where both are ways in
  *   theirs, and others   | wrong: some visitors are sent elsewhere
  *   others               | wrong
  */
-export function judgeName({ domain, addresses, relays, isKept }: NameInput): NameState {
+export function judgeName({ domain, addresses, relays, home, isKept }: NameInput): NameState {
   if (addresses === undefined) {
     const message = `${domain} could not be looked up: this machine's resolver does not answer`;
     return { status: 'unknown', reason: 'NameUnknown', message };
@@ -52,7 +55,9 @@ export function judgeName({ domain, addresses, relays, isKept }: NameInput): Nam
     const message = `this network's own resolver says ${addresses.join(', ')} for ${domain}; what visitors are told is not known`;
     return { status: 'unknown', reason: 'NameInside', message };
   }
-  const others = addresses.filter((address) => isOpen(address) && !theirs.includes(address));
+  const strange = addresses.filter((address) => isOpen(address) && !theirs.includes(address));
+  const isThere = addresses.some((address) => theirs.includes(address));
+  const others = isThere ? strange.filter((address) => !home.includes(address)) : strange;
   if (others.length === 0) {
     const message = `${domain} points to the relay ${names} (${addresses.join(', ')})`;
     return { status: 'right', reason: 'NameRight', message };

@@ -97,7 +97,7 @@ type Look = (context: Context) => Promise<Observed<Spec>>;
 
 /** Names that the edge answers for to a relay. */
 function pagesIn(relays: readonly SeenRelay[], edge: Edge): Look[] {
-  return (edge.edge?.sites ?? []).flatMap(({ service, domain, mode }): Look[] => {
+  return (edge.edge?.sites ?? []).flatMap(({ service, domain, mode, only }): Look[] => {
     const numbers = (edge.edge?.tunnels ?? [])
       .filter(({ domains }) => domains.includes(domain))
       .map(({ number }) => number);
@@ -109,7 +109,7 @@ function pagesIn(relays: readonly SeenRelay[], edge: Edge): Look[] {
       async (context) => {
         const certificate = await certificateFacts(domain, context.ports);
         const blind = await blindFacts(domain, namesOf(mine).join(' and '), context);
-        const place = await placeFacts(domain, mine, context);
+        const place = await placeFacts({ domain, isHomeToo: only === undefined }, mine, context);
         const told = [place['advice'], blind['warning']].filter((each) => each !== undefined);
         return {
           key: wayKey(service),
@@ -156,7 +156,7 @@ function namesOf(relays: readonly SeenRelay[]): string[] {
 }
 
 async function placeFacts(
-  domain: string,
+  { domain, isHomeToo }: { readonly domain: string; readonly isHomeToo: boolean },
   relays: readonly SeenRelay[],
   context: Context,
 ): Promise<Record<string, Fact>> {
@@ -166,6 +166,7 @@ async function placeFacts(
     domain,
     addresses: found,
     relays: relays.map((relay) => ({ name: relay.name, addresses: relay.addresses })),
+    home: isHomeToo ? ports.home.addresses().map(({ address }) => address) : [],
     isKept: names.some((kept) => kept.name.name === domain),
   });
   return {

@@ -37,6 +37,8 @@ export interface ConfigService {
   readonly egress?: Exclude<Egress, 'none'>;
   /** Other services that it may connect to, by name; absent: none. */
   readonly upstreams?: readonly string[];
+  /** Its name leads to all its ways in at once; absent: to one of them. */
+  readonly dns?: 'both';
   /** Absent: the gateway makes no credentials for devices there. */
   readonly node?: NodeAccess;
   /** Options by provider id, as the provider's schema parsed them. */
@@ -129,6 +131,12 @@ function serviceSchema(providers: readonly ProviderSchema[]) {
     node: NODE_ACCESS.optional().describe(
       'LND and Core Lightning: how the gateway asks the node for credentials, one for each device, made with `gateway qr NAME --wallet zeus --device PHONE` and revoked with the device.',
     ),
+    dns: z
+      .literal('both')
+      .optional()
+      .describe(
+        'Where clearnet and relay have the same domain: its record in DNS has the addresses of both, so that visitors go to either. Without it, the zone must be under the section `dns`.',
+      ),
     expose: z.strictObject(options).prefault({}).describe('Ways in: provider and its options.'),
     fallback: z
       .array(z.string())

@@ -153,13 +153,15 @@ function rest({
   egress,
   upstreams,
   node,
+  dns,
   expose,
 }: FileService): Omit<ConfigService, 'name' | 'place' | 'port' | 'fallback'> {
   const reached = upstreams.length === 0 ? {} : { upstreams: [...upstreams].sort() };
   const access = node === undefined ? {} : { node: nodeAccessOf(node) };
   const asked = backend === 'h2c' ? { backend } : {};
   const out = egress === 'none' ? {} : { egress };
-  return { kind, privacy, ...asked, ...out, ...reached, ...access, expose };
+  const led = dns === undefined ? {} : { dns };
+  return { kind, privacy, ...asked, ...out, ...reached, ...access, ...led, expose };
 }
 
 /** A section that is left out is read as an empty one, for its defaults; a fault in that counts only when it is used. */

@@ -3,6 +3,7 @@ import type { Config, ConfigService } from './config-schema.ts';
 import type { Compiled, Exposure, Ledger, Part, Problem, Provider, Resource, Want } from './contract.ts';
 import { DnsSettings, type DnsAccess } from './dns-config.ts';
 import { announceProblem } from './announce.ts';
+import { refuseSecondNames } from './moved-name.ts';
 import type { NotifySettings } from './notify.ts';
 import { canonical } from './plan.ts';
 import { egressProblem, privacyProblem } from './privacy.ts';
@@ -65,7 +66,7 @@ export interface Desired {
 export function compileDesired(input: DesiredInput): Desired {
   const placed = placeServices(input);
   const devices = knownGrants(input.devices, placed.services);
-  const requested = requestExposures(input, placed.services);
+  const requested = refuseSecondNames(input.config, requestExposures(input, placed.services));
   const compile = (
     part: Part,
     exposures: readonly Exposure[],
@@ -204,6 +205,7 @@ function serviceAt(service: ConfigService, address: string): Service {
   const way = { host: dial[place.type], port };
   const node = nodeOf(service);
   const backend = service.backend === undefined ? {} : { backend: service.backend };
+  const dns = service.dns === undefined ? {} : { dns: service.dns };
   return {
     name,
     kind,
@@ -211,6 +213,7 @@ function serviceAt(service: ConfigService, address: string): Service {
     port,
     place,
     ...backend,
+    ...dns,
     ...egress,
     ...upstreams,
     ...node,

@@ -55,6 +55,8 @@ export interface HomeName {
   readonly isForPage?: true;
   /** Where it stands instead of at the home: at a relay. */
   readonly at?: { readonly ipv4: string };
+  /** Where it stands besides the home: at a relay. */
+  readonly also?: { readonly ipv4: string };
 }
 
 /** At most one address of each family. */
@@ -88,13 +90,13 @@ const HOME_TTL_SECONDS = 60;
  * The record sets that put a name at these addresses; a family without an address has none. Names below it are of pages, at a
  * port that was not tried by IPv6.
  */
-export function recordsOf({ name, wildcard }: HomeName, { ipv4, ipv6 }: NameAddresses): RecordSet[] {
+export function recordsOf({ name, wildcard, also }: HomeName, { ipv4, ipv6 }: NameAddresses): RecordSet[] {
   const names = wildcard ? [name, `*.${name}`] : [name];
   const setOf = (owner: string, type: 'A' | 'AAAA', value: string | undefined): RecordSet => ({
     name: owner,
     type,
     ttlSeconds: HOME_TTL_SECONDS,
-    values: value === undefined ? [] : [value],
+    values: value === undefined ? [] : [value, ...(type === 'A' && also !== undefined ? [also.ipv4] : [])],
   });
   return names.flatMap((owner) => [
     setOf(owner, 'A', ipv4),

@@ -50,6 +50,8 @@ export interface Service {
   readonly egress?: Exclude<Egress, 'none'>;
   /** Asked by HTTP/2 without TLS (gRPC); absent: by HTTP/1.1. */
   readonly backend?: 'h2c';
+  /** Its name leads to all its ways in at once; absent: to one of them. */
+  readonly dns?: 'both';
   /** How the gateway asks it for credentials of devices; absent: not at all. */
   readonly node?: NodeAccess;
   /** Its address in the pool: inside its namespace, or on the host's side of the hub for `host`. */

@@ -138,7 +138,7 @@ describe('mistakes are named at their place, with what to change', () => {
     [shop('    prot: 1\n'), '4:5: services.shop.prot is not known; did you mean "port"?'],
     [
       shop('    zzzzzz: 1\n'),
-      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, backend, privacy, egress, upstreams, node, expose, fallback',
+      '4:5: services.shop.zzzzzz is not known; known here: namespace, port, target, kind, backend, privacy, egress, upstreams, node, dns, expose, fallback',
     ],
     [shop('    expose: { to: {} }\n'), '4:15: services.shop.expose.to is not known; did you mean "tor"?'],
     [

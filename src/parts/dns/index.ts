@@ -41,9 +41,10 @@ const PAGE = { isForPage: true } as const;
  * The home's own name, and names of pages. Only those that a zone of ours holds: the others are set by their owner, and
  * whoever wants one says so. One that stands below a home with `wildcard` is there already.
  */
-function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>>): Compiled<Spec> {
+function compile({ settings, services, wants }: CompileInput<unknown, Partial<DnsSettings>>): Compiled<Spec> {
   const { home, wildcard = false, zones = {} } = settings;
   const wanted = wants.filter((want) => want.part === 'dns');
+  const both = new Set(services.flatMap(({ name, dns }) => (dns === 'both' ? [name] : [])));
   const byName = Map.groupBy(wanted, ({ name }) => name);
   const covered = (name: string): boolean =>
     home !== undefined && (name === home || (wildcard && isInZone(name, home)));
@@ -58,7 +59,7 @@ function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>
       zone,
       access,
       ...(isHome ? {} : PAGE),
-      ...atOf(isHome ? [] : (byName.get(name) ?? [])),
+      ...placeOf(isHome ? [] : (byName.get(name) ?? []), both),
     };
     const users = isHome ? wanted.filter((want) => covered(want.name)) : (byName.get(name) ?? []);
     const neededBy = [...new Set(users.map(({ service }) => service))].sort();
@@ -71,10 +72,12 @@ function compile({ settings, wants }: CompileInput<unknown, Partial<DnsSettings>
   return { resources, wants: [], problems: [], ledger: {} };
 }
 
-/** A name at which visitors find the home by another way too stays there. */
-function atOf(wants: readonly NameWant[]): Pick<HomeName, 'at'> {
-  const [first] = wants;
-  return first?.at === undefined || wants.some(({ at }) => at === undefined) ? {} : { at: first.at };
+/** A name at which visitors find the home by another way too stays there; with `dns: both` it has the relay's address too. */
+function placeOf(wants: readonly NameWant[], both: ReadonlySet<string>): Pick<HomeName, 'at' | 'also'> {
+  const at = wants.find((want) => want.at !== undefined)?.at;
+  if (at === undefined) return {};
+  if (wants.every((want) => want.at !== undefined)) return { at };
+  return wants.some(({ service }) => both.has(service)) ? { also: at } : {};
 }
 
 async function observe({ ports }: Context): Promise<Observed<Spec>[]> {
@@ -128,7 +131,8 @@ async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<
 
 function describe(change: Change<Spec>): string {
   if (change.op === 'delete') return `take the address away from the name ${change.have.spec.name}`;
-  const { name, wildcard, at } = change.want.spec;
-  const where = at === undefined ? "the home's public address" : `the relay (${at.ipv4})`;
+  const { name, wildcard, at, also } = change.want.spec;
+  const besides = also === undefined ? '' : ` and the relay (${also.ipv4})`;
+  const where = at === undefined ? `the home's public address${besides}` : `the relay (${at.ipv4})`;
   return `point ${name}${wildcard ? ' and every name below it' : ''} at ${where}`;
 }

@@ -15,6 +15,7 @@ const Kept = z.strictObject({
     access: DnsAccess,
     isForPage: z.literal(true).exactOptional(),
     at: z.strictObject({ ipv4: z.string() }).exactOptional(),
+    also: z.strictObject({ ipv4: z.string() }).exactOptional(),
   }),
   published: Addresses,
   publishedAt: z.string().exactOptional(),

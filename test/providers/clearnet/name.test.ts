@@ -44,11 +44,19 @@ describe('where a name leads', () => {
       home: '11.2.0.2',
       told: ['11.2.0.2'],
       home6: [],
+      isShared: false,
       isKept: false,
       ...change,
     });
   const RECORD =
     'set this DNS record at whoever keeps the domain: name pay.shop.test, type A, value 11.2.0.2';
+
+  it('may lead to relays as well, where they carry it too; but to the home in any case', () => {
+    const both = { isShared: true, addresses: ['11.1.0.2', '11.2.0.2'] };
+    expect(judge(both).status).toBe('right');
+    expect(judge({ ...both, isShared: false }).status).toBe('wrong');
+    expect(judge({ ...both, addresses: ['11.1.0.2'] }).status).toBe('wrong');
+  });
 
   it('is right at the address of the home, and then there is nothing to do', () => {
     expect(judge({})).toEqual({

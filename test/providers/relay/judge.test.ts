@@ -19,12 +19,21 @@ describe('the name', () => {
     ['has an IPv6 address that is not the relay', ['11.1.0.2', '2001:db8::1'], 'wrong', 'NameElsewhere'],
     ['has an answer of this network alone', ['192.168.1.7'], 'unknown', 'NameInside'],
   ] as const)('%s', (_what, addresses, status, reason) => {
-    const judged = judgeName({ domain: 'a.test', addresses, relays, isKept: false });
+    const judged = judgeName({ domain: 'a.test', addresses, relays, home: [], isKept: false });
     expect(judged).toMatchObject({ status, reason });
     const advice = 'set this DNS record at whoever keeps the domain: name a.test, type A, value 11.1.0.2';
     expect(judged.advice).toBe(status === 'wrong' ? advice : undefined);
-    expect(judgeName({ domain: 'a.test', addresses, relays, isKept: true }).advice).toBeUndefined();
+    expect(judgeName({ domain: 'a.test', addresses, relays, home: [], isKept: true }).advice).toBeUndefined();
   });
+});
+
+it('a name may lead to the home as well, where that is a way in; but to the relay in any case', () => {
+  const judge = (addresses: string[], home: string[] = ['11.2.0.2']) =>
+    judgeName({ domain: 'a.test', addresses, relays, home, isKept: false }).status;
+  expect(judge(['11.1.0.2', '11.2.0.2'])).toBe('right');
+  expect(judge(['11.1.0.2', '11.2.0.2'], [])).toBe('wrong');
+  expect(judge(['11.2.0.2'])).toBe('wrong');
+  expect(judge(['11.1.0.2', '11.2.0.2', '11.7.0.1'])).toBe('wrong');
 });
 
 describe('what comes by a relay', () => {
