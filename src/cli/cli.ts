@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Client } from './client.ts';
 import type { Context } from './command.ts';
 import { EXIT } from './command.ts';
 import { commands } from './commands.ts';
@@ -70,14 +71,24 @@ function contextFor({ input }: Parsed, terminal: Terminal, interrupt: Interrupt)
     releaseSignals: interrupt.release,
     progress: progressOn(terminal, process.stderr.isTTY),
     commands,
-    client: async () => {
-      const { findSocket } = await import('./find-socket.ts');
-      const { createClient } = await import('./client.ts');
-      const found = await findSocket({ root, socket }, process.env, process.getuid?.() ?? -1);
-      if (found.isDemo) terminal.note('(talking to the demo that runs in another terminal)');
-      return createClient(found.socket);
-    },
+    client: clientFor({ root, socket }, terminal),
   };
+}
+
+/** Found once, and said once where it is a demo's. */
+function clientFor(
+  typed: { readonly root: string | undefined; readonly socket: string | undefined },
+  terminal: Terminal,
+): Context['client'] {
+  let known: Promise<Client> | undefined;
+  const find = async (isHere: boolean): Promise<Client> => {
+    const { findSocket } = await import('./find-socket.ts');
+    const { createClient } = await import('./client.ts');
+    const found = await findSocket({ ...typed, isHere }, process.env, process.getuid?.() ?? -1);
+    if (found.isDemo) terminal.note('(talking to the demo that runs in another terminal)');
+    return createClient(found.socket);
+  };
+  return (isHere = false) => (known ??= find(isHere));
 }
 
 interface Interrupt {

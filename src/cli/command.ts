@@ -62,8 +62,8 @@ export interface Context {
   /** From here on Ctrl-C and SIGTERM are for the program in the foreground, not for this command. */
   releaseSignals(): void;
   readonly commands: readonly Command[];
-  /** The running gateway. */
-  client(): Promise<Client>;
+  /** The running gateway; the same each time. `isHere`: not a demo's, which runs on another machine's network. */
+  client(isHere?: boolean): Promise<Client>;
 }
 
 /** Exit codes; see docs/reference/cli.md. */

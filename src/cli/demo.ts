@@ -5,7 +5,7 @@ import { startDemo, type Demo } from '../lab/demo.ts';
 import { memoryOfNamespace } from '../lab/memory.ts';
 import { directoriesIn, pathsOf } from '../system/directories.ts';
 import { EXIT } from './command.ts';
-import { demoRecordFile } from './find-socket.ts';
+import { demoRecordFile, OWN_NETWORK, type DemoRecord } from './find-socket.ts';
 import { terminalQr } from './qr.ts';
 import { renderStatus } from './render.ts';
 import { systemTerminal } from './terminal.ts';
@@ -76,6 +76,7 @@ const NEXT = [
   '  bin/gateway unexpose shop --via wireguard         one way less; the onion stays',
   '  bin/gateway rollback                              and back again',
   '  bin/gateway events                                what happened',
+  '  bin/gateway lab exec home -- gateway doctor       what the doctor says of the home in the box',
   '  bin/gateway lab exec visitor -- curl -sS http://web.lab.test/',
 ];
 
@@ -85,7 +86,9 @@ async function stay({ gateway }: Demo, signal: AbortSignal): Promise<void> {
   const socket = pathsOf(directoriesIn(gateway.root)).apiSocket;
   await mkdir(dirname(record), { recursive: true, mode: 0o700 });
   await chmod(dirname(record), 0o700);
-  await writeFile(record, JSON.stringify({ socket, root: gateway.root }));
+  const { stdout } = await gateway.node.run(['readlink', OWN_NETWORK], { signal });
+  const told: DemoRecord = { socket, root: gateway.root, network: stdout.trim() };
+  await writeFile(record, JSON.stringify(told));
   try {
     // Looking again and again keeps this process alive, and notices when somebody took the demo down.
     while (!signal.aborted && gateway.node.hasPower) await sleep(500);

@@ -19,7 +19,7 @@ export async function mend(report: Report, say: Say, context: Context): Promise<
   const { progress, signal } = context;
   if (!report.findings.some(({ code }) => MENDED.includes(code))) return [];
   try {
-    const client = await context.client();
+    const client = await context.client(true);
     const { router: first } = await client.get<PortsReport>('/v1/ports', signal);
     const hops = await ownHops(context);
     if (first === null || hops.length === 0) return [];
@@ -48,7 +48,7 @@ async function ownHops({ signal }: Context) {
 /** `--undo`: what `--fix` had opened is closed. */
 export async function undo(say: Say, context: Context): Promise<number> {
   const { progress, signal } = context;
-  const client = await context.client();
+  const client = await context.client(true);
   const report = await client.send<PortsReport>('DELETE', PATH, undefined, progress, signal);
   show(context, report, () => say(text('mend.undone')));
   return EXIT.ok;

@@ -71,9 +71,9 @@ async function look(chosen: Chosen, say: Say, input: Input, context: Context): P
   const begunAt = Date.now();
   const world = await openWorld({
     directories: directoriesIn(root),
-    ask: async (path, until) => (await context.client()).get(path, until),
+    ask: async (path, until) => (await context.client(true)).get(path, until),
     post: async (path, body, until) =>
-      (await context.client()).send('POST', path, body, () => undefined, until),
+      (await context.client(true)).send('POST', path, body, () => undefined, until),
     signal,
   });
   const live = liveProgress({ checks, say, context });

@@ -1,4 +1,4 @@
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { errnoOf } from '../core/errors.ts';
@@ -13,15 +13,31 @@ export interface FoundSocket {
 
 /** Which gateway a command talks to: the one that was named, else the machine's, else a demo of the same user. */
 export async function findSocket(
-  typed: { readonly root: string | undefined; readonly socket: string | undefined },
+  typed: {
+    readonly root: string | undefined;
+    readonly socket: string | undefined;
+    /** A demo's is taken only within its own network. */
+    readonly isHere?: boolean;
+  },
   environment: NodeJS.ProcessEnv,
   uid: number,
 ): Promise<FoundSocket> {
-  const { root, socket } = typed;
+  const { root, socket, isHere = false } = typed;
   if (socket !== undefined) return { socket, root, isDemo: false };
   const usual = { socket: pathsOf(directoriesIn(root)).apiSocket, root, isDemo: false };
   if (root !== undefined || (await isSocket(usual.socket))) return usual;
-  return (await findDemo(environment, uid)) ?? usual;
+  return (await findDemo(environment, uid, isHere)) ?? usual;
+}
+
+/** Which network a process is in, as /proc tells it: `net:[4026531840]`. */
+export const OWN_NETWORK = '/proc/self/ns/net';
+
+/** What `gateway demo` writes for other terminals. */
+export interface DemoRecord {
+  readonly socket: string;
+  readonly root: string;
+  /** That of its home, as OWN_NETWORK says it there. */
+  readonly network: string;
 }
 
 /** Where `gateway demo` writes which socket it listens on. */
@@ -29,12 +45,17 @@ export function demoRecordFile(environment: NodeJS.ProcessEnv, uid: number): str
   return join(environment['XDG_RUNTIME_DIR'] ?? '/tmp', `gateway-demo-${uid}`, 'current.json');
 }
 
-async function findDemo(environment: NodeJS.ProcessEnv, uid: number): Promise<FoundSocket | undefined> {
+async function findDemo(
+  environment: NodeJS.ProcessEnv,
+  uid: number,
+  isHere: boolean,
+): Promise<FoundSocket | undefined> {
   const file = demoRecordFile(environment, uid);
   if (!(await isOnlyOurs(dirname(file), uid))) return undefined;
   const record = parseRecord(await read(file));
   if (record === undefined || !(await isAnswered(record.socket))) return undefined;
-  return { ...record, isDemo: true };
+  if (isHere && record.network !== (await readlink(OWN_NETWORK))) return undefined;
+  return { socket: record.socket, root: record.root, isDemo: true };
 }
 
 /** Anybody may make a directory in /tmp: what others could have written is not believed. */
@@ -79,9 +100,10 @@ async function read(file: string): Promise<string> {
 }
 
 /** `undefined` for a record that is not (or not yet) whole. */
-function parseRecord(text: string): { socket: string; root: string } | undefined {
+function parseRecord(text: string): DemoRecord | undefined {
   const match = /^\s*\{/.test(text) && text.trimEnd().endsWith('}') ? (JSON.parse(text) as unknown) : null;
   if (typeof match !== 'object' || match === null) return undefined;
-  const { socket, root } = match as Record<string, unknown>;
-  return typeof socket === 'string' && typeof root === 'string' ? { socket, root } : undefined;
+  const { socket, root, network } = match as Record<string, unknown>;
+  const isWhole = [socket, root, network].every((value) => typeof value === 'string');
+  return isWhole ? (match as DemoRecord) : undefined;
 }

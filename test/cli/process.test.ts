@@ -89,11 +89,15 @@ test('without a gateway of the machine, the demo of the same user is used, and s
   mkdirSync(record, { recursive: true, mode: 0o700 });
   writeFileSync(
     join(record, 'current.json'),
-    JSON.stringify({ socket: gateway.socket, root: gateway.directory }),
+    JSON.stringify({ socket: gateway.socket, root: gateway.directory, network: 'net:[1]' }),
   );
   const { exitCode, stdout, stderr } = await start(['status'], { XDG_RUNTIME_DIR: runtime }).ended;
   expect([exitCode, stderr]).toEqual([0, '(talking to the demo that runs in another terminal)\n']);
   expect(stdout).toContain('shop');
+  // Its home is on another network, of which what is seen here says nothing.
+  const doctor = await start(['doctor', 'gateway', '--offline'], { XDG_RUNTIME_DIR: runtime }).ended;
+  expect([doctor.stdout.includes('shop'), doctor.stderr.includes('demo')]).toEqual([false, false]);
+  expect(doctor.stdout).toContain('none is set up on this machine');
 });
 
 test('a demo record that others could have written is not believed', async () => {
@@ -103,7 +107,7 @@ test('a demo record that others could have written is not believed', async () =>
   spawnSync('chmod', ['0777', record]);
   writeFileSync(
     join(record, 'current.json'),
-    JSON.stringify({ socket: gateway.socket, root: gateway.directory }),
+    JSON.stringify({ socket: gateway.socket, root: gateway.directory, network: 'net:[1]' }),
   );
   const { exitCode, stderr } = await start(['status'], { XDG_RUNTIME_DIR: runtime }).ended;
   expect(exitCode).toBe(1);

@@ -228,11 +228,16 @@ it.each<[string, Partial<World>, string[]]>([
   expect(codes(await see(relay, world))).toEqual(expected);
 });
 
-const mapped = (state: string, problem: string | null, model = ''): Partial<World> => ({
+const mapped = (
+  state: string,
+  problem: string | null,
+  model = '',
+  provedAt: string | null = null,
+): Partial<World> => ({
   ...running([way('wireguard')]),
   ...answering({
     router: '192.168.1.1',
-    mappings: [{ transport: 'udp', port: 51_820, state, problem, hint: null }],
+    mappings: [{ transport: 'udp', port: 51_820, state, problem, hint: null, provedAt }],
   }),
   router: () => Promise.resolve({ address: '192.168.1.1', manufacturer: '', model, page: undefined }),
 });
@@ -241,6 +246,7 @@ it.each<[string, Partial<World>, string[], string]>([
   ['opened it', mapped('held', null), [], 'ok'],
   ['was not asked yet', mapped('asking', null), [], 'unknown'],
   ['did not', mapped('failed', 'it is silent'), ['PORT_NOT_OPENED warning'], 'warning'],
+  ['was told by hand', mapped('failed', 'it is silent', '', '2026-01-02T03:04:05Z'), [], 'ok'],
   ['opened it to nowhere', mapped('held', 'not on the internet'), ['PORT_OPENED_IN_VAIN warning'], 'warning'],
 ])('sees a router that %s', async (_, world, expected, state) => {
   const report = await see(mapping, world);

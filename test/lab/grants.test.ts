@@ -48,7 +48,7 @@ const addressOf = async (name: string): Promise<string> => {
 function download(url: string, name: string) {
   const file = join(phone.node.directory, name);
   const argv = ['curl', '-sS', '--fail', '--limit-rate', '2M', '--speed-limit', '1', '--speed-time', '4'];
-  const ended = phone.node.run(['curl', ...argv.slice(1), '-o', file, `${url}/download?bytes=24000000`], {
+  const ended = phone.node.run(['curl', ...argv.slice(1), '-o', file, `${url}/download?bytes=96000000`], {
     signal,
     timeoutMs: 60_000,
     accept: [0, 7, 28, 56],

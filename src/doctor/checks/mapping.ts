@@ -15,8 +15,11 @@ export const mapping: Check = {
     const id = see('ports', 'api', report);
     const { mappings } = report;
     if (mappings.length === 0) return { text: text('mapping.none') };
-    const failed = mappings.filter(({ state }) => state === 'failed');
-    const useless = mappings.filter(({ state, problem }) => state === 'held' && problem !== null);
+    // Somebody came in by it: it is forwarded, whatever the router says.
+    const proved = mappings.filter(({ provedAt }) => provedAt !== null);
+    const open = mappings.filter((port) => !proved.includes(port));
+    const failed = open.filter(({ state }) => state === 'failed');
+    const useless = open.filter(({ state, problem }) => state === 'held' && problem !== null);
     const findings = [
       ...(failed.length === 0 ? [] : [await notOpened(failed, report.router, id, context)]),
       ...(useless.length === 0 ? [] : [inVain(useless, id)]),
@@ -24,7 +27,8 @@ export const mapping: Check = {
     const held = mappings.length - failed.length - useless.length;
     if (findings.length > 0)
       return { text: text('mapping.some', { held, count: mappings.length }), findings };
-    const isAsking = mappings.some(({ state }) => state === 'asking');
+    if (open.length === 0) return { text: text('mapping.proved', { list: namesOf(proved) }) };
+    const isAsking = open.some(({ state }) => state === 'asking');
     if (isAsking) return { text: text('mapping.asking'), isUnknown: true };
     return { text: text('mapping.held', { list: namesOf(mappings) }) };
   },

@@ -67,6 +67,7 @@ export const home = {
   'mapping.name': 'Router ports',
   'mapping.none': 'no way in needs one',
   'mapping.asking': 'the router has not answered yet',
+  'mapping.proved': 'visitors came in by {list}',
   'mapping.held': 'the router opened {list}',
   'mapping.some': '{held} of {count} opened by the router',
   'mapping.fix.nat': 'See how many routers stand between this machine and the internet:',

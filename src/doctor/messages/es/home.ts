@@ -68,6 +68,7 @@ export const home = {
   'mapping.name': 'Puertos del router',
   'mapping.none': 'ningún acceso necesita uno',
   'mapping.asking': 'el router aún no ha respondido',
+  'mapping.proved': 'alguien entró por {list}',
   'mapping.held': 'el router abrió {list}',
   'mapping.some': '{held} de {count} abiertos por el router',
   'mapping.fix.nat': 'Vea cuántos routers hay entre esta máquina e internet:',
