@@ -70,6 +70,12 @@ export const NotifySettings = z.strictObject({
     .describe(
       'Say names and addresses of this home and its onions, which whoever carries the message reads.',
     ),
+  whenHomeDies: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Relays tell webhooks and ntfy when they hear nothing of this home for three minutes; each learns their addresses then.',
+    ),
   alive: PAGE.optional().describe(
     'Address that is asked for every five minutes while the gateway runs: a service outside that tells you when it is not.',
   ),

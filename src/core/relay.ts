@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseEndpoint } from './inet.ts';
+import { HomeWatch, WatchMark } from './relay-watch.ts';
 import { HomeTunnel, RelayCarry, RelayCarrying, RelayTunnel, RelayTunnelSettings } from './relay-carry.ts';
 import { WalkQuestion } from './relay-walk.ts';
 
@@ -73,6 +74,8 @@ export const RelayRequest = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('rekey'), ...AsHome, tunnel: HomeTunnel }),
   /** Answered by `RelayCarried`. */
   z.strictObject({ ask: z.literal('carry'), ...AsHome, carry: RelayCarry }),
+  /** The whole of it each time, also when there is nobody to tell. Answered as `status`. */
+  z.strictObject({ ask: z.literal('watch'), ...AsHome, watch: HomeWatch }),
   /** Over IPv4. Answered by `RelayWalked`. */
   z.strictObject({ ask: z.literal('walk'), ...AsHome, walk: WalkQuestion }),
   /** To the address that asks, and no other. */
@@ -97,6 +100,8 @@ export const RelayAbout = z.object({
   /** From where this request came. */
   observed: Address,
   carrying: RelayCarrying.nullable().default(null),
+  /** The mark of what it was asked to watch, empty for nothing; absent: it watches no home. */
+  watching: WatchMark.optional(),
 });
 export type RelayAbout = z.infer<typeof RelayAbout>;
 

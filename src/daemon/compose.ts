@@ -53,6 +53,7 @@ import { createRelayTasks } from './relay-tasks.ts';
 import { Relays } from './relays.ts';
 import { StatusReporter } from './status-reporter.ts';
 import type { RelayVantages } from './vantages.ts';
+import { createWatchAsker } from './watch-asker.ts';
 
 /** Foundations first: a part may use what those before it made. */
 const PARTS = [namespacesPart, egressPart, edgePart, portsPart, dnsPart, certificatesPart];
@@ -223,6 +224,7 @@ function createOwnersControl(
   const nodeWatch = new NodeWatch({ desired: () => pieces.engine.desired, now: ports.now });
   const notifier = createNotifier({ ...pieces, nodeWatch });
   const canary = new CanaryWatch({ ...pieces, providers });
+  const watchAsker = createWatchAsker(pieces);
   const notices = (): readonly string[] => [
     ...store.recovered,
     ...(changes.trouble === undefined ? [] : [changes.trouble]),
@@ -231,14 +233,16 @@ function createOwnersControl(
     ),
     ...pieces.names.troubles(),
     ...pieces.certifier.troubles(),
-    ...[tokens, announcer, pieces.mapper, canary, notifier, metrics].flatMap((one) => one.remarks()),
+    ...[tokens, announcer, pieces.mapper, canary, notifier, watchAsker, metrics].flatMap((one) =>
+      one.remarks(),
+    ),
     ...silentProblems(pieces.engine.desired),
   ];
   const reporter = new StatusReporter({ ...pieces, providers, clock, file, notices, nodeWatch });
   const enrolment = new Enrolment({ ...pieces, providers });
   const devices = new Devices({ ...pieces, providers, enrolment, tokens });
-  const relays = new Relays({ ...ports, ...pieces });
   const { log } = ports;
+  const relays = new Relays({ ...ports, ...pieces });
   const owners = { notifier, canary, devices, tokens, relays, reporter };
   const control = createControl({ ...pieces, ...owners, providers });
   const wanted = (): string | undefined => pieces.engine.desired?.metrics;
@@ -248,6 +252,7 @@ function createOwnersControl(
     [nodeWatch, 'nodes were not asked whether they are locked'],
     [announcer, 'a new public address was not told to everybody'],
     [notifier, 'nobody was told what is wrong'],
+    [watchAsker, 'relays were not told whom to tell when this home dies'],
     [canary, 'the router was not tried from outside'],
     [metrics, 'metrics cannot be read at their port'],
     ...createRelayTasks(pieces),

@@ -93,7 +93,7 @@ export class Notifier {
       const name = shown(receiverName(receiver));
       if (aim === undefined) return { receiver: name, trouble: 'the gateway is down' };
       try {
-        await tell(receiver, { lines, told: {} }, now(), this.#socksFor(placeOf(receiver), aim), signal);
+        await tell(receiver, { lines, told: {} }, now(), this.#wayTo(placeOf(receiver), aim), signal);
         return { receiver: name, trouble: null };
       } catch (error) {
         if (!(error instanceof GatewayError) || signal.aborted) throw error;
@@ -134,7 +134,7 @@ export class Notifier {
     const { announced, now, record } = this.#options;
     try {
       const isNews = notice.lines.length > 0;
-      if (isNews) await tell(receiver, notice, now(), this.#socksFor(placeOf(receiver), aim), signal);
+      if (isNews) await tell(receiver, notice, now(), this.#wayTo(placeOf(receiver), aim), signal);
       await announced.put(name, JSON.stringify(notice.told));
       this.#asked.set(name, { ...NEVER, nextMs: isNews ? now() + LEAST_MS : 0 });
       if (isNews)
@@ -153,7 +153,7 @@ export class Notifier {
     this.#aliveMs = now() + ALIVE_MS;
     const { host, hostname } = new URL(alive);
     try {
-      await callAlive(alive, this.#socksFor(hostname, aim), signal);
+      await callAlive(alive, this.#wayTo(hostname, aim), signal);
       this.#aliveTrouble = undefined;
     } catch (error) {
       if (!(error instanceof GatewayError) || signal.aborted) throw error;
@@ -169,10 +169,10 @@ export class Notifier {
    *   no                    | an onion     | through the other tor
    *   no                    | any other    | directly
    */
-  #socksFor(host: string, { services }: Desired): string | undefined {
+  #wayTo(host: string, { services }: Desired): { readonly socksSocket?: string } {
     const { socksOf } = this.#options;
-    if (services.some(({ privacy }) => privacy === 'tor-only')) return socksOf('tor-only');
-    return host.endsWith('.onion') ? socksOf('tor') : undefined;
+    if (services.some(({ privacy }) => privacy === 'tor-only')) return { socksSocket: socksOf('tor-only') };
+    return host.endsWith('.onion') ? { socksSocket: socksOf('tor') } : {};
   }
 }
 

@@ -12,6 +12,7 @@ import {
   relayKeyName,
   type RelayRequest,
 } from '../core/relay.ts';
+import type { HomeWatch } from '../core/relay-watch.ts';
 import { RelayWalked, type WalkQuestion } from '../core/relay-walk.ts';
 import { askRelay, holdRelay, type RelayPlace } from '../system/relay-client.ts';
 import { resolveHost } from '../system/resolve.ts';
@@ -121,6 +122,19 @@ export class RelayVantages implements Vantages {
   /** How its tunnel is, as it told last; `undefined`: it did not yet, or carries nothing. */
   carrying(relay: string): RelayCarrying | undefined {
     return this.#abouts.get(relay)?.carrying ?? undefined;
+  }
+
+  /** The mark of what it watches for us; `undefined`: it was not asked yet, or can watch no home. */
+  watching(relay: string): string | undefined {
+    return this.#abouts.get(relay)?.watching;
+  }
+
+  knowsAbout(relay: string): boolean {
+    return this.#abouts.has(relay);
+  }
+
+  async watch(relay: Relay, watch: HomeWatch, signal: AbortSignal): Promise<void> {
+    this.#abouts.set(relay.name, await this.ask(relay, { ask: 'watch', watch }, RelayAbout, signal));
   }
 
   /** Resolves when a connection that stood broke. */

@@ -11,6 +11,7 @@ import type { RelayCarried, RelayTunnel } from '../core/relay-carry.ts';
 import { dialTcp, dialUdp } from '../system/dial.ts';
 import { Allowance, sourceOf } from './allowance.ts';
 import type { Carrier } from './carry/carrier.ts';
+import type { HomeWatcher } from './home-watch.ts';
 import type { Members } from './members.ts';
 import type { Walks } from './walks.ts';
 
@@ -31,6 +32,7 @@ export interface AnswerOptions {
   readonly carrier?: Carrier | undefined;
   /** Absent: its UDP port is taken. */
   readonly walks?: Walks | undefined;
+  readonly watcher: HomeWatcher;
   readonly now: () => number;
   /** Everything that was asked and refused, for whoever runs the relay. No secrets. */
   readonly log: Log;
@@ -81,12 +83,15 @@ export class Answerer {
       return this.#refuse(asker, 'refused', 'this home is not known here');
     }
     if (!this.#questions.take(request.home)) return tooMany(this.#options.log, request.home);
+    this.#options.watcher.heard(request.home);
     if (request.ask === 'dialBack') return this.#dialBack(request, asker, signal);
     if (request.ask === 'walk') return this.#walk(request, asker);
     if (request.ask === 'carry' || request.ask === 'rekey') return this.#carry(request, asker);
+    if (request.ask === 'watch') return this.#watch(request, asker);
     if (request.ask === 'leave') {
       await this.#options.members.leave(request.home);
       await this.#options.carrier?.leave(request.home);
+      await this.#options.watcher.leave(request.home);
       this.#options.log('info', 'a home left', { home: request.home, source: asker.source });
     }
     const holds = request.ask === 'hold' ? { holds: request.home } : {};
@@ -145,6 +150,14 @@ export class Answerer {
     return { ok: true, value: carried };
   }
 
+  async #watch({ home, watch }: Extract<RelayRequest, { ask: 'watch' }>, asker: Asker): Promise<Answered> {
+    const { watcher, log } = this.#options;
+    if (!this.#changes.take(home)) return tooMany(log, home);
+    await watcher.watch(home, watch);
+    log('info', 'a home said whom to tell of its silence', { home, receivers: watch.tell.length });
+    return { ok: true, value: await this.#about(asker, home) };
+  }
+
   #walk({ home, walk }: Extract<RelayRequest, { ask: 'walk' }>, asker: Asker): Answered {
     const { walks, log } = this.#options;
     if (walks === undefined)
@@ -183,9 +196,16 @@ export class Answerer {
   }
 
   async #about({ source }: Asker, home: string): Promise<RelayAbout> {
-    const { version, addresses, stunPort, carrier } = this.#options;
+    const { version, addresses, stunPort, carrier, watcher } = this.#options;
     const carrying = (await carrier?.carrying(home)) ?? null;
-    return { version, addresses: [...addresses], stunPort, observed: source, carrying };
+    return {
+      version,
+      addresses: [...addresses],
+      stunPort,
+      observed: source,
+      carrying,
+      watching: watcher.markOf(home),
+    };
   }
 
   #refuse(

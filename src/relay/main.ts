@@ -11,6 +11,7 @@ import { Carrier } from './carry/carrier.ts';
 import { control } from './control.ts';
 import { ensureIdentity } from './identity.ts';
 import { makeInvite, tellInvites } from './invites.ts';
+import { HomeWatcher, type WatchTerms } from './home-watch.ts';
 import { lineClient } from './lines.ts';
 import { Members } from './members.ts';
 import type { RelayPlaces } from './places.ts';
@@ -28,6 +29,8 @@ export interface RelayOptions {
   readonly publicHost?: string | undefined;
   /** Carries visitors, with the part that is root; absent: it only looks. */
   readonly carries?: RelayPlaces | undefined;
+  /** When and whom it tells that a home is silent, other than usual. */
+  readonly watch?: Partial<WatchTerms>;
   readonly version: string;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -75,17 +78,22 @@ async function runUntil(
       ? undefined
       : await Carrier.start({ members, directory, root, host, port, now: Date.now });
   const walks = await Walks.open({ addresses, stunPort, now: Date.now, log, signal });
+  const watcher = await HomeWatcher.start(
+    { directory, members, carrier, now: Date.now, log, terms: options.watch },
+    signal,
+  );
   const answerer = new Answerer({
     members,
     addresses,
     stunPort,
     carrier,
     walks,
+    watcher,
     version,
     now: Date.now,
     log,
   });
-  await listen({ addresses, port, identity, answerer, log, signal });
+  await listen({ addresses, port, identity, answerer, watcher, log, signal });
   const { fingerprint } = identity;
   const address = formatEndpoint({ host, port });
   await tellInvites(directory, { address, fingerprint });

@@ -6,6 +6,7 @@ import type { Log } from '../core/ports.ts';
 import { HOLD_KEEPALIVE_MS, MAX_QUESTION_BYTES } from '../core/relay.ts';
 import type { Answerer, Answered, Asker } from './answer.ts';
 import { sourceOf } from './allowance.ts';
+import type { HomeWatcher } from './home-watch.ts';
 import type { Identity } from './identity.ts';
 
 export interface ListenOptions {
@@ -13,6 +14,7 @@ export interface ListenOptions {
   readonly port: number;
   readonly identity: Identity;
   readonly answerer: Answerer;
+  readonly watcher: HomeWatcher;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -133,11 +135,14 @@ class Doors {
     this.#held.get(home)?.destroy();
     if (this.#held.size >= MAX_HELD) return void socket.destroy();
     this.#held.set(home, socket);
+    this.#options.watcher.held(home, true);
     socket.setKeepAlive(true, HOLD_KEEPALIVE_MS);
     // Nothing more is to be said.
     secure.on('data', () => socket.destroy());
     socket.on('close', () => {
-      if (this.#held.get(home) === socket) this.#held.delete(home);
+      if (this.#held.get(home) !== socket) return;
+      this.#held.delete(home);
+      this.#options.watcher.held(home, false);
     });
   }
 

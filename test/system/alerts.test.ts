@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { isPublicUnicast } from '../../src/core/inet.ts';
 import { NotifySettings, type Notice, type Receiver } from '../../src/core/notify.ts';
 import { callAlive, tell } from '../../src/system/alerts/tell.ts';
 import { MailServer } from '../support/mail-server.ts';
@@ -53,7 +54,7 @@ const receiver = (written: object): Receiver => {
   return first;
 };
 const send = (written: object, socks?: string): Promise<void> =>
-  tell(receiver(written), notice, AT, socks, signal);
+  tell(receiver(written), notice, AT, socks === undefined ? {} : { socksSocket: socks }, signal);
 
 it('posts JSON to a webhook, with its token', async () => {
   await send({ by: 'webhook', url: `http://localhost:${port()}/hook?a=b`, token: secret('token', 's3cret') });
@@ -140,7 +141,7 @@ it('goes through tor where it must: names are looked up there, and nothing goes 
   let to = port();
   const socks = await SocksServer.start(path, () => to);
   await send({ by: 'webhook', url: 'http://hook.invalid/x' }, path);
-  await callAlive('http://alive.invalid:8080/id', path, signal);
+  await callAlive('http://alive.invalid:8080/id', { socksSocket: path }, signal);
   to = Number(mail.address.split(':')[1]);
   await send({ ...letter(), server: 'mail.invalid:587' }, path).catch(() => undefined);
   expect(socks.asked).toEqual(['hook.invalid:80', 'alive.invalid:8080', 'mail.invalid:587']);
@@ -154,4 +155,24 @@ it('goes through tor where it must: names are looked up there, and nothing goes 
     code: 'Unreachable',
   });
   expect(told).toHaveLength(2);
+});
+
+it('reaches only what it may: by its address or by what its name leads to', async () => {
+  const sent = (url: string): Promise<void> =>
+    tell(receiver({ by: 'webhook', url }), notice, AT, { mayReach: isPublicUnicast }, signal);
+  for (const host of [
+    '127.0.0.1',
+    'localhost',
+    '10.0.0.1',
+    '0x7f.1',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '169.254.169.254',
+  ])
+    await expect(sent(`http://${host}:${port()}/`)).rejects.toThrow('no public address');
+  const pinned = { by: 'webhook', url: `http://localhost:${port()}/` };
+  await expect(tell(receiver(pinned), notice, AT, { mayReach: () => false }, signal)).rejects.toThrow();
+  expect(told).toEqual([]);
+  await tell(receiver(pinned), notice, AT, { mayReach: () => true }, signal);
+  expect(told).toHaveLength(1);
 });

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { ClientRequest } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { SocksProxyAgent } from 'socks-proxy-agent';
 import { GatewayError, messageOf } from '../../core/errors.ts';
+import { resolveHost } from '../resolve.ts';
 
 export interface Place {
   readonly host: string;
@@ -13,6 +14,11 @@ export interface Place {
 /** How a message leaves: directly, or through the SOCKS socket of a tor of ours, which also looks up the name. */
 export interface Route {
   readonly socksSocket?: string;
+  /**
+   * Addresses that may be connected to, of which the first is taken; absent: any. Who writes to places that others name would
+   * be sent to its own neighbours otherwise, and a name is looked up once: the next answer may be another one.
+   */
+  readonly mayReach?: (address: string) => boolean;
   /** PEM of the roots that a certificate is trusted by; absent: the public ones. */
   readonly roots?: string;
 }
@@ -23,7 +29,8 @@ const ISOLATION = 'alerts:alerts';
 export async function openStream({ host, port }: Place, route: Route, signal: AbortSignal): Promise<Socket> {
   try {
     if (route.socksSocket !== undefined) return await throughTor(host, port, route.socksSocket, signal);
-    return await opened(connect({ host, port, signal }), 'connect');
+    const found = route.mayReach === undefined ? host : await allowed(host, route.mayReach, signal);
+    return await opened(connect({ host: found, port, signal }), 'connect');
   } catch (error) {
     throw unreachable(`${host}:${port} could not be reached`, error, signal);
   }
@@ -48,6 +55,17 @@ export async function startTls(
 function unreachable(what: string, cause: unknown, signal: AbortSignal): GatewayError {
   const code = signal.aborted ? 'Aborted' : 'Unreachable';
   return new GatewayError(`${what}: ${messageOf(cause)}`, { code, cause });
+}
+
+async function allowed(
+  host: string,
+  mayReach: (address: string) => boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  const addresses = isIP(host) === 0 ? await resolveHost(host, signal) : [host];
+  const found = addresses?.find(mayReach);
+  if (found !== undefined) return found;
+  throw new Error(addresses === undefined ? 'its name is not known' : 'it has no public address');
 }
 
 function throughTor(host: string, port: number, path: string, signal: AbortSignal): Promise<Socket> {

@@ -11,12 +11,12 @@ import type { Route } from './stream.ts';
 const TIMEOUT_MS = 60_000;
 const MAX_SECRET_CHARACTERS = 4096;
 
-/** Tells one receiver; resolves once it took the message. `socksSocket`: through that tor, and in no other way. */
+/** Tells one receiver; resolves once it took the message, which leaves by `way` and no other. */
 export async function tell(
   receiver: Receiver,
   notice: Notice,
   atMs: number,
-  socksSocket: string | undefined,
+  way: Pick<Route, 'socksSocket' | 'mayReach'>,
   signal: AbortSignal,
 ): Promise<void> {
   const ending = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
@@ -26,7 +26,7 @@ export async function tell(
     lines: notice.lines,
   });
   if (receiver.by === 'command') return tellProgram(receiver.path, json, ending);
-  const route = await routeOf(socksSocket, receiver.roots);
+  const route = await routeOf(way, receiver.roots);
   if (receiver.by === 'mail') return tellByMail(receiver, notice, atMs, route, ending);
   const headers = await authorization(receiver.token);
   const url = new URL(receiver.url);
@@ -46,9 +46,9 @@ export async function tell(
 }
 
 /** Asks for an address, and for nothing in it. */
-export function callAlive(url: string, socksSocket: string | undefined, signal: AbortSignal): Promise<void> {
+export function callAlive(url: string, way: Route, signal: AbortSignal): Promise<void> {
   const ending = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  return post({ method: 'GET', url: new URL(url) }, socksSocket === undefined ? {} : { socksSocket }, ending);
+  return post({ method: 'GET', url: new URL(url) }, way, ending);
 }
 
 function textOf({ lines }: Notice): string {
@@ -83,11 +83,8 @@ async function tellProgram(path: string, json: string, signal: AbortSignal): Pro
   await run([path], { signal, input: `${json}\n`, timeoutMs: TIMEOUT_MS, env });
 }
 
-async function routeOf(socksSocket: string | undefined, roots: string | undefined): Promise<Route> {
-  return {
-    ...(socksSocket === undefined ? {} : { socksSocket }),
-    ...(roots === undefined ? {} : { roots: await readSecret(roots, true) }),
-  };
+async function routeOf(way: Route, roots: string | undefined): Promise<Route> {
+  return roots === undefined ? way : { ...way, roots: await readSecret(roots, true) };
 }
 
 async function authorization(token: string | undefined): Promise<Record<string, string>> {
