@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import type { Authority } from './certificate.ts';
+import { baseOf, type Authority } from './certificate.ts';
+import type { Fault } from './config-rules.ts';
+import { isHostName } from './inet.ts';
+import { zoneOf } from './names.ts';
 
 /** Authorities that have a name of their own. */
 const KNOWN: Readonly<Record<string, { readonly directory: string; readonly staging?: string }>> = {
@@ -44,6 +47,12 @@ const fields = {
   ),
 };
 
+const Wildcard = z
+  .string()
+  .refine((text) => /^\*\.[^.]+\../.test(text) && isHostName(baseOf(text)) && text === text.toLowerCase(), {
+    error: 'must be *. and a whole DNS name in lower case, like *.example.com',
+  });
+
 /** The section `certificates:` of gateway.yaml. */
 export const CertificateSettings = z.strictObject({
   ca: Ca.default('letsencrypt').describe(
@@ -54,16 +63,43 @@ export const CertificateSettings = z.strictObject({
     .strictObject({ ca: Ca, ...fields })
     .optional()
     .describe('Who is asked when the first one gives none.'),
+  wildcards: z
+    .array(Wildcard)
+    .max(20)
+    .default([])
+    .describe(
+      'Names such as *.example.com: pages one step below (a.example.com) are shown this one certificate, so that public lists of certificates do not name them. Each zone must be in `dns.zones`.',
+    ),
 });
 export type CertificateSettings = z.infer<typeof CertificateSettings>;
 
 /** Who is asked for a certificate, first choice first. An IP address gets one at Let's Encrypt only for six days. */
-export function authoritiesOf({ fallback, ...first }: CertificateSettings, isIp: boolean): Authority[] {
+export function authoritiesOf(
+  { fallback, wildcards: _wildcards, ...first }: CertificateSettings,
+  isIp: boolean,
+): Authority[] {
   return [first, ...(fallback === undefined ? [] : [fallback])].map(({ ca, ...terms }) => {
     const known = KNOWN[ca] ?? { directory: ca };
     const isLetsEncrypt = ca.startsWith('letsencrypt');
     const profile = terms.profile ?? (isIp && isLetsEncrypt ? 'shortlived' : undefined);
     return { ...known, ...withoutAbsent({ ...terms, profile }) };
+  });
+}
+
+/** A wildcard is proved by a record in its zone, and in no other way (RFC 8555 7.1.3). */
+export function wildcardFaults(
+  { wildcards }: Pick<CertificateSettings, 'wildcards'>,
+  zones: readonly string[],
+): Fault[] {
+  return wildcards.flatMap((name, index) => {
+    if (zoneOf(baseOf(name), zones) !== undefined) return [];
+    return [
+      {
+        path: ['certificates', 'wildcards', index],
+        message: `certificates.wildcards[${index}]: ${name} is in no zone of dns.zones, and is proved by a record there alone`,
+        hint: 'say who holds the zone: docs/names.md',
+      },
+    ];
   });
 }
 

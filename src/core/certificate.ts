@@ -22,6 +22,8 @@ export type Authority = z.infer<typeof Authority>;
 export const CertificateSpec = z.strictObject({
   /** DNS name, `*.name`, or an IP address. */
   name: z.string(),
+  /** A wildcard's: the names of pages at which it is shown, sorted. Absent: it is shown at its own name. */
+  shownAt: z.array(z.string()).exactOptional(),
   /** That may be used. */
   challenges: z.array(z.enum(CHALLENGES)),
   /** The first one is asked first. */
@@ -100,6 +102,16 @@ export function certificateFile(name: string): string {
 
 export function isIpName(name: string): boolean {
   return name.includes(':') || /^[0-9.]+$/.test(name);
+}
+
+/** Names at which visitors are shown it. */
+export function shownNames({ name, shownAt }: Pick<CertificateSpec, 'name' | 'shownAt'>): readonly string[] {
+  return shownAt ?? [name];
+}
+
+/** RFC 6125 6.4.3: `*.shop.test` stands for `a.shop.test`, not for `shop.test`, `a.b.shop.test` or an address. */
+export function isCovered(name: string, wildcard: string): boolean {
+  return !isIpName(name) && !name.startsWith('*.') && name.slice(name.indexOf('.') + 1) === baseOf(wildcard);
 }
 
 /** The name of which the record or page is looked at: without `*.`. */

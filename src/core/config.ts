@@ -20,6 +20,8 @@ import {
   type ProviderSchema,
 } from './config-schema.ts';
 import { placed, schemaProblems } from './config-problems.ts';
+import { CertificateSettings, wildcardFaults } from './certificate-config.ts';
+import { DnsSettings } from './dns-config.ts';
 import { PART_SECTIONS } from './config-sections.ts';
 import { nodeAccessOf, nodeFault } from './node-access.ts';
 import { readConfigText, type ConfigProblem, type ConfigText } from './config-text.ts';
@@ -43,7 +45,12 @@ export function parseConfig(text: string, providers: readonly ProviderSchema[]):
   const { instance, pool, ula, services, relays, stun, announce, notify, metrics, ...sections } = parsed.data;
   const read = readServices(services, filled);
   const settings = readSettings(sections, read.services, providers, file);
-  const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults].flat();
+  const { certificates, dns } = settings.values;
+  const wildcards = wildcardFaults(
+    CertificateSettings.parse(certificates ?? {}),
+    Object.keys(DnsSettings.parse(dns ?? {}).zones),
+  );
+  const faults = [poolFault(pool) ?? [], ulaFault(ula) ?? [], read.faults, wildcards].flat();
   const problems = [...faults.map((fault) => placed(file, fault)), ...settings.problems];
   if (problems.length > 0) return { problems: inOrder(problems) };
   const known = Object.entries(relays).map(([name, relay]) => ({ name, ...relay }));

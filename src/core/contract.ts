@@ -5,7 +5,7 @@ import type { Ports } from './ports.ts';
 import type { Relay } from './relay.ts';
 import type { Want } from './wants.ts';
 
-export type { AllowWant, NameWant, PortWant, ReachWant, SiteWant, Want } from './wants.ts';
+export type { AllowWant, CertificateWant, NameWant, PortWant, ReachWant, SiteWant, Want } from './wants.ts';
 
 /**
  * The contract between the engine and everything that changes the world.

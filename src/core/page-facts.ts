@@ -1,3 +1,4 @@
+import { shownNames } from './certificate.ts';
 import type { Fact, Published } from './contract.ts';
 import type { Ports } from './ports.ts';
 
@@ -9,7 +10,7 @@ export async function certificateFacts(
   domain: string,
   { certifier }: Pick<Ports, 'certifier'>,
 ): Promise<Record<string, Fact>> {
-  const report = (await certifier.kept()).find(({ spec }) => spec.name === domain)?.report;
+  const report = (await certifier.kept()).find(({ spec }) => shownNames(spec).includes(domain))?.report;
   if (report === undefined) return {};
   const { state, notAfter, problem } = report;
   const why = problem === null ? undefined : [problem.message, problem.hint].filter(Boolean).join('; ');

@@ -34,7 +34,7 @@ describe('a valid file', () => {
       settings: {
         tor: {},
         wireguard: { port: 4500 },
-        certificates: { ca: 'letsencrypt' },
+        certificates: { ca: 'letsencrypt', wildcards: [] },
         dns: { wildcard: false, zones: {} },
       },
       services: [

@@ -37,6 +37,34 @@ it('one name has one certificate, however many services want it', () => {
   expect(compile(wants.toReversed())).toEqual(compile(wants));
 });
 
+it('a wildcard stands for the pages one step below it, where the zone can prove it', () => {
+  const names = ['a.shop.test', 'b.shop.test', 'shop.test', 'c.a.shop.test', '11.2.0.2'];
+  const wants = names.map((name) => want(name, 'shop', ['dns-01', 'http-01']));
+  const settings = { wildcards: ['*.shop.test'] };
+  const found = compile([...wants, want('x.shop.test', 'wiki', ['http-01'])], settings);
+  expect(found.map(({ key }) => key)).toEqual(
+    ['*.shop.test', '11.2.0.2', 'c.a.shop.test', 'shop.test', 'x.shop.test'].map(
+      (name) => `certificate:${name}`,
+    ),
+  );
+  expect(found[0]).toMatchObject({ spec: { shownAt: ['a.shop.test', 'b.shop.test'] }, neededBy: ['shop'] });
+  expect(found[1]?.spec).not.toHaveProperty('shownAt');
+});
+
+it('a wildcard needs its zone, and is a whole name', () => {
+  const said = (wildcard: string): string[] => {
+    const zones = 'zones: { shop.test: { host: command, command: /bin/true } }';
+    const text = `dns: { ${zones} }\ncertificates: { wildcards: ['${wildcard}'] }`;
+    return parseConfig(text, []).problems?.map(({ message }) => message) ?? [];
+  };
+  expect(said('*.shop.test')).toEqual([]);
+  expect(said('*.eu.shop.test')).toEqual([]);
+  expect(said('*.other.test')).toEqual([expect.stringContaining('*.other.test is in no zone of dns.zones')]);
+  for (const wrong of ['shop.test', '*.test', '*.*.shop.test', '*.Shop.test']) {
+    expect(said(wrong)).toEqual([expect.stringContaining('must be *. and a whole DNS name')]);
+  }
+});
+
 it('an address is asked for with the profile that Let’s Encrypt has for addresses', () => {
   const [resource] = compile([want('11.2.0.2', 'shop', ['http-01'])]);
   expect(resource?.spec).toMatchObject({ authorities: [{ profile: 'shortlived' }] });

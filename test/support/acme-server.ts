@@ -305,7 +305,8 @@ export class AcmeServer {
   }
 
   #look(order: Order, type: string): Reply {
-    const seen = this.behaviour.looks(type, order.name);
+    const record = `_acme-challenge.${order.name.replace(/^\*\./, '')}`;
+    const seen = this.behaviour.looks(type, type === 'dns-01' ? record : order.name);
     if (seen === undefined) {
       order.authorization = 'invalid';
       order.status = 'invalid';

@@ -1,6 +1,8 @@
 import {
   CHALLENGES,
+  isCovered,
   isIpName,
+  shownNames,
   type CertificateReport,
   type CertificateSpec,
 } from '../../core/certificate.ts';
@@ -8,6 +10,7 @@ import { authoritiesOf, CertificateSettings } from '../../core/certificate-confi
 import type {
   Change,
   Compiled,
+  CertificateWant,
   CompileInput,
   Context,
   Fact,
@@ -16,7 +19,7 @@ import type {
   Resource,
 } from '../../core/contract.ts';
 
-/** `certificate:pay.shop.test`: kept valid, however many services want it. What it is now, is learned: facts. */
+/** `certificate:pay.shop.test`, `certificate:*.shop.test`: kept valid, however many services want it. What it is now, is learned: facts. */
 type Spec = CertificateSpec;
 
 /**
@@ -36,14 +39,19 @@ export const certificatesPart: Part<Spec> = {
 
 function compile({ wants, settings }: CompileInput): Compiled<Spec> {
   const mine = wants.filter((want) => want.part === 'certificates');
-  const groups = [...Map.groupBy(mine, ({ name }) => name)].sort(([a], [b]) => (a < b ? -1 : 1));
   const terms = CertificateSettings.parse(settings);
+  const groups = [...Map.groupBy(mine, (want) => certificateFor(want, terms.wildcards))].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
   const resources = groups.map(([name, group]): Resource<Spec> => {
     const wanted = new Set(group.flatMap(({ challenges }) => challenges));
+    const shownAt = [...new Set(group.map((want) => want.name))].sort();
+    const isOwn = shownAt.length === 1 && shownAt[0] === name;
     return {
       key: `certificate:${name}`,
       spec: {
         name,
+        ...(isOwn ? {} : { shownAt }),
         challenges: CHALLENGES.filter((challenge) => wanted.has(challenge)),
         authorities: authoritiesOf(terms, isIpName(name)),
       },
@@ -51,6 +59,12 @@ function compile({ wants, settings }: CompileInput): Compiled<Spec> {
     };
   });
   return { resources, wants: [], problems: [], ledger: {} };
+}
+
+/** The name itself, or a wildcard that stands for it. */
+function certificateFor({ name, challenges }: CertificateWant, wildcards: readonly string[]): string {
+  const wildcard = wildcards.find((each) => isCovered(name, each));
+  return wildcard !== undefined && challenges.includes('dns-01') ? wildcard : name;
 }
 
 /** One that HAProxy was given and has no more, or damaged, is given to it again. */
@@ -61,7 +75,8 @@ async function observe({ ports, signal }: Context): Promise<Observed<Spec>[]> {
   const shown = new Set(certificates.map(({ name, fingerprint }) => `${name} ${fingerprint}`));
   return kept.map(({ spec, report }) => {
     const { state, fingerprint } = report;
-    const isLost = state === 'valid' && !shown.has(`${spec.name} ${fingerprint}`);
+    const isLost =
+      state === 'valid' && !shownNames(spec).every((name) => shown.has(`${name} ${fingerprint}`));
     const renew = isLost ? { renew: 'HAProxy does not have it' } : {};
     return { key: `certificate:${spec.name}`, spec, facts: factsOf(report), ...renew };
   });
@@ -88,5 +103,6 @@ async function apply(change: Change<Spec>, { ports, signal }: Context): Promise<
 
 function describe(change: Change<Spec>): string {
   if (change.op === 'delete') return `show the certificate for ${change.have.spec.name} to nobody any more`;
-  return `keep a certificate for ${change.want.spec.name}`;
+  const { name, shownAt } = change.want.spec;
+  return `keep a certificate for ${name}${shownAt === undefined ? '' : `, shown at ${shownAt.join(', ')}`}`;
 }

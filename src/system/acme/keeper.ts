@@ -1,6 +1,7 @@
 import { type CaaRecord, caaToPublish, isBoundToZone } from '../../core/caa.ts';
 import {
   baseOf,
+  shownNames,
   type CertificateReport,
   type CertificateSpec,
   type Certifier,
@@ -54,15 +55,24 @@ export class CertificateKeeper implements Certifier {
   async keep(spec: CertificateSpec, signal: AbortSignal): Promise<void> {
     await this.#book.load();
     signal.throwIfAborted();
+    await this.#hide(spec.name, shownNames(spec), signal);
     this.#served.delete(spec.name);
     await this.#book.keep(spec);
   }
 
   async release(name: string, signal: AbortSignal): Promise<void> {
     await this.#book.load();
-    await this.#options.unserve(name, signal);
+    await this.#hide(name, [], signal);
     this.#served.delete(name);
     await this.#book.release(name);
+  }
+
+  /** At the names where it was shown, except those that it keeps, and those of other certificates. */
+  async #hide(name: string, keeps: readonly string[], signal: AbortSignal): Promise<void> {
+    const { spec } = this.#book.get(name)?.state ?? { spec: { name } };
+    const others = this.#wanted().filter(({ state }) => state.spec.name !== name);
+    const wanted = new Set([...keeps, ...others.flatMap(({ state }) => shownNames(state.spec))]);
+    for (const shown of shownNames(spec)) if (!wanted.has(shown)) await this.#options.unserve(shown, signal);
   }
 
   async kept(): Promise<readonly { spec: CertificateSpec; report: CertificateReport }[]> {
@@ -93,7 +103,7 @@ export class CertificateKeeper implements Certifier {
 
   async zoneBound(name: string, signal: AbortSignal): Promise<ZoneBound | undefined> {
     await this.#book.load();
-    const spec = this.#wanted().find(({ state }) => state.spec.name === name)?.state.spec;
+    const spec = this.#wanted().find(({ state }) => shownNames(state.spec).includes(name))?.state.spec;
     const accounts = spec?.authorities.flatMap(({ directory }) => this.account(directory) ?? []) ?? [];
     const records = caaToPublish(name, accounts, ['dns-01']);
     if (records.length === 0) return undefined;
@@ -191,11 +201,14 @@ export class CertificateKeeper implements Certifier {
 
   async #serve(name: string): Promise<void> {
     const { files, serve, now, changed } = this.#options;
-    const fingerprint = this.#book.get(name)?.state.held?.fingerprint;
-    if (fingerprint === undefined) return;
+    const { held, spec } = this.#book.get(name)?.state ?? {};
+    if (held === undefined || spec === undefined) return;
+    const { fingerprint } = held;
     try {
-      await serve(name, await files.pem(name), this.#abort.signal);
-      this.#served.set(name, { fingerprint });
+      const pem = await files.pem(name);
+      for (const shown of shownNames(spec)) await serve(shown, pem, this.#abort.signal);
+      // What came in between is shown the next time.
+      if (this.#book.get(name)?.state.spec === spec) this.#served.set(name, { fingerprint });
     } catch (error) {
       if (!(error instanceof GatewayError) || this.#abort.signal.aborted) throw error;
       const message = `visitors do not get the certificate of ${name} yet: ${error.message}`;

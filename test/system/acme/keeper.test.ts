@@ -62,6 +62,28 @@ describe('a certificate', () => {
   });
 });
 
+it('a wildcard is shown at each of its pages, and a page more or less orders nothing', async () => {
+  const server = await scene.authority();
+  const shownAt = (...pages: string[]): Promise<void> => {
+    const spec = { name: '*.shop.test', shownAt: pages, challenges: ['dns-01' as const] };
+    const terms = { authorities: [scene.termsOf(server)] };
+    return scene.keeper.keep({ ...spec, ...terms }, AbortSignal.timeout(1000));
+  };
+  await shownAt('a.shop.test');
+  await scene.work();
+  await shownAt('a.shop.test', 'b.shop.test');
+  await scene.work();
+  expect([...scene.served.keys()]).toEqual(['a.shop.test', 'b.shop.test']);
+  expect(new Set(scene.served.values()).size).toBe(1);
+  expect((await scene.report('*.shop.test')).names).toEqual(['*.shop.test']);
+  scene.restart();
+  await shownAt('b.shop.test');
+  await scene.work();
+  expect([[...scene.served.keys()], server.orders]).toEqual([['b.shop.test'], 1]);
+  await scene.keeper.release('*.shop.test', AbortSignal.timeout(1000));
+  expect(scene.served.size).toBe(0);
+});
+
 describe('an authority that loses answers', () => {
   it.each(['new-account', 'new-order', 'authorization', 'challenge', 'finalize', 'certificate'])(
     'to %s gives one certificate all the same, and no order is placed twice',
