@@ -25,6 +25,7 @@ import { relayDown, relayHomes, relayInvite, relayRemoveHome } from './commands/
 import { relayInstall, relayServe, relayUp } from './commands/relay-up.ts';
 import { relayJoin, relayList, relayRemove, relayRotate } from './commands/relay.ts';
 import { serviceRun } from './commands/service-run.ts';
+import { siteJoin } from './commands/site-join.ts';
 import { siteAdd } from './commands/site.ts';
 import { serviceShow } from './commands/service-show.ts';
 import { serviceAdd, serviceList, serviceRemove, serviceSet } from './commands/service.ts';
@@ -54,6 +55,7 @@ export const commands: readonly Command[] = [
   deviceList,
   deviceRevoke,
   siteAdd,
+  siteJoin,
   nameSet,
   nameList,
   nameRemove,

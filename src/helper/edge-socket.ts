@@ -59,8 +59,13 @@ export async function tellWorker(
   }
 }
 
-/** One command; HAProxy closes the connection after its answer. */
-function exchange(path: string, command: string, signal: AbortSignal, timeoutMs: number): Promise<string> {
+/** One command to a socket of HAProxy's, which closes the connection after its answer. */
+export function exchange(
+  path: string,
+  command: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const ends = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const socket = connect({ path, signal: ends });

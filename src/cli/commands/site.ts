@@ -1,12 +1,17 @@
+import type { DeviceCard } from '../../core/card.ts';
 import type { Enrolled } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { bundleOf } from '../../core/site-bundle.ts';
 import { parseConf } from '../../wire/wireguard.ts';
 import { renderSite, SITE_FORMATS, siteFileNames, type SiteFormat } from '../../wire/wireguard-site.ts';
+import type { Client } from '../client.ts';
 import { type Command, EXIT } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { reacherOf, servicesOption } from '../parse.ts';
-import { reserveIn } from '../site-files.ts';
-import { show } from '../report.ts';
+import { reserveFile } from '../handout-files.ts';
+import { segment, show } from '../report.ts';
+import { renderBundle } from '../site-bundle-file.ts';
+import { type ReservedSite, reserveIn } from '../site-files.ts';
 import { plain } from '../terminal.ts';
 
 /** An interface's name ends at 15 characters. */
@@ -43,6 +48,12 @@ export const siteAdd: Command = {
     },
     { name: 'public-key', value: 'KEY', summary: 'Public WireGuard key that the server made itself' },
     {
+      name: 'bundle',
+      value: 'FILE',
+      completion: 'file',
+      summary: 'Write every way in that it may use, for gateway site join there',
+    },
+    {
       name: 'dir',
       value: 'DIR',
       completion: 'file',
@@ -52,6 +63,7 @@ export const siteAdd: Command = {
   examples: [
     'gateway site add webshop --service btcpay',
     'gateway site add webshop -s lnd --format networkd',
+    'gateway site add webshop -s btcpay --bundle webshop.site',
   ],
   run: async (input, context) => {
     const name = input.argument('NAME');
@@ -67,36 +79,50 @@ export const siteAdd: Command = {
     const reachedBy = input.list('from-service').map(reacherOf);
     const names = siteFileNames(format, name, publicKey === undefined);
     const client = await context.client();
-    const files = await reserveIn(input.text('dir') ?? '.', names);
+    const bundleFile = input.text('bundle');
+    const bundle = await reserveFile(bundleFile);
+    let files: ReservedSite | undefined;
     try {
+      files = await reserveIn(input.text('dir') ?? '.', names);
       const draft = {
         name,
         services,
         ...(publicKey === undefined ? {} : { publicKey }),
         ...(reachedBy.length === 0 ? {} : { reachedBy }),
       };
-      const enrolled = await client.send<Enrolled>(
-        'POST',
-        '/v1/devices',
-        draft,
-        context.progress,
-        context.signal,
-      );
-      const written = await files.fill(renderSite(format, name, confOf(enrolled)));
+      const { progress, signal } = context;
+      const enrolled = await client.send<Enrolled>('POST', '/v1/devices', draft, progress, signal);
+      const written = [
+        ...(await files.fill(renderSite(format, name, confOf(enrolled)))),
+        ...(bundleFile === undefined ? [] : await bundle.fill(await bundleText(enrolled, client, signal))),
+      ];
       show(context, { device: enrolled.device, files: written }, () =>
         [
           `Written, readable by you alone: ${written.join(', ')}`,
           ...(publicKey === undefined ? [] : [keyAdvice(format, name)]),
           WHERE[format].replaceAll('NAME', name),
+          ...(bundleFile === undefined
+            ? []
+            : [`And there, once the tunnel is up: gateway site join ${bundleFile}`]),
           ...enrolled.notices.map((notice) => `! ${plain(notice)}`),
         ].join('\n'),
       );
       return EXIT.ok;
     } finally {
-      await files.release();
+      await bundle.release();
+      await files?.release();
     }
   },
 };
+
+async function bundleText(
+  { device, handouts }: Enrolled,
+  client: Client,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const card = await client.get<DeviceCard>(`/v1/devices/${segment(device.name)}/card`, signal);
+  return Buffer.from(renderBundle(bundleOf(card, handouts)));
+}
 
 function keyAdvice(format: SiteFormat, name: string): string {
   if (format === 'wg-quick')
