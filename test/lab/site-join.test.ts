@@ -65,9 +65,16 @@ const ask = async (): Promise<string> => {
 function visits() {
   const ends = new AbortController();
   const asked: Promise<string>[] = [];
+  let longestMs = 0;
+  const askOnce = async (): Promise<string> => {
+    const begunAt = performance.now();
+    const fault = await ask();
+    longestMs = Math.max(longestMs, Math.round(performance.now() - begunAt));
+    return fault;
+  };
   const running = (async () => {
     while (!ends.signal.aborted) {
-      asked.push(ask());
+      asked.push(askOnce());
       await sleep(500);
     }
   })();
@@ -75,7 +82,7 @@ function visits() {
     ends.abort();
     await running;
     const answers = await Promise.all(asked);
-    return { all: answers.length, lost: answers.filter((fault) => fault !== '') };
+    return { all: answers.length, lost: answers.filter((fault) => fault !== ''), longestMs };
   };
 }
 
@@ -85,11 +92,8 @@ beforeAll(async () => {
   gateway = await LabGateway.prepare(lab, 'home', CONFIG);
   await gateway.command(signal, 'up');
   await gateway.runShop('shop', 80);
-  await gateway.command(
-    signal,
-    ...['site', 'add', 'webshop', '--service', 'shop', '--dir', server.directory],
-    ...['--bundle', at('webshop.site')],
-  );
+  const add = ['site', 'add', 'webshop', '--service', 'shop'];
+  await gateway.command(signal, ...add, '--dir', server.directory, '--bundle', at('webshop.site'));
   await wgQuickUp(at('webshop.conf'));
   await copyFile(join(gateway.root, 'etc', 'torrc.d', 'lab.conf'), at('lab.torrc'));
   await server.detach(
