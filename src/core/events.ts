@@ -10,6 +10,8 @@ export const EVENT_TYPES = {
   'plan.computed': 'A pass found something to change.',
   'change.applying': 'A change begins.',
   'change.applied': 'A change is in the world.',
+  'change.healed':
+    'Something of ours was found broken, such as a program that ended or does not answer, and was put right.',
   'change.failed': 'A change did not work; it is tried again.',
   'condition.changed': 'A condition of a way in changed its status.',
   'fallback.engaged': 'A way in failed, and the next one that works is told to people instead.',
@@ -36,6 +38,9 @@ export const EVENT_TYPES = {
   'relay.left': 'A relay was left; it is told nothing any more.',
   'relay.rekeyed': 'The key of our end of the tunnel to a relay was replaced.',
   'relay.changed': 'A relay began or ceased to answer.',
+  'tunnel.dialled':
+    'The tunnel to a relay was silent, and was dialled again at an address that was looked up anew.',
+  'tunnel.healed': 'The tunnel to a relay that was dialled again works.',
   'mapping.made': 'The router opened a port, or opened it again.',
   'mapping.lost': 'The router forgot a port that it had opened, or the network changed; it is asked again.',
   'mapping.allowed': 'The owner allowed routers farther out to be asked for ports, or took it back.',
@@ -50,6 +55,7 @@ export const EVENT_TYPES = {
   'certificate.ordered': 'A certificate authority was asked for a certificate.',
   'certificate.renewed': 'A certificate was obtained and checked, and is served from now on.',
   'certificate.failed': 'A certificate could not be had; it is tried again.',
+  'certificate.switched': 'A proof that a name is ours failed; another kind of proof is tried next.',
   'certificate.damaged': 'A certificate on disk was damaged; it was put aside and another one is ordered.',
   'state.recovered': 'State on disk was damaged and was taken from the snapshot.',
 } as const;

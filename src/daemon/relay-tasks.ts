@@ -2,6 +2,7 @@ import type { Ports } from '../core/ports.ts';
 import type { Relay } from '../core/relay.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { HomeTracker } from './home-tracker.ts';
+import type { Recorder } from './journal.ts';
 import { RelayHolds } from './relay-holds.ts';
 import { TunnelWatch } from './tunnel-watch.ts';
 import type { RelayVantages } from './vantages.ts';
@@ -11,6 +12,7 @@ export interface RelayTasksOptions {
   readonly ports: Ports;
   readonly vantages: RelayVantages;
   readonly home: HomeTracker;
+  readonly record: Recorder;
 }
 
 /** What is done for relays again and again, with what the log says when it did not work. */
@@ -19,8 +21,9 @@ export function createRelayTasks({
   ports,
   vantages,
   home,
+  record,
 }: RelayTasksOptions): [RelayHolds | TunnelWatch, string][] {
-  const tunnels = new TunnelWatch({ ...ports, vantages, desired: () => engine.desired });
+  const tunnels = new TunnelWatch({ ...ports, vantages, record, desired: () => engine.desired });
   const relays = (): readonly Relay[] => engine.desired?.relays ?? [];
   const broke = (): void => {
     home.hurry();

@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import { formatEndpoint, parseEndpoint } from '../core/inet.ts';
 import type { Helper, Log, Ports } from '../core/ports.ts';
 import { TunnelSpec } from '../core/tunnel-operations.ts';
+import type { Recorder } from './journal.ts';
 import type { RelayVantages } from './vantages.ts';
 
 export interface TunnelWatchOptions {
@@ -13,6 +14,7 @@ export interface TunnelWatchOptions {
   readonly resolve: Ports['resolve'];
   readonly now: () => number;
   readonly log: Log;
+  readonly record: Recorder;
 }
 
 const SpecOfTunnel = z.looseObject({ type: z.literal('tunnel'), tunnel: TunnelSpec });
@@ -30,6 +32,8 @@ interface Life {
   /** Of its endpoints; counts on. */
   turn: number;
   dialledAtMs: number;
+  /** Where it was dialled since it was silent: a relay that is away for a day makes no thousand events. */
+  readonly tried: Set<string>;
 }
 
 /**
@@ -103,7 +107,10 @@ export class TunnelWatch {
       const life = this.#lifeOf(tunnel);
       if (now() - life.dialledAtMs < TRY_MS) continue;
       const isRecent = now() - found.latestHandshake * 1000 < ALIVE_MS;
-      if (isRecent && !this.#forgetful.has(tunnel.relay)) continue;
+      if (isRecent && !this.#forgetful.has(tunnel.relay)) {
+        this.#tellHealed(tunnel, life);
+        continue;
+      }
       if (!isRecent) life.turn += 1;
       await this.#dial(tunnel, life, desired, signal);
     }
@@ -111,7 +118,11 @@ export class TunnelWatch {
 
   /** What was just made dials by itself. */
   #lifeOf({ relay }: TunnelSpec): Life {
-    const life = this.#lives.get(relay) ?? { turn: 0, dialledAtMs: this.#options.now() };
+    const life = this.#lives.get(relay) ?? {
+      turn: 0,
+      dialledAtMs: this.#options.now(),
+      tried: new Set<string>(),
+    };
     this.#lives.set(relay, life);
     return life;
   }
@@ -123,10 +134,26 @@ export class TunnelWatch {
     const endpoint = await this.#addressOf(endpoints[life.turn % endpoints.length] ?? '', signal);
     if (endpoint === undefined) return;
     log('warn', 'a tunnel is silent and is dialled again', { relay, endpoint });
+    this.#tellDialled(tunnel, life, endpoint);
     await helper.call('tunnel.dial', { network, number, endpoint }, signal);
     // Asked at once, it might not have heard of the new session yet.
     this.#forgetful.delete(relay);
     this.#askAgainMs = now() + TRY_MS - LOOK_MS;
+  }
+
+  #tellDialled({ relay }: TunnelSpec, { tried }: Life, endpoint: string): void {
+    if (tried.size === tried.add(endpoint).size) return;
+    const why = this.#forgetful.has(relay) ? 'the relay has forgotten it' : 'it is silent';
+    this.#options.record('tunnel.dialled', `the tunnel to ${relay} is dialled again at ${endpoint}: ${why}`, {
+      relay,
+      endpoint,
+    });
+  }
+
+  #tellHealed({ relay }: TunnelSpec, { tried }: Life): void {
+    if (tried.size === 0) return;
+    tried.clear();
+    this.#options.record('tunnel.healed', `the tunnel to ${relay} works again`, { relay });
   }
 
   async #addressOf(text: string, signal: AbortSignal): Promise<string | undefined> {

@@ -19,9 +19,9 @@ import {
   type FailedChange,
   type PartChange,
   type PassReport,
-  type PassWatcher,
   type World,
 } from './reconciler.ts';
+import { tellsPass } from './pass-events.ts';
 import { Scheduler, type Outcome } from './scheduler.ts';
 import { Turn } from './turn.ts';
 
@@ -156,7 +156,7 @@ export class Engine {
   ): PassReport {
     const again = new Set(whole.changes.map(nameOfChange));
     const untold = missed.filter((change) => !again.has(nameOfChange(change)));
-    for (const change of untold) this.#watcher(progress).failed(change);
+    for (const change of untold) tellsPass(this.#options.record, progress).failed(change);
     return { ...whole, failed: [...whole.failed, ...untold] };
   }
 
@@ -178,7 +178,7 @@ export class Engine {
   ): Promise<PassReport | undefined> {
     const context = this.#context(desired.network, signal);
     const watcher = {
-      ...this.#watcher(progress),
+      ...tellsPass(this.#options.record, progress),
       failed: (change: FailedChange) => void missed.push(change),
     };
     const report = await narrowPass(this.#all, narrow, context, watcher);
@@ -231,27 +231,17 @@ export class Engine {
     const context = this.#context(desired.network, signal);
     const startedAt = performance.now();
     this.#world = undefined;
-    const report = await pass(this.#all, desired.resources, context, this.#watcher(progress));
+    const report = await pass(
+      this.#all,
+      desired.resources,
+      context,
+      tellsPass(this.#options.record, progress),
+    );
     this.#tookMs = performance.now() - startedAt;
     this.#failed = report.failed;
     this.#world = report.world;
     if (report.failed.length === 0) this.#options.programmed(desired);
     return report;
-  }
-
-  #watcher(progress: (message: string) => void): PassWatcher {
-    const { record } = this.#options;
-    return {
-      applying: (change) => progress(sentenceOf(change)),
-      applied: (change) => record('change.applied', sentenceOf(change), { part: change.part.id }),
-      failed: (change) => {
-        progress(`failed: ${sentenceOf(change)}: ${change.error.message}`);
-        record('change.failed', `${sentenceOf(change)}: ${change.error.message}`, {
-          part: change.part.id,
-          code: change.error.code,
-        });
-      },
-    };
   }
 
   /** Tells health what to visit: accepted exposures, with what the pass observed. */

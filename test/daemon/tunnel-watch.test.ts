@@ -28,6 +28,7 @@ const desired = {
 let nowMs = 0;
 let handshakeMs = 0;
 let dialled: string[] = [];
+let told: string[] = [];
 let said: () => { carrying: { handshakeAgeSeconds: number | null } } = () => ({
   carrying: { handshakeAgeSeconds: 1 },
 });
@@ -41,7 +42,7 @@ const helper = {
 } as unknown as Helper;
 
 beforeEach(() => {
-  [nowMs, handshakeMs, dialled] = [1_000_000, 1_000_000, []];
+  [nowMs, handshakeMs, dialled, told] = [1_000_000, 1_000_000, [], []];
   said = () => ({ carrying: { handshakeAgeSeconds: 1 } });
   watch = new TunnelWatch({
     desired: () => desired,
@@ -50,6 +51,7 @@ beforeEach(() => {
     resolve: () => Promise.resolve(['11.9.0.2']),
     now: () => nowMs,
     log: () => undefined,
+    record: (type, message) => void told.push(`${type}: ${message}`),
   });
 });
 
@@ -74,6 +76,15 @@ describe('a tunnel', () => {
     handshakeMs = 0;
     await pass(45);
     expect(dialled).toEqual(['11.1.0.2:443', '11.9.0.2:51820', '11.1.0.2:443']);
+    // Each address is told once while it is silent, and that it works again.
+    await pass(300);
+    handshakeMs = nowMs;
+    await pass(20);
+    expect(told).toEqual([
+      'tunnel.dialled: the tunnel to vps is dialled again at 11.1.0.2:443: it is silent',
+      'tunnel.dialled: the tunnel to vps is dialled again at 11.9.0.2:51820: it is silent',
+      'tunnel.healed: the tunnel to vps works again',
+    ]);
   });
 
   it('is dialled again soon where the relay has forgotten it, at the same endpoint, and once', async () => {
@@ -82,6 +93,7 @@ describe('a tunnel', () => {
     watch.hurry();
     await pass(4);
     expect(dialled).toEqual(['11.9.0.2:51820']);
+    expect(told).toEqual([expect.stringMatching(/^tunnel\.dialled: .*: the relay has forgotten it$/)]);
     said = () => ({ carrying: { handshakeAgeSeconds: 0 } });
     await pass(60);
     expect(dialled).toHaveLength(1);

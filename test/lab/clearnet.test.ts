@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { JournalEvent } from '../../src/core/events.ts';
 import type { PortsReport } from '../../src/core/mapper.ts';
 import { DOMAIN, PageLab } from '../support/page-lab.ts';
 
@@ -59,6 +60,24 @@ it('keeps the page while daemon and helper are dead, and changes nothing when th
   const { changes } = await owner.json<{ changes: string[] }>('up');
   expect(changes).toEqual([]);
   expect(await scene.open()).toContain('The corner shop');
+}, 60_000);
+
+it('starts HAProxy anew when it ended, and when it hangs, and says so', async () => {
+  const { owner } = scene;
+  const healed = async (why: string): Promise<boolean> =>
+    (await owner.json<JournalEvent[]>('events')).some(
+      ({ type, message }) => type === 'change.healed' && message.endsWith(why),
+    );
+  for (const [signal, why] of [
+    ['-KILL', 'HAProxy is not running'],
+    ['-STOP', 'HAProxy does not answer'],
+  ] as const) {
+    const before = await owner.pidsOf('haproxy ');
+    expect(before.length).toBeGreaterThan(0);
+    await owner.home('kill', signal, ...before);
+    await expect.poll(() => healed(why), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => scene.open(), { timeout: 20_000 }).toContain('The corner shop');
+  }
 }, 60_000);
 
 it('gives HAProxy its certificate again when somebody deleted it', async () => {

@@ -199,8 +199,8 @@ it('tells events as they happen, once each', async () => {
     .poll(async () => (await seen()).map(({ type }) => type), { timeout: 15_000 })
     .toContain('config.applied');
   const events = await seen();
-  expect(events.filter(({ type }) => type === 'change.applied').map(({ message }) => message)).toEqual(
-    report.changes,
-  );
+  expect(
+    events.filter(({ type }) => /^change\.(applied|healed)$/.test(type)).map(({ message }) => message),
+  ).toEqual(report.changes);
   expect(new Set(events.map(({ seq }) => seq)).size).toBe(events.length);
 }, 30_000);

@@ -90,6 +90,7 @@ it('starts a killed tor again with the same addresses', async () => {
   await tor.home('kill', '-KILL', pid);
   await tor.gateway.until('the shop proved after that', tor.isUp('shop', killedAt), signal);
   expect(await tor.pidOf()).not.toBe(pid);
+  expect(await tor.gateway.command(signal, 'events')).toMatch(/change\.healed .*tor is not running/);
   expect(await tor.addressOf('shop')).toBe(before);
   expect(await tor.open(before)).toContain('The corner shop');
 }, 90_000);

@@ -1,4 +1,10 @@
-import { authorityOf, chooseAuthority, type Choice } from '../../core/certificate-choice.ts';
+import { baseOf } from '../../core/certificate.ts';
+import {
+  authorityOf,
+  challengesInTurn,
+  chooseAuthority,
+  type Choice,
+} from '../../core/certificate-choice.ts';
 import { afterFailure, type Failure } from '../../core/certificate-failure.ts';
 import {
   afterRehearsal,
@@ -143,10 +149,23 @@ export class Orders {
     if (state === undefined) return;
     const next = afterFailure(state, failure, now());
     this.#book.set(name, next);
+    this.#tellSwitch(next, failure);
     if (state.trouble?.message === next.trouble?.message) return;
     const again = new Date(next.retryAt ?? now()).toISOString();
     const hint = failure.hint === undefined ? '' : `; ${failure.hint}`;
     record('certificate.failed', `${failure.message}${hint}; it is tried again at ${again}`, { name, again });
+  }
+
+  /** Another kind of proof comes first now, and has not failed since one worked. */
+  #tellSwitch(state: CertificateState, { challenge, message }: Failure): void {
+    const { around, record } = this.#options;
+    const { name } = state.spec;
+    const [next] = challengesInTurn(state).filter(
+      (one) => one !== 'dns-01' || around.holdsZone(baseOf(name)),
+    );
+    if (challenge === undefined || next === undefined || state.failed.includes(next)) return;
+    const data = { name, from: challenge, to: next };
+    record('certificate.switched', `${name} is proved by ${next} next, not ${challenge}: ${message}`, data);
   }
 
   async askWindow(name: string, signal: AbortSignal): Promise<void> {

@@ -205,11 +205,32 @@ describe('a name that cannot be proved', () => {
     expect(problem?.hint).toContain('leads to another machine');
     await scene.pass(1, 0.1);
     expect(scene.tried).toEqual(['http-01', 'tls-alpn-01']);
+    expect(scene.events.filter((event) => event.startsWith('certificate.switched'))).toEqual([
+      expect.stringMatching(
+        `^certificate.switched: ${SHOP} is proved by tls-alpn-01 next, not http-01: .*something else`,
+      ),
+    ]);
     // What worked is tried first from then on.
     await scene.keeper.renew(SHOP);
     await scene.work();
     expect(scene.tried.at(-1)).toBe('tls-alpn-01');
   });
+
+  it.each([true, false])(
+    'by HTTP is proved in its zone next if we hold that (%s), and events say so',
+    async (holds) => {
+      const server = await scene.authority({ looks: (type) => (type === 'dns-01' ? 'shown' : undefined) });
+      scene.around = { holdsZone: () => holds };
+      scene.restart();
+      await scene.keep([scene.termsOf(server)], SHOP, ['http-01', 'dns-01']);
+      await scene.pass(1, 0.1);
+      expect(new Set(scene.tried)).toEqual(new Set(holds ? ['http-01', 'dns-01'] : ['http-01']));
+      expect((await scene.report()).state === 'valid').toBe(holds);
+      expect(scene.events.filter((event) => event.includes('dns-01 next, not http-01'))).toHaveLength(
+        holds ? 1 : 0,
+      );
+    },
+  );
 
   it('is rehearsed where that counts against no limit, before the real authority is asked again', async () => {
     let isWell = false;
