@@ -97,7 +97,11 @@ export function describe(change: Change<Spec>): string {
   }
 }
 
-function carriedText({ names, ports }: Extract<Spec, { type: 'carry' }>['carry']): string {
-  const words = [...names, ...ports.map(({ from }) => `port ${from}`)];
+function carriedText({ names, ports, devices }: Extract<Spec, { type: 'carry' }>['carry']): string {
+  const words = [
+    ...names,
+    ...ports.map(({ from }) => `port ${from}`),
+    ...(devices ? ["devices' WireGuard"] : []),
+  ];
   return words.length > 5 ? `${words.length} names and ports` : words.join(', ');
 }

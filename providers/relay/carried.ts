@@ -1,15 +1,12 @@
-import type { RelayCarry } from '../../src/core/relay-carry.ts';
+import { type RelayCarry, USUAL_TUNNEL_MTU } from '../../src/core/relay-carry.ts';
 import type { TunnelPort, TunnelSpec } from '../../src/core/tunnel-operations.ts';
 import type { UsedRelay } from './compile.ts';
 import type { Way } from './read.ts';
 import { edgePorts } from './spec.ts';
 
-/** WireGuard over IPv4 and a line of 1500. */
-const USUAL_MTU = 1420;
-
 /** One relay's tunnel: what may come in by it is what these ways need. */
-export function tunnelOf({ relay, number }: UsedRelay, ways: readonly Way[]): TunnelSpec {
-  const { publicKey, endpoints, address, relayAddress, mtu = USUAL_MTU } = relay.tunnel;
+export function tunnelOf({ relay, number, devices }: UsedRelay, ways: readonly Way[]): TunnelSpec {
+  const { publicKey, endpoints, address, relayAddress, mtu = USUAL_TUNNEL_MTU } = relay.tunnel;
   const ports = ways.flatMap(portOf).sort((a, b) => a.port - b.port);
   const hasPages = ways.some(({ spec }) => 'domain' in spec);
   return {
@@ -22,6 +19,7 @@ export function tunnelOf({ relay, number }: UsedRelay, ways: readonly Way[]): Tu
     mtu,
     ...(hasPages ? { web: edgePorts(number) } : {}),
     ports,
+    ...(devices === undefined ? {} : { devices: devices.port }),
   };
 }
 
@@ -40,12 +38,12 @@ function portOf({ spec, service }: Way): TunnelPort[] {
 }
 
 /** What the relay is asked for: complete, and in one order. */
-export function carryOf(ways: readonly Way[]): RelayCarry {
+export function carryOf({ devices }: Pick<UsedRelay, 'devices'>, ways: readonly Way[]): RelayCarry {
   const names = ways.flatMap(({ spec }) => ('domain' in spec ? [spec.domain] : []));
   const ports = ways.flatMap(({ spec }) => ('port' in spec ? [spec.port] : []));
   return {
     names: [...new Set(names)].sort(),
     ports: [...new Set(ports)].sort((a, b) => a - b).map((from) => ({ protocol: 'tcp', from })),
-    devices: false,
+    devices: devices !== undefined,
   };
 }

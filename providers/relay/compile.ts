@@ -10,6 +10,7 @@ import type {
 import { parseEndpoint } from '../../src/core/inet.ts';
 import type { Relay } from '../../src/core/relay.ts';
 import { carryOf, tunnelOf } from './carried.ts';
+import { devicesBy, type DevicesAsked } from './devices.ts';
 import { readExposure, type Way } from './read.ts';
 import { edgePorts, type Options, type Settings, type Spec, wayKey } from './spec.ts';
 import { numbersFor } from './numbers.ts';
@@ -18,11 +19,13 @@ import { numbersFor } from './numbers.ts';
 export interface UsedRelay {
   readonly relay: Relay & { readonly tunnel: NonNullable<Relay['tunnel']> };
   readonly number: number;
+  /** Devices come by it, to this UDP port, for these services; absent: they do not. */
+  readonly devices?: DevicesAsked;
 }
 
 /**
  * A tunnel and one complete request for each relay that is used; the edge answers at names, certificates are kept by the
- * built-in part. The ledger keeps each relay's number: `tunnel/<relay>`.
+ * built-in part. The ledger keeps each relay's number, `tunnel/<relay>`, and the relay of the devices, `devices`.
  */
 export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> {
   const { exposures, network, relays = [], ledger } = input;
@@ -31,13 +34,15 @@ export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> 
   const numbers = numbersFor(carrying, ledger);
   const read = readAll(sorted, relays, network.pool);
   const ways = read.flatMap((one) => ('code' in one ? [] : [one]));
+  const devices = devicesBy(input);
   const used = relays.flatMap((relay): UsedRelay[] => {
     const { tunnel } = relay;
     const number = numbers.get(relay.name);
-    const isUsed = ways.some((way) => way.relays.includes(relay.name));
+    const carried = devices?.relay === relay.name ? { devices } : {};
+    const isUsed = 'devices' in carried || ways.some((way) => way.relays.includes(relay.name));
     return tunnel === undefined || number === undefined || !isUsed
       ? []
-      : [{ relay: { ...relay, tunnel }, number }];
+      : [{ relay: { ...relay, tunnel }, number, ...carried }];
   });
   return {
     resources: [
@@ -46,7 +51,7 @@ export function compile(input: CompileInput<Options, Settings>): Compiled<Spec> 
     ],
     wants: ways.flatMap((way) => wantsFor(way, used)),
     problems: read.flatMap((one) => ('code' in one ? [one] : [])),
-    ledger: ledgerOf(numbers),
+    ledger: { ...ledgerOf(numbers), ...(devices === undefined ? {} : { devices: devices.relay }) },
   };
 }
 
@@ -89,10 +94,10 @@ function takenBy(service: string, place: string, owner: string): Problem {
 function ofRelay(used: UsedRelay, ways: readonly Way[]): Resource<Spec>[] {
   const { name } = used.relay;
   const mine = ways.filter(({ relays }) => relays.includes(name));
-  const neededBy = mine.map(({ spec }) => spec.service);
+  const neededBy = [...mine.map(({ spec }) => spec.service), ...(used.devices?.services ?? [])];
   return [
     { key: `tunnel:${name}`, spec: { type: 'tunnel', tunnel: tunnelOf(used, mine) }, neededBy },
-    { key: `carry:${name}`, spec: { type: 'carry', relay: name, carry: carryOf(mine) }, neededBy },
+    { key: `carry:${name}`, spec: { type: 'carry', relay: name, carry: carryOf(used, mine) }, neededBy },
   ];
 }
 

@@ -27,7 +27,7 @@ export async function provePort(carried: CarriedPort, context: Context): Promise
   const where = formatEndpoint({ host: address, port });
   const before = await visitsOf(carried, context);
   const { outcome } = await ports.carrier.visit(
-    { address, port, payload: new Uint8Array(), enough: 0 },
+    { transport: 'tcp', address, port, payload: new Uint8Array(), enough: 0 },
     signal,
   );
   if (outcome === 'failed') return unknown(`the relay ${relay} could not be visited at ${where} from here`);

@@ -51,7 +51,10 @@ async function visit(page: Page, { ports, signal }: Context): Promise<Reach> {
   const random = ports.crypto.random(RANDOM_BYTES);
   const payload = encodeClientHello(page.domain, random);
   const { address, port } = page;
-  const visited = await ports.carrier.visit({ address, port, payload, enough: ENOUGH_BYTES }, signal);
+  const visited = await ports.carrier.visit(
+    { transport: 'tcp', address, port, payload, enough: ENOUGH_BYTES },
+    signal,
+  );
   return judgeVisit(visited, page, random, ports);
 }
 

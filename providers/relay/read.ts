@@ -132,15 +132,17 @@ function chooseRelays(
   );
 }
 
+export function isClashing({ tunnel }: Relay, pool: string): boolean {
+  return [tunnel?.address, tunnel?.relayAddress].some((each) => isInCidr(each ?? '', pool));
+}
+
 /** What a relay says of addresses is not believed where it would take somebody's place. */
 function checked(
   relays: readonly Relay[],
   pool: string,
   problem: (message: string, hint: string) => Problem,
 ): readonly Relay[] | Problem {
-  const clashing = relays.find(({ tunnel }) =>
-    [tunnel?.address, tunnel?.relayAddress].some((each) => isInCidr(each ?? '', pool)),
-  );
+  const clashing = relays.find((relay) => isClashing(relay, pool));
   if (clashing === undefined) return relays;
   return problem(
     `the relay ${clashing.name} wants addresses of this gateway's own pool ${pool}`,

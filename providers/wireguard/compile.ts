@@ -3,6 +3,7 @@ import type {
   AllowWant,
   Compiled,
   CompileInput,
+  DevicesWant,
   Ledger,
   PortWant,
   Problem,
@@ -38,7 +39,8 @@ export function compile(all: Input): Compiled<Spec> {
   const addresses = allocateDevices(input);
   const ledger = Object.fromEntries([...addresses].map(([name, address]) => [`device/${name}`, address]));
   const { endpoint = LEARNED, mapping } = input.settings;
-  if (endpoint === LEARNED && mapping === 'off') {
+  const isRelayed = endpoint === LEARNED && (input.relays ?? []).some(({ tunnel }) => tunnel !== undefined);
+  if (endpoint === LEARNED && mapping === 'off' && !isRelayed) {
     return { resources: [], wants: [], problems: endpointMissing(input), ledger };
   }
   const exposed = new Map(input.exposures.map(({ service }) => [service.name, service]));
@@ -48,6 +50,7 @@ export function compile(all: Input): Compiled<Spec> {
   const neededBy = [...new Set([...exposed.keys(), ...given])].sort();
   if (neededBy.length > 0) resources.push(interfaceFor(input, endpoint, neededBy));
   if (mapping === 'auto') wants.push(...[...exposed.keys()].sort().map((name) => portWant(input, name)));
+  if (isRelayed) wants.push(...[...exposed.keys()].sort().map((name) => devicesWant(input, name)));
   for (const device of byName(input.devices)) {
     const address = addresses.get(device.name);
     const granted = [...new Set(device.services)].sort().flatMap((name) => exposed.get(name) ?? []);
@@ -65,6 +68,11 @@ export function compile(all: Input): Compiled<Spec> {
 /** The router is asked for the port that devices dial. */
 function portWant({ settings: { port, endpoint } }: Input, service: string): PortWant {
   return { part: 'ports', transport: 'udp', port, externalPort: portOutside(endpoint, port), service };
+}
+
+/** Whoever finds no way in by the home's own line comes by a relay. */
+function devicesWant({ settings: { port } }: Input, service: string): DevicesWant {
+  return { part: 'relay', port, service };
 }
 
 /**

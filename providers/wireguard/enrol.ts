@@ -1,4 +1,4 @@
-import type { EnrolmentInput, Handout, Observed } from '../../src/core/contract.ts';
+import type { EnrolmentInput, Fact, Handout, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { twinOf } from '../../src/core/ula.ts';
 import { renderConf } from '../../src/wire/wireguard.ts';
@@ -38,7 +38,7 @@ export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observ
       privateKey: input.privateKey === '' ? undefined : input.privateKey,
       address: peer.spec.address,
       address6: twinOf(network, peer.spec.address),
-      mtu: settings.mtu,
+      mtu: settings.mtu ?? mtuOf(own.facts['dialMtu']),
       peerPublicKey: String(own.facts['publicKey']),
       presharedKey: input.presharedKey,
       allowedIps: [network.pool, network.ula ?? []].flat(),
@@ -47,6 +47,11 @@ export function enrol(input: EnrolmentInput<Settings>, observed: readonly Observ
     }),
   };
   return [conf];
+}
+
+/** Through a relay a tunnel lies in a tunnel; with any other size the app chooses better. */
+function mtuOf(fact: Fact | undefined): number | undefined {
+  return typeof fact === 'number' ? fact : undefined;
 }
 
 function notReady(device: string, services: readonly string[]): GatewayError {

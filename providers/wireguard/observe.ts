@@ -4,7 +4,8 @@ import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.t
 import type { KeyType } from '../../src/core/ports.ts';
 import { twinOf } from '../../src/core/ula.ts';
 import { encodeKey, toHex } from '../../src/wire/wireguard.ts';
-import { dialOf, type Dial } from './endpoint.ts';
+import { dialOf, type Dial, LEARNED } from './endpoint.ts';
+import { chooseWay, relayedBy, type Told, verdictOn } from './relayed.ts';
 import {
   INTERFACE_KEY,
   interfaceName,
@@ -39,20 +40,35 @@ async function observeInterface(
           judgeKey(publicKey, encodeKey(crypto.curve25519Public(secret))),
         )
       : undefined;
-  const dial = await dialOf(found, context.ports);
+  const own = await dialOf(found, context.ports);
+  const told = chooseWay(own, {
+    isConfigured: endpoint !== LEARNED,
+    relayed: relayedBy(await context.ports.carrier.kept()),
+    verdict: verdictOn(context.ports.home, own.endpoint),
+  });
   return {
     key: `interface:${name}`,
     spec: { type: 'interface', name, listenPort, address, endpoint },
     facts: {
       publicKey,
       implementation,
-      ...factsOf(dial),
+      ...factsOf(told, own),
     },
     ...(renew === undefined ? {} : { renew }),
   };
 }
 
-function factsOf(dial: Dial): Record<string, Fact> {
+function factsOf(told: Told, own: Dial): Record<string, Fact> {
+  return { ...factsOfDial(told), ...factsOfRelay(told, own) };
+}
+
+function factsOfRelay({ relayed }: Told, own: Dial): Record<string, Fact> {
+  if (relayed === undefined) return {};
+  const { relay, mtu } = relayed;
+  return { dialRelay: relay, dialMtu: mtu, ...(own.endpoint === undefined ? {} : { dialOwn: own.endpoint }) };
+}
+
+function factsOfDial(dial: Dial): Record<string, Fact> {
   if (dial.endpoint === undefined) return { dialProblem: dial.problem };
   const { endpoint, differs } = dial;
   return { dial: endpoint, ...(differs === undefined ? {} : { dialDiffers: differs }) };

@@ -26,7 +26,11 @@ export interface Place {
 }
 
 /** Every service has the same interface: one look at the world, one proof. */
-const proofs = new WeakMap<readonly Observed[], Promise<Reach | undefined>>();
+export type Proofs = WeakMap<readonly Observed[], Promise<Reach | undefined>>;
+const proofs: Proofs = new WeakMap();
+
+/** WireGuard drops a session this long after its handshake (protocol: REJECT_AFTER_TIME): an older one proves nothing now. */
+export const PROOF_SECONDS = 180;
 
 /**
  * Has a vantage outside carry a handshake to the interface, as the peer that was made for it. Only the interface itself
@@ -39,12 +43,20 @@ export function prove(
   place: Place,
   context: Context,
 ): Promise<Reach | undefined> {
-  const before = proofs.get(observed);
+  return onceFor(proofs, observed, () => attempt(own, place, context));
+}
+
+export function onceFor(
+  known: Proofs,
+  observed: readonly Observed[],
+  begin: () => Promise<Reach | undefined>,
+): Promise<Reach | undefined> {
+  const before = known.get(observed);
   if (before !== undefined) return before;
-  const proof = attempt(own, place, context);
-  proofs.set(observed, proof);
+  const proof = begin();
+  known.set(observed, proof);
   // Who waits is told; the next one must not be told of a failure that was another's abort.
-  proof.catch(() => proofs.delete(observed));
+  proof.catch(() => known.delete(observed));
   return proof;
 }
 
@@ -74,12 +86,27 @@ async function tellMapper(
   await ports.mapper.visited(visit, signal);
 }
 
-async function handshake(
+function handshake(
   own: Target,
   { endpoint, addresses }: Place,
-  { network, ports, signal }: Context,
+  context: Context,
 ): Promise<Reach | undefined> {
-  const { crypto, helper, vantages } = ports;
+  const { ports, signal } = context;
+  return withProbe(own, context, async ({ message, judge }) => {
+    const family = endpoint.type === 'ipv6' ? 6 : 4;
+    const request = { protocol: 'udp', family, port: endpoint.port, payload: message } as const;
+    const dialled = await ports.vantages.dialBack(request, signal);
+    return judgeDialled(dialled, judge, { endpoint, addresses }, ports.now());
+  });
+}
+
+/** For as long as it lasts the interface answers the first message that `send` is given. `undefined`: it has no key. */
+export async function withProbe<Result>(
+  own: Target,
+  { network, ports, signal }: Context,
+  send: (initiation: Initiation) => Promise<Result>,
+): Promise<Result | undefined> {
+  const { crypto, helper } = ports;
   const publicKey = decodeKey(own.publicKey);
   if (publicKey === undefined) return undefined;
   const privateKey = crypto.curve25519Secret();
@@ -87,7 +114,7 @@ async function handshake(
   const probe = encodeKey(crypto.curve25519Public(privateKey));
   await helper.call('wireguard.ensureProbe', { ...target, publicKey: probe }, signal);
   try {
-    const { message, judge } = initiate(
+    const initiation = initiate(
       {
         publicKey,
         privateKey,
@@ -98,10 +125,7 @@ async function handshake(
       },
       crypto,
     );
-    const family = endpoint.type === 'ipv6' ? 6 : 4;
-    const request = { protocol: 'udp', family, port: endpoint.port, payload: message } as const;
-    const dialled = await vantages.dialBack(request, signal);
-    return judgeDialled(dialled, judge, { endpoint, addresses }, ports.now());
+    return await send(initiation);
   } finally {
     await close(target, ports);
   }
@@ -164,7 +188,7 @@ export function judgeDialled(
   };
 }
 
-function unknown(vantage: Reach['vantage'], detail: string): Reach {
+export function unknown(vantage: Reach['vantage'], detail: string): Reach {
   return { reachable: 'unknown', vantage, detail };
 }
 

@@ -1,14 +1,13 @@
-import type { Context, Exposure, Observed, Reach, Vantage } from '../../src/core/contract.ts';
+import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
 import { isPublicUnicast, parseEndpoint, type Endpoint } from '../../src/core/inet.ts';
 import { isPublicIpv6, isSameSite } from '../../src/core/inet6.ts';
 import { LEARNED } from './endpoint.ts';
 import { lookByIpv6 } from './ipv6.ts';
-import { prove } from './prove.ts';
+import { prove, PROOF_SECONDS, type Target, unknown } from './prove.ts';
+import { isByRelay, judgeRelayed, proveRelayed } from './reach-relayed.ts';
+import { noteOwnWay } from './relayed.ts';
 import { interfaceName, type Spec } from './spec.ts';
 import { visitorsOf, type Visitor } from './visitors.ts';
-
-/** WireGuard drops a session this long after its handshake (protocol: REJECT_AFTER_TIME): an older one proves nothing now. */
-const PROOF_SECONDS = 180;
 
 const ADVICE = 'switch a device to mobile data (Wi-Fi off) and turn its tunnel on';
 
@@ -22,20 +21,55 @@ export async function reach(
   const found = observed.find((each) => each.key === key);
   const own = found?.spec;
   if (own?.type !== 'interface') return unknown('none', 'the WireGuard interface does not exist yet');
-  const { name, address, port } = exposure.service;
+  const { address, port, name } = exposure.service;
+  const facts = found?.facts ?? {};
+  const publicKey = String(facts['publicKey'] ?? '');
   const { listenPort } = own;
-  const mayMove = own.endpoint === LEARNED;
+  const target = { name: own.name, publicKey, listenPort, mayMove: own.endpoint === LEARNED };
   const visitors = visitorsOf(observed, `${address}:${port}`);
-  const endpoint = parseEndpoint(String(found?.facts['dial'] ?? own.endpoint));
+  const visit = { observed, target, visitors, name };
+  const relay = facts['dialRelay'];
+  if (relay === undefined) return reachDirectly(visit, String(facts['dial'] ?? own.endpoint), context);
+  // Whether the home's own way works again: then new codes carry that.
+  if (facts['dialOwn'] !== undefined) await reachDirectly(visit, String(facts['dialOwn']), context);
+  const byRelay = visitors.filter((visitor) => isByRelay(visitor, context.network.hub));
+  const way = { relay: String(relay), endpoint: String(facts['dial']) };
+  return (
+    judgeRelayed(byRelay, way.relay, context.ports.now() / 1000) ??
+    (await proveRelayed(observed, target, way, context)) ??
+    unknown('none', 'the WireGuard interface has no key yet')
+  );
+}
+
+interface Visit {
+  readonly observed: readonly Observed<Spec>[];
+  readonly target: Target;
+  /** Of the service. */
+  readonly visitors: readonly Visitor[];
+  readonly name: string;
+}
+
+/** By the home's own endpoint; who came by a relay says nothing of it. */
+async function reachDirectly(visit: Visit, dial: string, context: Context): Promise<Reach> {
+  const verdict = await lookDirectly(visit, parseEndpoint(dial), context);
+  noteOwnWay(context.ports.home, dial, verdict.reachable);
+  return verdict;
+}
+
+async function lookDirectly(
+  { observed, target, visitors, name }: Visit,
+  endpoint: Endpoint | undefined,
+  context: Context,
+): Promise<Reach> {
+  const { listenPort } = target;
+  const direct = visitors.filter((visitor) => !isByRelay(visitor, context.network.hub));
   const addresses = await dialedAddresses(endpoint, context);
   const seen =
     visitors.length === 0
       ? unknown('none', `no device was given ${name} yet: gateway device add PHONE --service ${name}`)
-      : judge(visitors, ownAddresses(addresses, context), context.ports.now() / 1000);
+      : judge(direct, ownAddresses(addresses, context), context.ports.now() / 1000);
   // A visitor that got in is the best proof there is; whoever asks for more only disturbs.
   if (endpoint === undefined) return seen;
-  const publicKey = String(found?.facts['publicKey'] ?? '');
-  const target = { name: own.name, publicKey, listenPort, mayMove };
   await lookByIpv6(target, endpoint.port, context);
   if (seen.reachable === 'yes') {
     await tellOfDevice(seen, { listenPort, externalPort: endpoint.port }, context);
@@ -124,10 +158,6 @@ function doubtOfIpv6(source: string, own: readonly string[]): Reach | undefined 
     return unknown('none', `a device connected from ${source}, which may be at home; ${ADVICE}`);
   if (!own.some((address) => isSameSite(address, source))) return undefined;
   return unknown('lan', `a device connected from ${source}, in this network's own IPv6 block; ${ADVICE}`);
-}
-
-function unknown(vantage: Vantage, detail: string): Reach {
-  return { reachable: 'unknown', vantage, detail };
 }
 
 /** The public addresses behind the endpoint that devices dial; empty when they cannot be told. */

@@ -8,7 +8,7 @@ export interface Carrier {
   carry(relay: string, carry: RelayCarry, signal: AbortSignal): Promise<void>;
   /** Nothing any more. A relay that does not answer, or was left, is forgotten all the same. */
   release(relay: string, signal: AbortSignal): Promise<void>;
-  /** As any visitor would, from this machine by its own line: connects, sends, and gives back what comes. Rejects only when aborted. */
+  /** As any visitor would, from this machine by its own line: connects (over UDP there is nothing to connect), sends, and gives back what comes. Rejects only when aborted. */
   visit(visit: RelayVisit, signal: AbortSignal): Promise<RelayVisited>;
 }
 
@@ -19,14 +19,17 @@ export interface KeptCarry {
   readonly said?: RelayCarried;
   /** As it told last how it is, since the daemon started. */
   readonly carrying?: RelayCarrying;
+  /** Where the WireGuard of this home's devices comes in by it; absent: nowhere. */
+  readonly devices?: { readonly endpoint: string; readonly tunnelMtu: number };
 }
 
 export interface RelayVisit {
+  readonly transport: 'tcp' | 'udp';
   readonly address: string;
   readonly port: number;
   /** At most 1 KiB. */
   readonly payload: Uint8Array;
-  /** As many bytes back are enough. */
+  /** Over TCP: as many bytes back are enough. */
   readonly enough: number;
 }
 
@@ -44,6 +47,8 @@ export function whyTellAgain({ said, carrying }: KeptCarry): string | undefined 
   const held = new Set(carrying.names);
   const lost = said.names.find(({ name, granted }) => granted && !held.has(name));
   if (lost !== undefined) return `the relay does not carry ${lost.name} any more`;
+  if (said.devicesPort !== null && said.devicesPort !== carrying.devicesPort)
+    return 'the relay does not carry devices any more';
   const ports = new Set(carrying.ports.map(({ protocol, from }) => `${protocol}/${from}`));
   const closed = said.ports.find(
     ({ protocol, from, granted }) => granted && !ports.has(`${protocol}/${from}`),

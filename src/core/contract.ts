@@ -5,7 +5,16 @@ import type { Ports } from './ports.ts';
 import type { Relay } from './relay.ts';
 import type { Want } from './wants.ts';
 
-export type { AllowWant, CertificateWant, NameWant, PortWant, ReachWant, SiteWant, Want } from './wants.ts';
+export type {
+  AllowWant,
+  CertificateWant,
+  DevicesWant,
+  NameWant,
+  PortWant,
+  ReachWant,
+  SiteWant,
+  Want,
+} from './wants.ts';
 
 /**
  * The contract between the engine and everything that changes the world.
@@ -76,7 +85,7 @@ export interface CompileInput<Options = unknown, Settings = unknown> {
   /** Only the exposures through this provider; empty for a built-in part. */
   readonly exposures: readonly Exposure<Options>[];
   readonly devices: readonly Device[];
-  /** Only the wants for this part; empty for a provider. */
+  /** Only the wants for this part. Of providers only `relay` is asked for something. */
   readonly wants: readonly Want[];
   /** This part's own slice. */
   readonly ledger: Ledger;

@@ -84,20 +84,18 @@ export function compileDesired(input: DesiredInput): Desired {
       settings,
       ...(relays.length === 0 ? {} : { relays }),
     });
-  const byProvider = new Map(
-    byId(input.providers).map((provider) => {
-      const mine = requested.filter(
-        (exposure) => exposure.provider === provider.id && exposure.problem === undefined,
-      );
-      const exposures = mine.map(({ service, options }) => ({ service, options }));
-      const settings = input.config.settings[provider.id];
-      // Only a provider that nothing uses can lack its settings: config.ts refuses the rest.
-      return [
-        provider.id,
-        settings === undefined ? undefined : compile(provider, exposures, [], settings, input.config.relays),
-      ] as const;
-    }),
-  );
+  const compileProvider = (provider: Provider, wants: readonly Want[]): Compiled | undefined => {
+    const mine = requested.filter(
+      (exposure) => exposure.provider === provider.id && exposure.problem === undefined,
+    );
+    const exposures = mine.map(({ service, options }) => ({ service, options }));
+    const settings = input.config.settings[provider.id];
+    // Only a provider that nothing uses can lack its settings: config.ts refuses the rest.
+    return settings === undefined
+      ? undefined
+      : compile(provider, exposures, wants, settings, input.config.relays);
+  };
+  const byProvider = compileProviders(byId(input.providers), compileProvider);
   const asked = [...byProvider.values()].flatMap((compiled) => compiled?.wants ?? []);
   const wants = inOrder([...asked, ...edgeWants(placed.services, asked)]);
   const byPart = new Map(
@@ -107,6 +105,21 @@ export function compileDesired(input: DesiredInput): Desired {
     }),
   );
   return assemble(input, placed, requested, byProvider, byPart);
+}
+
+/** One that the others ask for something is compiled once they are; it asks none of them. */
+function compileProviders(
+  providers: readonly Provider[],
+  compile: (provider: Provider, wants: readonly Want[]) => Compiled | undefined,
+): ReadonlyMap<string, Compiled | undefined> {
+  const alone = new Map(providers.map((provider) => [provider.id, compile(provider, [])] as const));
+  const asked = inOrder([...alone.values()].flatMap((compiled) => compiled?.wants ?? []));
+  return new Map(
+    providers.map((provider) => {
+      const mine = asked.filter((want) => want.part === provider.id);
+      return [provider.id, mine.length === 0 ? alone.get(provider.id) : compile(provider, mine)] as const;
+    }),
+  );
 }
 
 function assemble(

@@ -27,6 +27,9 @@ const tunnelShape = {
   relayAddress6: z.ipv6().optional().describe('The same as relayAddress, for IPv6.'),
   mtu: z.int().min(1280).max(1500).optional().describe('Of the interface; 1420 when left out.'),
 };
+/** WireGuard over IPv4 and a line of 1500. */
+export const USUAL_TUNNEL_MTU = 1420;
+
 /** The relay's end, as the relay tells it. */
 export const RelayTunnel = z.object(tunnelShape);
 export type RelayTunnel = z.infer<typeof RelayTunnel>;

@@ -50,6 +50,8 @@ export const TunnelSpec = z.strictObject({
   web: EdgeListen.optional(),
   /** Sorted by port. */
   ports: z.array(TunnelPort).max(64),
+  /** UDP port of this machine's WireGuard, to which devices come by the relay; absent: they do not. */
+  devices: PortNumber.exactOptional(),
 });
 export type TunnelSpec = z.infer<typeof TunnelSpec>;
 

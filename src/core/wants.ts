@@ -93,6 +93,23 @@ export interface PortWant {
   readonly service: string;
 }
 
-/** What a provider asks of a built-in part. */
+/** A way for devices' WireGuard by a relay: asked of the provider `relay`, which has the tunnels. */
+export interface DevicesWant {
+  readonly part: 'relay';
+  /** UDP port of this machine that WireGuard listens on. */
+  readonly port: number;
+  readonly service: string;
+}
+
+/** What a provider asks of a built-in part, or of the provider `relay`. */
 export type Want =
-  AllowWant | ReachWant | RouteWant | SiteWant | OnionWant | DoorWant | CertificateWant | NameWant | PortWant;
+  | DevicesWant
+  | AllowWant
+  | ReachWant
+  | RouteWant
+  | SiteWant
+  | OnionWant
+  | DoorWant
+  | CertificateWant
+  | NameWant
+  | PortWant;

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { Carrier, KeptCarry, RelayVisit, RelayVisited } from '../core/carrier.ts';
 import { GatewayError } from '../core/errors.ts';
+import { formatEndpoint, parseEndpoint } from '../core/inet.ts';
 import type { Log } from '../core/ports.ts';
-import { RelayCarried, RelayCarry } from '../core/relay-carry.ts';
+import { RelayCarried, RelayCarry, USUAL_TUNNEL_MTU } from '../core/relay-carry.ts';
 import type { Relay } from '../core/relay.ts';
-import { dialTcp } from '../system/dial.ts';
+import { dialTcp, dialUdp } from '../system/dial.ts';
 import { readFileIfExists, writeFileAtomic } from '../system/files.ts';
 import type { RelayVantages } from './vantages.ts';
 
@@ -38,15 +39,18 @@ export class RelayCarrier implements Carrier {
   }
 
   async kept(): Promise<readonly KeptCarry[]> {
-    const homes = new Map(this.#options.relays().map(({ name, home }) => [name, home]));
+    const relays = new Map(this.#options.relays().map((relay) => [relay.name, relay]));
     return [...(await this.#load()).values()].map(({ relay, home, asked, said }) => {
-      const isKnown = (homes.get(relay) ?? home) === home;
+      const joined = relays.get(relay);
+      const isKnown = (joined?.home ?? home) === home;
       const carrying = this.#options.vantages.carrying(relay);
+      const devices = isKnown ? devicesBy(joined, said) : undefined;
       return {
         relay,
         asked,
         ...(said === undefined || !isKnown ? {} : { said }),
         ...(carrying === undefined ? {} : { carrying }),
+        ...(devices === undefined ? {} : { devices }),
       };
     });
   }
@@ -86,8 +90,10 @@ export class RelayCarrier implements Carrier {
     await this.#save();
   }
 
-  visit({ address, port, payload, enough }: RelayVisit, signal: AbortSignal): Promise<RelayVisited> {
-    return dialTcp({ to: address, port, payload, enough }, signal);
+  visit(visit: RelayVisit, signal: AbortSignal): Promise<RelayVisited> {
+    const { transport, address, port, payload, enough } = visit;
+    const dial = transport === 'udp' ? dialUdp : dialTcp;
+    return dial({ to: address, port, payload, enough }, signal);
   }
 
   async #put(kept: Kept): Promise<void> {
@@ -118,4 +124,16 @@ export class RelayCarrier implements Carrier {
     const relays = [...(await this.#load()).values()];
     await writeFileAtomic(this.#options.path, JSON.stringify({ relays }), { mode: 0o600 });
   }
+}
+
+/** At the host at which it is dialled itself, and the port that it granted. */
+function devicesBy(relay: Relay | undefined, said: RelayCarried | undefined): KeptCarry['devices'] {
+  const port = said?.devicesPort ?? null;
+  const [first] = relay?.tunnel?.endpoints ?? [];
+  const host = parseEndpoint(first ?? '')?.host;
+  if (port === null || host === undefined) return undefined;
+  return {
+    endpoint: formatEndpoint({ host, port }),
+    tunnelMtu: relay?.tunnel?.mtu ?? USUAL_TUNNEL_MTU,
+  };
 }

@@ -6,7 +6,7 @@ import type { TunnelSpec } from '../core/tunnel-operations.ts';
 /** A tunnel of the config, which leads to services at their own ports and takes no address of the pool. */
 export function tunnelRule(
   tunnel: TunnelSpec,
-  { network, services, tunnels = [] }: Applied,
+  { network, services, ports, tunnels = [] }: Applied,
 ): string | undefined {
   const what = `a tunnel to the relay ${tunnel.relay}`;
   const stray = [tunnel.address, tunnel.relayAddress].find((each) => isInCidr(each, network.pool));
@@ -16,6 +16,8 @@ export function tunnelRule(
     return service?.address !== to.address || service.port !== to.port;
   });
   if (open !== undefined) return `${what} that leads to ${open.to.address}:${open.to.port}`;
+  if (tunnel.devices !== undefined && !ports.includes(tunnel.devices))
+    return `${what} that leads to UDP port ${tunnel.devices}`;
   return tunnels.some((each) => canonical(each) === canonical(tunnel))
     ? undefined
     : `${what} as it is asked for`;

@@ -36,6 +36,8 @@ export function tunnelRouting(number: number): readonly string[] {
   ];
 }
 
+/** Where the relay sends the datagrams of devices (relay/root/rules.ts). */
+const DEVICES_PORT = 51_820;
 /** Headers of IPv4 and TCP. */
 const HEADERS = 40;
 
@@ -46,18 +48,21 @@ const HEADERS = 40;
  *   --------------------+------------------------------+----------------------------------------
  *   the relay's own     | TCP 443, 80                  | the edge's listener for this relay alone
  *   a public address    | a declared TCP port          | the service, source kept
+ *   a public address    | UDP 51820, where declared    | this machine's WireGuard, which sees the hub
  *   anything else       | anything else                | dropped
  *
  * The host's namespace has no route to visitors at the relay, so what goes there comes from the hub.
  */
 export function tunnelRules(tunnel: TunnelSpec, network: Network): string {
-  const { number, address, relayAddress, mtu, web, ports } = tunnel;
+  const { number, address, relayAddress, mtu, web, ports, devices } = tunnel;
   const [table, link, mark] = [tunnelTable(number), tunnelLink(network, number), markOf(number)];
   const isOwn = `iifname "${link}"`;
   const size = `tcp option maxseg size set ${mtu - HEADERS}`;
   const fromRelay = `ip saddr ${relayAddress} ip daddr ${address} tcp dport { 443, 80 }`;
   const open = ports.map(({ port }) => port).join(', ');
-  const fromVisitors = `ip saddr != { ${NOT_PUBLIC.join(', ')} } ip daddr ${address} tcp dport { ${open} }`;
+  const fromPublic = `ip saddr != { ${NOT_PUBLIC.join(', ')} } ip daddr ${address}`;
+  const fromVisitors = `${fromPublic} tcp dport { ${open} }`;
+  const fromDevices = `${fromPublic} udp dport ${DEVICES_PORT}`;
   return `
 add table inet ${table}
 delete table inet ${table}
@@ -71,11 +76,15 @@ table inet ${table} {
     type filter hook prerouting priority mangle + 1; policy accept;
     iifname != "${link}" accept
     ct state established,related meta mark ${mark} accept
-${web === undefined ? '' : `    ct state new ${fromRelay} goto letIn\n`}${ports.length === 0 ? '' : `    ct state new ${fromVisitors} goto letIn\n`}    drop
+${web === undefined ? '' : `    ct state new ${fromRelay} goto letIn\n`}${ports.length === 0 ? '' : `    ct state new ${fromVisitors} goto letIn\n`}${devices === undefined ? '' : `    ct state new ${fromDevices} goto letIn\n`}    drop
   }
   chain translate {
     type nat hook prerouting priority dstnat; policy accept;
-${[...toEdge(web, network), ...ports.map(({ port, to }) => toPort(port, to.address, to.port))]
+${[
+  ...toEdge(web, network),
+  ...toWireguard(devices, network),
+  ...ports.map(({ port, to }) => toPort(port, to.address, to.port)),
+]
   .map((rule) => `    ${isOwn} ${rule}\n`)
   .join('')}  }
   chain fromHub {
@@ -99,6 +108,14 @@ ${ports
 
 function toEdge(web: TunnelSpec['web'], { edge }: Network): string[] {
   return web === undefined ? [] : [toPort(443, edge, web.https), toPort(80, edge, web.http)];
+}
+
+/**
+ * At the address that this machine's answers come from by themselves (hub.ts, `src`): WireGuard that speaks first, after it
+ * was made anew, is in the same connection.
+ */
+function toWireguard(devices: TunnelSpec['devices'], { tor }: Network): string[] {
+  return devices === undefined ? [] : [`udp dport ${DEVICES_PORT} dnat ip to ${tor}:${devices}`];
 }
 
 function toPort(port: number, address: string, to: number): string {
