@@ -24,7 +24,8 @@ export const wireguard = defineProvider<Spec, OptionsType, Settings>({
     showsHomeAddress: false,
     showsPublicName: false,
     notes: {
-      needsOpenPort: 'one UDP port, which the router opens by itself or forwards',
+      needsOpenPort: 'one UDP port, which the router opens by itself or forwards; or a relay',
+      worksBehindCgnat: 'with a relay',
       canBeFallback: 'for devices that were added',
       showsHomeAddress: 'only devices that you added know it',
     },

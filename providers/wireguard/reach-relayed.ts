@@ -23,6 +23,7 @@ export function judgeRelayed(
     reachable: 'yes',
     vantage: 'device',
     provedAt,
+    byRelay: relay,
     detail: `a device connected through the relay ${relay}`,
   };
 }
@@ -90,7 +91,8 @@ export function judgeVisited(
   const found = outcome === 'answered' ? judge(answer) : outcome;
   if (found === 'proved') {
     const detail = `a handshake through ${where} of the relay ${relay} and its tunnel`;
-    return { reachable: 'yes', vantage: 'relay', provedAt: new Date(nowMs).toISOString(), detail };
+    const provedAt = new Date(nowMs).toISOString();
+    return { reachable: 'yes', vantage: 'relay', provedAt, byRelay: relay, detail };
   }
   if (found === 'overloaded') {
     return unknown('relay', `WireGuard answers behind the relay ${relay}, but is asked too much to prove it`);

@@ -158,6 +158,8 @@ export interface Reach {
   readonly vantage: Vantage;
   /** ISO 8601 time of the visit that proved it; only with `yes`. */
   readonly provedAt?: string;
+  /** It came in by this relay, so it says nothing of the home's own ports. */
+  readonly byRelay?: string;
   readonly detail: string;
 }
 

@@ -25,7 +25,10 @@ function provedAt(spec: PortSpec, { engine, providers }: PortsReportOptions): st
   const services = resources.find(({ key }) => key === `mapping:${portKey(spec)}`)?.neededBy ?? [];
   const ways = providers.filter(({ capabilities }) => capabilities.needsOpenPort);
   const proofs = services.flatMap((service) =>
-    ways.flatMap(({ id }) => engine.health.latest(`${service}/${id}`)?.provedAt ?? []),
+    ways.flatMap(({ id }) => {
+      const { byRelay, provedAt: at = [] } = engine.health.latest(`${service}/${id}`) ?? {};
+      return byRelay === undefined ? at : [];
+    }),
   );
   return proofs.sort().at(-1) ?? null;
 }

@@ -31,6 +31,7 @@ const TUNNEL = {
   mtu: 1420,
   web: { https: 7606, http: 7607 },
   ports: [{ port: 9736, service: 'lnd', to: { address: '10.64.1.6', port: 9735 } }],
+  devices: 51820,
 };
 const EDGE_TUNNEL = {
   number: 3,

@@ -35,6 +35,7 @@ const tunnel: TunnelSpec = {
   mtu: 1420,
   web: { https: 7600, http: 7601 },
   ports: [{ port: 9735, service: 'shop', to: { address: SHOP, port: 80 } }],
+  devices: 4000,
 };
 const endpoint = `${relay.outside}:51820`;
 const privateKey = encodeKey(secret);
@@ -78,6 +79,23 @@ http.createServer((request, response) => {
   else response.end(port + ' sees ' + request.socket.remoteAddress);
 }).listen(Number(port), host, () => console.log('ready'));`;
 
+const DATAGRAMS = `
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (_text, { address, port }) => socket.send('sees ' + address, port, address));
+socket.bind(4000, () => console.log('ready'));`;
+const SEND = `
+const [source, to, port] = process.argv.slice(1);
+const socket = require('node:dgram').createSocket('udp4');
+const done = (text) => { console.log(text); process.exit(0); };
+socket.on('message', (text) => done(text));
+socket.bind(0, source, () => socket.send('hello', Number(port), to));
+setTimeout(() => done('nothing'), 500);`;
+
+/** As a device whose datagram the relay lets through. */
+async function send(source: string, to: string, port: number): Promise<string> {
+  return (await inRelay(NODE, '-e', SEND, source, to, String(port))).trim();
+}
+
 async function serve(netns: string | undefined, host: string, port: number): Promise<void> {
   const argv = [NODE, '-e', SERVER, String(port), host] as const;
   const server =
@@ -98,6 +116,8 @@ beforeAll(async () => {
   });
   await serve('gw-shop', '0.0.0.0', 80);
   for (const port of [7600, 7601]) await serve(undefined, network.edge, port);
+  const datagrams = machine.start(NODE, '-e', DATAGRAMS);
+  await once(datagrams.stdout ?? datagrams, 'data');
   machine.start('nsenter', '--net=/run/netns/relay', 'wireguard-go', '-f', 'far0');
   await until(async () => (await inRelay('wg', 'show', 'far0').catch(() => '')) || undefined);
   const key = `/run/relay.key`;
@@ -134,6 +154,20 @@ describe('a tunnel to a relay', () => {
   it('carries what the relay itself passes on to the edge, from the hub', async () => {
     expect(await visit(RELAY, `${HOME}:443`)).toBe(`7600 sees ${network.hub}`);
     expect(await visit(RELAY, `${HOME}:80`)).toBe(`7601 sees ${network.hub}`);
+  });
+
+  it("brings devices to this machine's WireGuard, which answers through the hub, and nowhere else", async () => {
+    expect(await send(VISITOR, HOME, 51_820)).toBe(`sees ${network.hub}`);
+    expect(await send('192.168.7.7', HOME, 51_820)).toBe('nothing');
+    expect(await send('10.64.1.9', HOME, 51_820)).toBe('nothing');
+    expect(await send(RELAY, HOME, 51_820)).toBe('nothing');
+    expect(await send(VISITOR, HOME, 4000)).toBe('nothing');
+    expect(await send(VISITOR, SHOP, 51_820)).toBe('nothing');
+    const { devices: _port, ...without } = tunnel;
+    await ensure(without);
+    await inHub('conntrack', '-D', '-p', 'udp');
+    expect(await send(VISITOR, HOME, 51_820)).toBe('nothing');
+    await ensure(tunnel);
   });
 
   it.each([

@@ -143,6 +143,12 @@ services:
     return this.on('visitor', NODE_INSIDE, MAIN, 'knock', RELAY, String(port)).then((text) => text.trim());
   }
 
+  /** Resolves with how much of what is sent for so long does not come back. */
+  async talk(host: string, port: number, seconds: number): Promise<string> {
+    const argv: Argv = [NODE_INSIDE, MAIN, 'echo', host, String(port), String(seconds)];
+    return (await this.on('visitor', ...argv)).trim();
+  }
+
   /** Resolves with what became of a WebSocket that is open for so long. */
   async socket(seconds: number): Promise<string> {
     const argv: Argv = [NODE_INSIDE, MAIN, 'socket', DOMAIN, this.root, String(seconds)];

@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls';
  *
  *   relay-shop-main.ts node PORT                  a Lightning node, as far as a visitor sees: says whom it sees, then echoes
  *   relay-shop-main.ts knock HOST PORT            prints what it says first, or `silence`
+ *   relay-shop-main.ts echo HOST PORT SECONDS     sends 20 kB ten times a second; prints what of it did not come back
  *   relay-shop-main.ts socket NAME ROOT SECONDS   a WebSocket; prints how many echoes came, or that it was lost
  */
 const [verb, first = '', second = '', third = ''] = process.argv.slice(2);
@@ -28,6 +29,34 @@ if (verb === 'knock') {
   connect(Number(second), first)
     .on('data', (data) => done(String(data).trim()))
     .on('error', (error) => done(error.message));
+}
+
+if (verb === 'echo') {
+  let [sent, received, greeting] = [0, 0, true];
+  const socket = connect(Number(second), first);
+  const end = (text: string): never => {
+    console.log(text);
+    process.exit(0);
+  };
+  socket.on('data', (data) => {
+    received += greeting ? data.length - data.indexOf('\n') - 1 : data.length;
+    greeting = false;
+  });
+  const sending = setInterval(() => {
+    socket.write(Buffer.alloc(20_000));
+    sent += 20_000;
+  }, 100);
+  setTimeout(
+    () => {
+      clearInterval(sending);
+      // What is under way may come late.
+      setInterval(() => received >= sent && end(`0 of ${sent} missing`), 100);
+      setTimeout(() => end(`${sent - received} of ${sent} missing`), 10_000);
+    },
+    Number(third) * 1000,
+  );
+  socket.on('error', (error) => end(`lost: ${error.message}`));
+  socket.on('close', () => end('lost'));
 }
 
 if (verb === 'socket') {

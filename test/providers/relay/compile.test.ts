@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { relay } from '../../../providers/relay/index.ts';
 import type { Options, Spec } from '../../../providers/relay/spec.ts';
 import { networkFor } from '../../../src/core/allocate.ts';
-import type { Compiled, Ledger } from '../../../src/core/contract.ts';
+import type { Compiled, Ledger, Want } from '../../../src/core/contract.ts';
 import type { Relay } from '../../../src/core/relay.ts';
 import type { Place, Service, ServiceKind } from '../../../src/core/service.ts';
 
@@ -44,14 +44,19 @@ const at = (found: Service, options: object = { domain: `${found.name}.test` }):
   options: relay.options.parse(options),
 });
 
-function compile(exposures: readonly Asked[], relays: readonly Relay[], ledger: Ledger = {}): Compiled<Spec> {
+function compile(
+  exposures: readonly Asked[],
+  relays: readonly Relay[],
+  ledger: Ledger = {},
+  wants: readonly Want[] = [],
+): Compiled<Spec> {
   const services = exposures.map((exposure) => exposure.service);
   return relay.compile({
     network: NETWORK,
     services,
     exposures,
     devices: [],
-    wants: [],
+    wants,
     ledger,
     settings: {},
     relays,
@@ -124,6 +129,26 @@ describe('compile', () => {
     expect(specOf(compiled, 'way:shop')).toMatchObject({ relays: ['a', 'b'] });
     const sites = compiled.wants.filter(({ part }) => part === 'edge');
     expect(sites).toMatchObject([{ tunnel: { number: 0 } }, { tunnel: { number: 1 } }]);
+  });
+
+  it('brings devices by one relay, which stays the same for as long as it carries', () => {
+    const wants = (['shop', 'node'] as const).map(
+      (name) => ({ part: 'relay', port: 51_820, service: name }) as const,
+    );
+    const clashing = relayNamed('a', { address: '10.64.1.2' });
+    const alone = compile([], [clashing, lookingNamed('b'), relayNamed('vps')], {}, wants);
+    expect(alone.resources.map(({ key, neededBy }) => [key, neededBy])).toEqual([
+      ['tunnel:vps', ['node', 'shop']],
+      ['carry:vps', ['node', 'shop']],
+    ]);
+    expect(specOf(alone, 'tunnel:vps')).toMatchObject({ tunnel: { devices: 51_820, ports: [] } });
+    expect(specOf(alone, 'carry:vps')).toMatchObject({ carry: { names: [], ports: [], devices: true } });
+    const more = [relayNamed('b'), relayNamed('vps')];
+    expect(compile([], more, alone.ledger, wants).resources.map(({ key }) => key)).toContain('tunnel:vps');
+    expect(compile([], more, {}, wants).resources.map(({ key }) => key)).toContain('tunnel:b');
+    expect(compile([], [relayNamed('b')], alone.ledger, wants).ledger).toMatchObject({ devices: 'b' });
+    expect(compile([], [lookingNamed('b')], {}, wants).resources).toEqual([]);
+    expect(compile([], more, alone.ledger).resources).toEqual([]);
   });
 
   it('keeps the number of a relay, whoever joins or is left', () => {

@@ -159,6 +159,27 @@ describe('compile', () => {
     });
   });
 
+  it('asks for a way by a relay that carries, where the owner told no endpoint', () => {
+    const looking = {
+      name: 'vps',
+      address: '11.1.0.2:7443',
+      fingerprint: 'A'.repeat(43),
+      home: '0'.repeat(16),
+    };
+    const tunnel = { publicKey: encodeKey(new Uint8Array(32)), endpoints: ['11.1.0.2:51820'] };
+    const ends = { address: '10.127.0.2', relayAddress: '10.127.0.1' };
+    const relays = [{ ...looking, tunnel: { ...tunnel, ...ends } }];
+    const learned = wireguard.settings.parse({ port: 4000, mapping: 'off' });
+    const { wants, problems } = compile({ settings: learned, relays });
+    expect(problems).toEqual([]);
+    expect(wants.filter(({ part }) => part === 'relay')).toEqual([
+      { part: 'relay', port: 4000, service: 'shop' },
+      { part: 'relay', port: 4000, service: 'wiki' },
+    ]);
+    expect(compile({ settings: learned, relays: [looking] }).problems).toHaveLength(2);
+    expect(compile({ relays }).wants.filter(({ part }) => part === 'relay')).toEqual([]);
+  });
+
   it('says what is missing when there is no endpoint and none can be learned, and keeps addresses', () => {
     const compiled = compile({ settings: wireguard.settings.parse({ mapping: 'off' }) });
     expect(compiled).toMatchObject({ resources: [], wants: [] });
