@@ -87,7 +87,7 @@ const SEND = `
 const [source, to, port] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket('udp4');
 const done = (text) => { console.log(text); process.exit(0); };
-socket.on('message', (text) => done(text));
+socket.on('message', (text) => done(String(text)));
 socket.bind(0, source, () => socket.send('hello', Number(port), to));
 setTimeout(() => done('nothing'), 500);`;
 
