@@ -6,6 +6,7 @@ import { announceProblem } from './announce.ts';
 import { refuseSecondNames } from './moved-name.ts';
 import type { NotifySettings } from './notify.ts';
 import { canonical } from './plan.ts';
+import { compileProviders } from './compile-providers.ts';
 import { egressProblem, privacyProblem } from './privacy.ts';
 import type { Relay } from './relay.ts';
 import type { Device, Network, Service } from './service.ts';
@@ -105,21 +106,6 @@ export function compileDesired(input: DesiredInput): Desired {
     }),
   );
   return assemble(input, placed, requested, byProvider, byPart);
-}
-
-/** One that the others ask for something is compiled once they are; it asks none of them. */
-function compileProviders(
-  providers: readonly Provider[],
-  compile: (provider: Provider, wants: readonly Want[]) => Compiled | undefined,
-): ReadonlyMap<string, Compiled | undefined> {
-  const alone = new Map(providers.map((provider) => [provider.id, compile(provider, [])] as const));
-  const asked = inOrder([...alone.values()].flatMap((compiled) => compiled?.wants ?? []));
-  return new Map(
-    providers.map((provider) => {
-      const mine = asked.filter((want) => want.part === provider.id);
-      return [provider.id, mine.length === 0 ? alone.get(provider.id) : compile(provider, mine)] as const;
-    }),
-  );
 }
 
 function assemble(
