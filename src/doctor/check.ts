@@ -13,6 +13,8 @@ export interface Check {
   readonly title: MessageKey;
   /** What it cannot do without; without it, it is skipped. */
   readonly needs: readonly Need[];
+  /** It takes long, or is noticed outside: not among those that run when none is named. */
+  readonly isOnlyByName?: true;
   /** It is given up then, and unknown. */
   readonly deadlineMs: number;
   run(context: CheckContext): Promise<Checked>;

@@ -9,6 +9,7 @@ import { firewall } from './checks/firewall.ts';
 import { fallback } from './checks/fallback.ts';
 import { gateway } from './checks/gateway.ts';
 import { ipv6 } from './checks/ipv6.ts';
+import { leaks } from './checks/leaks.ts';
 import { mapping } from './checks/mapping.ts';
 import { mtu } from './checks/mtu.ts';
 import { names } from './checks/names.ts';
@@ -40,6 +41,7 @@ export const CHECKS: readonly Check[] = [
   tor,
   certificates,
   relay,
+  leaks,
   clock,
   disk,
   container,

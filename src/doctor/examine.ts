@@ -61,7 +61,8 @@ async function runOne(check: Check, examining: Examining): Promise<Done> {
     ...(checked === undefined ? {} : { checked }),
     evidence,
   });
-  const deadlineMs = mode === 'quick' ? Math.min(check.deadlineMs, QUICK_MS) : check.deadlineMs;
+  const isQuick = mode === 'quick' && check.isOnlyByName !== true;
+  const deadlineMs = isQuick ? Math.min(check.deadlineMs, QUICK_MS) : check.deadlineMs;
   const deadline = AbortSignal.timeout(deadlineMs);
   // What a check no longer waits for ends with it.
   const over = new AbortController();

@@ -1,4 +1,5 @@
 import type { Status } from '../core/status.ts';
+import type { AnonymousInstance } from '../core/tor-instance.ts';
 import type { Mode, NatReport } from './types.ts';
 
 /**
@@ -39,6 +40,8 @@ export interface World {
   nat(mode: Mode, isOffline: boolean, signal: AbortSignal): Promise<NatReport>;
   /** Does something accept a TCP connection there? */
   connect(host: string, port: number, signal: AbortSignal): Promise<Connected>;
+  /** GET through one of the gateway's tor processes, and in no other way; not followed elsewhere. */
+  visit(visit: Visit, signal: AbortSignal): Promise<Visited>;
 }
 
 export interface Machine {
@@ -118,6 +121,41 @@ export type Looked =
 export type StunSeen = { readonly address: string } | { readonly failure: 'name' | 'silent' };
 
 export type Connected = 'open' | 'refused' | 'silent' | 'unreachable';
+
+export interface Visit {
+  readonly by: AnonymousInstance;
+  /** An onion, or a name or address that an exit finds. */
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+  readonly path: string;
+}
+
+export interface Visited {
+  /** `undefined`: nothing answered as a page does. */
+  readonly page: SitePage | undefined;
+  /** Whatever was shown; nobody checked it. */
+  readonly certificate: SiteCertificate | undefined;
+  /** That tor process runs, and this user may use it. */
+  readonly hasTor: boolean;
+  /** Why there is no page. */
+  readonly why: string | undefined;
+}
+
+export interface SitePage {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** At most 256 KiB. */
+  readonly body: string;
+}
+
+export interface SiteCertificate {
+  /** SHA-256 */
+  readonly fingerprint: string;
+  /** Names and addresses that it is for. */
+  readonly names: readonly string[];
+}
 
 export interface Printed {
   readonly stdout: string;

@@ -67,6 +67,8 @@ it('tells of the service first, then of the carrier, and of nothing that these e
   expect(report.nat?.hops.map(({ wan }) => wan)).toEqual(['192.168.0.12', '100.72.14.9', '11.2.0.2']);
   expect(report.durationMs).toBeLessThan(8000);
   expect(report.changes).toEqual([]);
+  // Runs only when it is named.
+  expect(report.checks.map(({ name }) => name)).not.toContain('leaks');
 }, 30_000);
 
 it('tells a user who may not ask the gateway what it can find out all the same', async () => {

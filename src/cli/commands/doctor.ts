@@ -23,6 +23,7 @@ export const CHECK_NAMES: readonly string[] = [
   'tor',
   'certificates',
   'relay',
+  'leaks',
   'clock',
   'disk',
   'container',
@@ -35,6 +36,7 @@ export const doctor: Command = {
   details: [
     'Looks at this machine, its network and each way in, from several sides at once, and says the worst first: what is wrong, how that was seen, what to do, and how to see that it is mended. Nothing is changed. It works without a gateway, and as any user; what it cannot find out then, it says.',
     'To see whether the internet is there, it asks a few machines that are there for that, which learn your address: pages of Debian, Mozilla and GNOME, and two STUN servers. With --offline it asks none.',
+    'What strangers can learn of services that hide where they are is looked at only when asked: gateway doctor leaks. It visits them as strangers do, through Tor.',
     'Exit code: 0 all ways in work, 1 something needs attention, 2 a way in does not work, 3 it could not be decided. Monitors understand these.',
   ],
   arguments: [
@@ -74,6 +76,7 @@ export const doctor: Command = {
     'gateway doctor',
     'gateway doctor --report doctor.txt --redact',
     'gateway doctor clock dns',
+    'gateway doctor leaks',
     'gateway doctor --offline --json',
   ],
   run: async (input, context) => {
@@ -95,7 +98,7 @@ function modeOf(input: Input): Mode {
 
 /** In the order of the list, whatever was typed. */
 function chosen(names: readonly string[], all: readonly Check[]): readonly Check[] {
-  if (names.length === 0) return all;
+  if (names.length === 0) return all.filter(({ isOnlyByName }) => isOnlyByName !== true);
   const known = all.map(({ name }) => name);
   const wanted = new Set(names.map((name) => oneOf(name, 'the check', known)));
   return all.filter(({ name }) => wanted.has(name));

@@ -15,6 +15,7 @@ import { lookForNats } from './nat.ts';
 import { printed } from './printed.ts';
 import { askRouterWhoItIs } from './router.ts';
 import { seenByStun } from './stun-seen.ts';
+import { visitByTor } from './visit.ts';
 
 export interface WorldOptions {
   readonly directories: Directories;
@@ -46,6 +47,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     resolvers: getServers,
     stun: seenByStun,
     connect: connectTo,
+    visit: (visit, until) => visitByTor(directories, visit, until),
     nat: (mode, isOffline, until) => lookForNats(options, mode, isOffline, until),
     program: printed,
     listeners,
