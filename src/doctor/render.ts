@@ -65,6 +65,7 @@ function verdictOf(report: Report, view: View): string[] {
 
 /** No way in is configured, or nobody could say: then this is about the line alone. */
 function withoutWays({ findings, checks }: Report): MessageKey {
+  if (checks.every(({ name }) => name === 'leaks')) return 'leaks.alone';
   if (findings.some(({ severity }) => severity !== 'note')) return 'report.line-trouble';
   const isLineThere = checks.some(({ name, state }) => name === 'web' && state === 'ok');
   return isLineThere ? 'report.line-fine' : 'report.no-ways';

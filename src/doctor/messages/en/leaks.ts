@@ -1,6 +1,7 @@
 /** Of what strangers can learn of services that hide where they are. */
 export const leaks = {
   'leaks.name': 'Leaks',
+  'leaks.alone': 'This is about what strangers can learn. Whether the ways in work was not looked at.',
   'leaks.none': 'no service hides where it is',
   'leaks.ok': 'strangers learn nothing of {names} that they should not',
   'leaks.found': {

@@ -1,6 +1,8 @@
 /** De lo que los extraños pueden saber de los servicios que ocultan dónde están. */
 export const leaks = {
   'leaks.name': 'Fugas',
+  'leaks.alone':
+    'Esto trata de lo que los extraños pueden saber. No se miró si funcionan las vías de entrada.',
   'leaks.none': 'ningún servicio oculta dónde está',
   'leaks.ok': 'los extraños no saben de {names} nada que no deban',
   'leaks.found': {
