@@ -44,7 +44,7 @@ export const leaks: Check = {
         text: text('leaks.unseen', { names: unseen.map(({ name }) => name).join(', ') }),
         isUnknown: true,
       };
-    if (seen.places.length === 0 || seen.places.every(({ visited }) => visited.hasTor === false))
+    if (seen.places.length === 0 || seen.places.every(({ visited }) => !visited.hasTor))
       return { text: text('leaks.no-outside'), isUnknown: true };
     return { text: text('leaks.ok', { names: subjects.map(({ name }) => name).join(', ') }) };
   },
@@ -68,16 +68,12 @@ async function look(
     ...ways.flatMap((way) => way?.address ?? []),
   ];
   const places = placesOf(services, all);
-  const public_ = [
+  const hosts = places.map(({ door }) => door.host).filter((host) => /[a-z]$/i.test(host));
+  const listed = [
     ...(names ?? []).map(({ name }) => name),
     ...(certificates ?? []).flatMap((one) => one.names),
-    ...places.map(({ door }) => door.host).filter((host) => /[a-z]$/i.test(host)),
   ];
-  const known: Known = {
-    addresses: [...new Set(all.filter(isOutside))],
-    inside: [...new Set(all.filter((one) => !isOutside(one)))],
-    names: [...new Set(public_.map((name) => name.replace(/^\*\./, '').toLowerCase()))],
-  };
+  const known = knownOf(all, [...listed, ...hosts]);
   const [subjectsSeen, placesSeen] = await Promise.all([
     Promise.all(subjects.map((subject) => visitSubject(subject, context))),
     Promise.all(
@@ -88,6 +84,14 @@ async function look(
     ),
   ]);
   return { subjects: subjectsSeen, places: placesSeen, known, router: ports?.table ?? [] };
+}
+
+function knownOf(addresses: readonly string[], names: readonly string[]): Known {
+  return {
+    addresses: [...new Set(addresses.filter(isOutside))],
+    inside: [...new Set(addresses.filter((one) => !isOutside(one)))],
+    names: [...new Set(names.map((name) => name.replace(/^\*\./, '').toLowerCase()))],
+  };
 }
 
 async function askOf<Answer>(path: string, { world, signal }: CheckContext): Promise<Answer | undefined> {

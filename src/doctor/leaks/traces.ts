@@ -27,9 +27,9 @@ export function tracesIn(subject: SubjectSeen, known: Known): Trace[] {
       list.filter((word) => holds(words, word)).map((word) => ({ tells, word, where }));
     return [...named('home', known.addresses), ...named('inside', spoken), ...named('name', names)];
   });
-  return [
-    ...new Map(found.toReversed().map((trace) => [`${trace.tells} ${trace.word}`, trace])).values(),
-  ].reverse();
+  // The first place of each is enough.
+  const first = Map.groupBy(found, ({ tells, word }) => `${tells} ${word}`);
+  return [...first.values()].flatMap((traces) => traces.slice(0, 1));
 }
 
 function piecesOf({ pages }: SubjectSeen): Piece[] {
