@@ -152,6 +152,11 @@ function addNameWrites(app: OpenAPIHono, control: Control, log: Log, signal: Abo
     const { name } = c.req.valid('param');
     return answerJob(c, log, () => control.renewCertificate(name));
   });
+  app.openapi(WRITES.revokeCertificate, (c) => {
+    const { name } = c.req.valid('param');
+    const isCompromised = c.req.valid('query').compromised === 'true';
+    return answerJob(c, log, () => control.revokeCertificate(name, isCompromised, signal));
+  });
   app.openapi(WRITES.removeName, (c) => {
     const { name } = c.req.valid('param');
     return answerJob(c, log, (progress) => control.removeName(name, progress, signal));

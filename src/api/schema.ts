@@ -232,6 +232,7 @@ const DnsName = z.string().refine((text) => isHostName(text) && text === text.to
 });
 export const NamePath = z.strictObject({ name: DnsName });
 export const CertificatePath = z.strictObject({ name: z.string().min(1).max(255) });
+export const RevokeCertificateQuery = z.strictObject({ compromised: z.enum(['true', 'false']).optional() });
 export const CertificateReports = z.array(CertificateReport).readonly();
 export const NameDraft = z
   .strictObject({

@@ -1,7 +1,7 @@
 import type { Command } from './command.ts';
 import { address } from './commands/address.ts';
 import { backup, restore } from './commands/backup.ts';
-import { certificateList, certificateRenew } from './commands/certificates.ts';
+import { certificateList, certificateRenew, certificateRevoke } from './commands/certificates.ts';
 import { completion } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
 import { deviceImport } from './commands/device-import.ts';
@@ -61,6 +61,7 @@ export const commands: readonly Command[] = [
   nameRemove,
   certificateList,
   certificateRenew,
+  certificateRevoke,
   address,
   relayUp,
   relayServe,

@@ -93,6 +93,8 @@ export interface Control {
   certificates(signal: AbortSignal): Promise<readonly CertificateReport[]>;
   /** Orders another certificate now; resolves when that is noted, not when there is one. */
   renewCertificate(name: string): Promise<null>;
+  /** Has its authority revoke it, and orders another one now. */
+  revokeCertificate(name: string, isCompromised: boolean, signal: AbortSignal): Promise<null>;
   /** What the router opened for us, and what it says that others have. */
   ports(signal: AbortSignal): Promise<PortsReport>;
   /** The owner's yes to having routers farther out open the same ports; resolves once each was asked. */

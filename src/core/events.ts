@@ -54,6 +54,8 @@ export const EVENT_TYPES = {
   'mapping.left': 'A port could not be closed in the router; it ends by itself or must be removed there.',
   'certificate.ordered': 'A certificate authority was asked for a certificate.',
   'certificate.renewed': 'A certificate was obtained and checked, and is served from now on.',
+  'certificate.revoked':
+    'An authority revoked a certificate, because the owner said so; another one is ordered.',
   'certificate.failed': 'A certificate could not be had; it is tried again.',
   'certificate.switched': 'A proof that a name is ours failed; another kind of proof is tried next.',
   'certificate.damaged': 'A certificate on disk was damaged; it was put aside and another one is ordered.',

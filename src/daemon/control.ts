@@ -106,10 +106,8 @@ export function createControl(options: ControlOptions): Control {
     rotateRelay: (name, progress, signal) => relays.rotate(name, progress, signal),
     removeRelay: (name, progress, signal) => relays.remove(name, progress, signal),
     certificates: (signal) => reportCertificates(options.certifier, signal),
-    renewCertificate: async (name) => {
-      await options.certifier.renew(name);
-      return null;
-    },
+    renewCertificate: (name) => options.certifier.renew(name).then(() => null),
+    revokeCertificate: (...asked) => options.certifier.revoke(...asked).then(() => null),
     ports: (signal) => reportPorts(options, signal),
     openThrough: (through, signal) => openThrough(options, through, signal),
     closeThrough: (signal) => closeThrough(options, signal),

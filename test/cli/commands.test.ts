@@ -63,6 +63,8 @@ describe('what is typed arrives at the gateway', () => {
       'expose shop --via clearnet --domain pay.example.com --onion-location --no-wait',
       ['expose', 'shop', 'clearnet', { domain: 'pay.example.com', onionLocation: true }],
     ],
+    ['certificates revoke pay.shop.test', ['revokeCertificate', 'pay.shop.test', false]],
+    ['certificates revoke a.test --compromised', ['revokeCertificate', 'a.test', true]],
     ['unexpose shop --via tor', ['unexpose', 'shop', 'tor', false]],
     ['unexpose --all', ['unexposeAll', false]],
     ['unexpose --all --now', ['unexposeAll', true]],

@@ -34,6 +34,17 @@ it('a name is proved by each challenge, a wildcard by DNS, an address without a 
   kill();
 }, 90_000);
 
+it('one whose key was lost is revoked by the account that ordered it, and another one has another key', async () => {
+  const name = 'b.home.lab.test';
+  const before = certifier.pem(name);
+  const kill = await certifier.run([certifier.spec(name, ['dns-01'])], 0, name);
+  const keyOf = (pem: string): string => pem.slice(pem.indexOf('-----BEGIN PRIVATE'));
+  await expect.poll(() => keyOf(certifier.pem(name)), { timeout: 30_000 }).not.toBe(keyOf(before));
+  kill();
+  expect(await certifier.statusOf(before, signal)).toMatchObject({ Status: 'Revoked', Reason: 1 });
+  expect(await certifier.statusOf(certifier.pem(name), signal)).toMatchObject({ Status: 'Valid' });
+}, 60_000);
+
 it('a certifier that is killed again and again while it orders places no order twice', async () => {
   const before = certifier.asked('/order-plz');
   const wanted = [certifier.spec('c.home.lab.test', ['http-01'])];

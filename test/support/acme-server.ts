@@ -60,6 +60,8 @@ export class AcmeServer {
   readonly requests: string[] = [];
   readonly replaced: string[] = [];
   readonly issuedAt: number[] = [];
+  /** Reasons, RFC 5280 5.3.1. */
+  readonly revoked: number[] = [];
   readonly failedAt: number[] = [];
   /** How often a limit was met. */
   limited = 0;
@@ -179,6 +181,10 @@ export class AcmeServer {
     if ('status' in signed) return signed;
     const { account, payload } = signed;
     if (what === 'new-account') return this.#newAccount(signed.key);
+    if (what === 'revoke') {
+      this.revoked.push((payload as { reason: number }).reason);
+      return { status: 200, body: '' };
+    }
     if (what === 'new-order') return this.#newOrder(account, payload as NewOrder);
     const order = this.#orders[Number(id)];
     if (order === undefined) return problem(404, 'malformed', 'no such order');
@@ -221,6 +227,7 @@ export class AcmeServer {
       newNonce: at('nonce'),
       newAccount: at('new-account'),
       newOrder: at('new-order'),
+      revokeCert: at('revoke'),
       ...(window === undefined ? {} : { renewalInfo: at('window') }),
       meta: {
         caaIdentities: identities,

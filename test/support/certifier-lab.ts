@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Authority, CertificateReport, CertificateSpec, Challenge } from '../../src/core/certificate.ts';
@@ -64,13 +65,14 @@ export class CertifierLab {
   }
 
   /** Starts the certifier; resolves with what kills it. */
-  async run(specs: readonly CertificateSpec[], aheadMs = 0): Promise<() => void> {
+  async run(specs: readonly CertificateSpec[], aheadMs = 0, revokes?: string): Promise<() => void> {
     const credential = join(this.folder, 'updates.key');
     const task: CertifierTask = {
       folder: this.folder,
       address: HOME,
       specs,
       aheadMs,
+      ...(revokes === undefined ? {} : { revokes }),
       zones: {
         'lab.test': {
           host: 'rfc2136',
@@ -114,6 +116,21 @@ export class CertifierLab {
     const args = ['-sS', '--fail', '--cacert', ca, '--data-binary', '@-', `${management}/set-renewal-info/`];
     const input = JSON.stringify({ certificate, ariResponse });
     await this.lab.node('home').run(['curl', ...args], { signal, input });
+  }
+
+  /** What Pebble says of a certificate that it gave. */
+  async statusOf(pem: string, signal: AbortSignal): Promise<{ Status: string; Reason?: number }> {
+    const { management, ca } = labAuthority(this.lab.node('acme'), this.lab.topology);
+    const serial = new X509Certificate(pem).serialNumber.toLowerCase();
+    const url = `${management}/cert-status-by-serial/${serial}`;
+    const { stdout } = await this.lab
+      .node('home')
+      .run(['curl', '-sS', '--fail', '--cacert', ca, url], { signal });
+    return JSON.parse(stdout) as { Status: string; Reason?: number };
+  }
+
+  pem(name: string): string {
+    return readFileSync(join(this.folder, 'certificates', `${name}.pem`), 'utf8');
   }
 
   report(name: string): CertificateReport | undefined {

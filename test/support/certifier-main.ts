@@ -24,6 +24,8 @@ export interface CertifierTask {
   readonly zones: Readonly<Record<string, DnsAccess>>;
   /** How far its clock is ahead. */
   readonly aheadMs: number;
+  /** Told to revoke this one, because its key was lost, once it is there. */
+  readonly revokes?: string;
 }
 
 const task = JSON.parse(process.argv[2] ?? '') as CertifierTask;
@@ -80,9 +82,14 @@ const keeper = new CertificateKeeper({
 });
 
 for (const spec of task.specs) await keeper.keep(spec, AbortSignal.timeout(10_000));
+let toRevoke = task.revokes;
 for (;;) {
   await keeper.tick();
   const reports = (await keeper.kept()).map(({ report }) => report);
+  if (reports.some(({ name, state }) => name === toRevoke && state === 'valid')) {
+    await keeper.revoke(toRevoke ?? '', true, AbortSignal.timeout(20_000));
+    toRevoke = undefined;
+  }
   const draft = join(task.folder, 'report.new');
   writeFileSync(draft, JSON.stringify({ reports, events, shown: [...shown.keys()] }));
   renameSync(draft, join(task.folder, 'report.json'));

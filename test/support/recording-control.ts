@@ -196,6 +196,7 @@ export function recordingControl(replace: Partial<Control> = {}) {
     address: () => Promise.resolve({ addresses: [], ipv4: null, differ: false, nat: null }),
     certificates: () => Promise.resolve([certificate('pay.shop.test')]),
     renewCertificate: (name) => report('renewCertificate', name).then(() => null),
+    revokeCertificate: (...asked) => report('revokeCertificate', ...asked.slice(0, 2)).then(() => null),
     deviceCard: (name) =>
       Promise.resolve({ ...cardOf(world.status, device(name), '2026-01-02T04:00:00.000Z'), code: 'c0de' }),
     checkCard: (_name, { code }) => Promise.resolve({ isGenuine: code === 'c0de' }),

@@ -38,3 +38,28 @@ export const certificateRenew: Command = {
     return EXIT.ok;
   },
 };
+
+export const certificateRevoke: Command = {
+  name: 'certificates revoke',
+  summary: 'Have its authority revoke a certificate, and order another one',
+  details: [
+    'For a key that somebody else may have, and for a name that is yours no more. The authority revokes it for good; many browsers look at that late or never. It is shown until the other one is there, which has a key of its own.',
+  ],
+  arguments: [{ name: 'NAME', summary: 'Name of the certificate, from gateway certificates' }],
+  options: [{ name: 'compromised', summary: 'Somebody else may have its key: the authority is told that' }],
+  examples: ['gateway certificates revoke pay.example.com --compromised'],
+  run: async (input, context) => {
+    const client = await context.client();
+    const name = input.argument('NAME');
+    const { progress, signal } = context;
+    const query = input.has('compromised') ? '?compromised=true' : '';
+    const path = `/v1/certificates/${segment(name)}/revoke${query}`;
+    await client.send<null>('POST', path, undefined, progress, signal);
+    show(
+      context,
+      { name },
+      () => `The certificate for ${name} is revoked; another one is ordered.\nnext: gateway certificates`,
+    );
+    return EXIT.ok;
+  },
+};

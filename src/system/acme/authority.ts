@@ -105,6 +105,15 @@ export class OpenedAuthority {
     return (await this.#account()).getAccountUrl();
   }
 
+  /** RFC 8555 7.6; resolves also when it was revoked before. */
+  async revoke(certificate: string, reason: number): Promise<void> {
+    try {
+      await this.call((client) => client.revokeCertificate(certificate, { reason }));
+    } catch (error) {
+      if (!(error instanceof AuthorityError) || error.problem !== 'alreadyRevoked') throw error;
+    }
+  }
+
   /** When another certificate should be ordered (RFC 9773 4.2); `undefined` where it advises nothing. */
   async renewalInfo(ariId: string): Promise<RenewalAdvice | undefined> {
     const { renewalInfo } = await this.directory();

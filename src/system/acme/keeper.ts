@@ -82,17 +82,24 @@ export class CertificateKeeper implements Certifier {
 
   async renew(name: string): Promise<void> {
     await this.#book.load();
-    const entry = this.#wanted().find(({ state }) => state.spec.name === name);
-    if (entry === undefined) {
-      const names = this.#wanted().map(({ state }) => state.spec.name);
-      throw new GatewayError(`no certificate is kept for ${name}`, {
-        code: 'CertificateUnknown',
-        retry: 'never',
-        hint: `certificates: ${names.join(', ') || 'none yet'}`,
-      });
-    }
-    this.#book.set(name, forced(entry.state));
+    this.#book.set(name, forced(findEntry(name, this.#wanted()).state));
     await this.#book.save();
+  }
+
+  /** Has its authority revoke it, and orders another one: of a name that is not used now, none. `CertificateUnknown`. */
+  async revoke(name: string, isCompromised: boolean, signal: AbortSignal): Promise<void> {
+    await this.#book.load();
+    const entries = this.#book.entries().map(([, entry]) => entry);
+    const { isReleased } = findEntry(
+      name,
+      entries.filter(({ state }) => state.held !== undefined),
+    );
+    await this.#orders.revoke(name, isCompromised, AbortSignal.any([signal, this.#abort.signal]));
+    if (isReleased === true) return this.#book.forget(name);
+    const state = this.#book.get(name)?.state;
+    if (state !== undefined) this.#book.set(name, forced(state));
+    // An order that is under way has its key in the same file.
+    await this.#book.remember(name, undefined);
   }
 
   /** The owner did something: what spoke against an order may be gone. */
@@ -235,4 +242,15 @@ export class CertificateKeeper implements Certifier {
     const serving = served !== undefined && 'message' in served ? served : undefined;
     return reportOf(state, serving, this.#options.now());
   }
+}
+
+function findEntry(name: string, entries: readonly Entry[]): Entry {
+  const entry = entries.find(({ state }) => state.spec.name === name);
+  if (entry !== undefined) return entry;
+  const names = entries.map(({ state }) => state.spec.name);
+  throw new GatewayError(`no certificate is kept for ${name}`, {
+    code: 'CertificateUnknown',
+    retry: 'never',
+    hint: `certificates: ${names.join(', ') || 'none yet'}`,
+  });
 }

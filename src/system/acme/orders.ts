@@ -1,4 +1,4 @@
-import { baseOf } from '../../core/certificate.ts';
+import { baseOf, type Authority } from '../../core/certificate.ts';
 import {
   authorityOf,
   challengesInTurn,
@@ -39,6 +39,10 @@ export interface OrdersOptions {
 }
 
 const PATIENCE_MS = 5 * 60_000;
+
+const END_OF_LEAF = '-----END CERTIFICATE-----\n';
+/** RFC 5280 5.3.1. */
+const REASON = { keyCompromise: 1, superseded: 4 } as const;
 
 type Asked = Extract<Choice, { directory: string }>;
 
@@ -168,6 +172,32 @@ export class Orders {
     record('certificate.switched', `${name} is proved by ${next} next, not ${challenge}: ${message}`, data);
   }
 
+  /** RFC 8555 7.6, by the account that it was ordered with. One that was revoked before is revoked. */
+  async revoke(name: string, isCompromised: boolean, signal: AbortSignal): Promise<void> {
+    const { files, record } = this.#options;
+    const state = this.#book.get(name)?.state;
+    if (state?.held === undefined) return;
+    const { directory, fingerprint } = state.held;
+    const [leaf = ''] = (await files.pem(name)).split(END_OF_LEAF);
+    const authority = state.spec.authorities.find((one) => one.directory === directory) ?? { directory };
+    const opened = await this.#open(authority, directory, signal);
+    try {
+      await opened.revoke(`${leaf}${END_OF_LEAF}`, isCompromised ? REASON.keyCompromise : REASON.superseded);
+    } finally {
+      opened.close();
+    }
+    const why = isCompromised ? 'because somebody else may have its key' : 'because the owner said so';
+    record('certificate.revoked', `${opened.host} revoked the certificate for ${name}, ${why}`, {
+      name,
+      fingerprint,
+    });
+  }
+
+  #open(authority: Authority, directory: string, signal: AbortSignal): Promise<OpenedAuthority> {
+    const { keys } = this.#options;
+    return OpenedAuthority.open({ keys, accounts: this.#book.accounts(), authority, directory, signal });
+  }
+
   async askWindow(name: string, signal: AbortSignal): Promise<void> {
     const { now, random } = this.#options;
     const before = this.#book.get(name)?.state;
@@ -179,18 +209,11 @@ export class Orders {
   }
 
   async #advice({ held, spec }: CertificateState, signal: AbortSignal): Promise<RenewalAdvice | undefined> {
-    const { keys, log } = this.#options;
+    const { log } = this.#options;
     const authority = spec.authorities.find((one) => one.directory === held?.directory);
     if (held?.ariId === undefined || authority === undefined) return undefined;
-    const accounts = this.#book.accounts();
     try {
-      const opened = await OpenedAuthority.open({
-        keys,
-        accounts,
-        authority,
-        directory: held.directory,
-        signal,
-      });
+      const opened = await this.#open(authority, held.directory, signal);
       try {
         return await opened.renewalInfo(held.ariId);
       } finally {

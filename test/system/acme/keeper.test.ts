@@ -62,6 +62,36 @@ describe('a certificate', () => {
   });
 });
 
+it('one that is revoked is followed by another; one that nobody uses is forgotten', async () => {
+  const server = await scene.authority();
+  await scene.keep([scene.termsOf(server)]);
+  await expect(scene.keeper.revoke(SHOP, false, AbortSignal.timeout(1000))).rejects.toMatchObject({
+    code: 'CertificateUnknown',
+  });
+  await scene.work();
+  const before = scene.pem();
+  await scene.keeper.revoke(SHOP, false, AbortSignal.timeout(5000));
+  expect(scene.served.get(SHOP)).toBe(before);
+  await scene.work();
+  expect([server.orders, server.revoked, scene.pem() === before]).toEqual([2, [4], false]);
+  await scene.keeper.release(SHOP, AbortSignal.timeout(1000));
+  // It says that it did so before.
+  server.behaviour.refuses = { what: 'revoke', type: 'alreadyRevoked', detail: 'twice' };
+  await scene.keeper.revoke(SHOP, true, AbortSignal.timeout(5000));
+  await scene.work();
+  expect([server.orders, scene.pem()]).toEqual([2, undefined]);
+});
+
+it('an authority that does not revoke is told about, and nothing is lost', async () => {
+  const server = await scene.authority();
+  await scene.keep([scene.termsOf(server)]);
+  await scene.work();
+  server.behaviour.refuses = { what: 'revoke', type: 'unauthorized', detail: 'not yours' };
+  await expect(scene.keeper.revoke(SHOP, true, AbortSignal.timeout(5000))).rejects.toThrow('not yours');
+  await scene.work();
+  expect([server.orders, (await scene.report()).state]).toEqual([1, 'valid']);
+});
+
 it('a wildcard is shown at each of its pages, and a page more or less orders nothing', async () => {
   const server = await scene.authority();
   const shownAt = (...pages: string[]): Promise<void> => {
