@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RelayStatus } from '../../src/core/status.ts';
@@ -46,6 +46,17 @@ it('helps the doctor to count routers that translate, in a quick look as far as 
   });
   expect(evidence).toContainEqual(expect.objectContaining({ method: 'opener', raw: { outermost: 1 } }));
 }, 40_000);
+
+it('is told by home whom to tell when that dies, once the owner wants it', async () => {
+  const { owner } = scene;
+  const to = '[{ by: webhook, url: "http://11.1.0.9/hook" }]';
+  const said = `notify: { to: ${to}, about: [], whenHomeDies: true }\n`;
+  await appendFile(join(owner.gateway.root, 'etc', 'gateway.yaml'), said);
+  expect((await owner.type('up')).exitCode).toBe(0);
+  const [home = ''] = await readdir(join(scene.state, 'homes'));
+  const kept = (): Promise<string> => readFile(join(scene.state, 'watched', home), 'utf8').catch(String);
+  await expect.poll(kept, { timeout: 15_000 }).toContain('"url":"http://11.1.0.9/hook"');
+}, 30_000);
 
 it('says no when the router stops to forward, and yes again when it does', async () => {
   await scene.on('router', 'nft', 'flush', 'chain', 'ip', 'nat', 'prerouting');
@@ -96,6 +107,7 @@ it('is left on both sides, with its key', async () => {
   expect((await stat(key)).mode & 0o777).toBe(0o600);
   expect((await owner.type('relay', 'remove', 'vps')).exitCode).toBe(0);
   expect(await readdir(homes)).toEqual([]);
+  expect(await readdir(join(scene.state, 'watched'))).toEqual([]);
   await expect(stat(key)).rejects.toThrow('ENOENT');
   expect(await owner.config()).not.toContain(home);
   expect(await owner.type('relay', 'remove', 'vps')).toMatchObject({
