@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../core/errors.ts';
 import type { SiteBundle } from '../core/site-bundle.ts';
 import { exchange } from '../helper/edge-socket.ts';
-import { fileError, writeFileAtomic } from '../system/files.ts';
+import { fileError, readFileIfExists, writeFileAtomic } from '../system/files.ts';
 import { type Argv, run } from '../system/run.ts';
 import { renderClientKeyFile } from '../wire/onion.ts';
 import {
@@ -25,6 +25,8 @@ export interface SiteJoin {
   readonly directory: string;
   /** More lines for its torrc. */
   readonly torrc: string;
+  /** Certificates of authorities (PEM) that are trusted instead of those that the machine trusts. */
+  readonly authorities: string | undefined;
   readonly note: (text: string) => void;
   /** Another way takes the next visitor, or the first one does; `null`: none works. */
   readonly using: (service: string, port: number, way: string | null) => void;
@@ -46,7 +48,14 @@ export async function joinSite(site: SiteJoin): Promise<void> {
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   try {
-    const place = { sockets, ports: ports.services, socksPort: ports.socks };
+    const authorities = await prepareAuthorities(site, sockets);
+    const place = {
+      sockets,
+      ports: ports.services,
+      socksPort: ports.socks,
+      authorities,
+      hasResolver: await hasResolver(),
+    };
     const haproxy = await prepareHaproxy(site, place);
     const tor = await prepareTor(site, place);
     const tasks = [
@@ -58,6 +67,19 @@ export async function joinSite(site: SiteJoin): Promise<void> {
   } finally {
     await rm(sockets, { recursive: true, force: true });
   }
+}
+
+async function hasResolver(): Promise<boolean> {
+  const text = (await readFileIfExists('/etc/resolv.conf'))?.toString() ?? '';
+  return /^nameserver\s+\S/m.test(text);
+}
+
+/** Under a path of ours, which needs no quotes. */
+async function prepareAuthorities({ authorities }: SiteJoin, directory: string): Promise<string> {
+  if (authorities === undefined) return '@system-ca';
+  const file = join(directory, 'authorities.pem');
+  await writeFileAtomic(file, authorities, { mode: 0o600 });
+  return file;
 }
 
 async function prepareHaproxy({ bundle, directory, signal }: SiteJoin, place: SitePlace): Promise<Argv> {

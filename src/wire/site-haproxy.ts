@@ -1,3 +1,4 @@
+import { parseIpv4 } from '../core/inet.ts';
 import type { SiteBundle, SiteService, SiteWay } from '../core/site-bundle.ts';
 
 /**
@@ -14,6 +15,10 @@ export interface SitePlace {
   readonly ports: Readonly<Record<string, number>>;
   /** Local TCP port at which our tor takes SOCKS. */
   readonly socksPort: number;
+  /** `@system-ca`, or the path of a file with authorities that are trusted instead. */
+  readonly authorities: string;
+  /** /etc/resolv.conf names a server; without one HAProxy would not start with `parse-resolv-conf`. */
+  readonly hasResolver: boolean;
 }
 
 /** An onion stands behind an address, because HAProxy speaks SOCKS4, which has no names. Nobody has these (RFC 2544). */
@@ -60,6 +65,7 @@ export function renderSiteHaproxy(bundle: SiteBundle, place: SitePlace): string 
     '    srvtcpka-idle 15s',
     '    srvtcpka-intvl 5s',
     '    srvtcpka-cnt 3',
+    ...(place.hasResolver ? RESOLVERS : []),
     ...bundle.services.flatMap((service) => serviceLines(service, place)),
     ...bundle.services.flatMap((service) =>
       service.ways.flatMap((way, index) =>
@@ -68,6 +74,22 @@ export function renderSiteHaproxy(bundle: SiteBundle, place: SitePlace): string 
     ),
     '',
   ].join('\n');
+}
+
+/**
+ * A home may move. But DNS that is down, or does not know what /etc/hosts says, must not take a way down that works:
+ * HAProxy's own section does so after 30 s.
+ */
+const RESOLVERS: readonly string[] = [
+  'resolvers names',
+  '    parse-resolv-conf',
+  ...['nx', 'other', 'refused', 'timeout', 'obsolete'].map((what) => `    hold ${what} 24h`),
+];
+
+/** What is no name is taken as it stands; a name that nobody knows yet is no reason not to start. */
+function resolving(host: string, { hasResolver }: SitePlace): string {
+  if (parseIpv4(host) !== undefined) return '';
+  return ` init-addr last,libc,none${hasResolver ? ' resolvers names' : ''}`;
 }
 
 /** Nothing of the distribution's torrc; `more`: lines of the owner's, like bridges. */
@@ -118,7 +140,7 @@ function serviceLines({ name, ways }: SiteService, place: SitePlace): string[] {
     ...ways.map((way, index) => {
       const where = needsHop(way)
         ? `unix@${hopSocket(name, index, place)} track hop.${name}.${index}/${way.provider}`
-        : `${way.host}:${way.port} ${UNANSWERED} ${CHECKS.plain} init-addr last,libc,none`;
+        : `${way.host}:${way.port} ${UNANSWERED} ${CHECKS.plain}${resolving(way.host, place)}`;
       const backup = index === 0 ? '' : ' backup';
       return `    server ${serverName(way, index)} ${where}${backup}`;
     }),
@@ -143,7 +165,7 @@ function hopLines(
   const where =
     way.kind === 'onion'
       ? `${ONION_BLOCK}${onion}:${way.port} socks4 127.0.0.1:${place.socksPort}`
-      : `${way.host}:${way.port} ssl verify required ca-file @system-ca sni str(${way.host}) verifyhost ${way.host} ${UNANSWERED} init-addr last,libc,none resolvers default`;
+      : `${way.host}:${way.port} ssl verify required ca-file ${place.authorities} sni str(${way.host}) verifyhost ${way.host} ${UNANSWERED}${resolving(way.host, place)}`;
   return [
     '',
     `listen hop.${name}.${index}`,

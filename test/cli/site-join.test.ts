@@ -97,8 +97,14 @@ it('says whose port another program took', async () => {
   }
 });
 
-it('writes what HAProxy and tor take', async () => {
-  const place = { sockets: directory, ports: { shop: 17_080, lnd: 17_081 }, socksPort: 17_082 };
+it.each([true, false])('writes what HAProxy and tor take; with a resolver: %s', async (hasResolver) => {
+  const place = {
+    sockets: directory,
+    ports: { shop: 17_080, lnd: 17_081 },
+    socksPort: 17_082,
+    authorities: '@system-ca',
+    hasResolver,
+  };
   const config = join(directory, 'haproxy.cfg');
   await writeFile(config, renderSiteHaproxy(BUNDLE, place));
   await run(['haproxy', '-c', '-f', config], { signal });

@@ -26,6 +26,12 @@ export const siteJoin: Command = {
       completion: 'file',
       summary: 'More lines for its tor, like bridges',
     },
+    {
+      name: 'ca',
+      value: 'FILE',
+      completion: 'file',
+      summary: 'Authorities (PEM) to trust instead of those that the machine trusts',
+    },
   ],
   examples: ['gateway site join webshop.site'],
   run: async (input, context) => {
@@ -35,7 +41,8 @@ export const siteJoin: Command = {
     await joinSite({
       bundle,
       directory: resolve(input.text('state') ?? `${file}.state`),
-      torrc: await linesOf(input.text('torrc')),
+      torrc: (await textOf(input.text('torrc'))) ?? '',
+      authorities: await textOf(input.text('ca')),
       note: (text) => context.terminal.note(text),
       using: (service, port, way) => {
         const isPage = bundle.services.some(({ name, isPage }) => name === service && isPage);
@@ -50,8 +57,8 @@ export const siteJoin: Command = {
   },
 };
 
-async function linesOf(file: string | undefined): Promise<string> {
-  if (file === undefined) return '';
+async function textOf(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
