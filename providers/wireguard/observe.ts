@@ -1,11 +1,12 @@
 import type { Change, Context, Fact, Observed } from '../../src/core/contract.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import { parseEndpoint } from '../../src/core/inet.ts';
 import type { Flow, Peer, WireguardInterface } from '../../src/core/operations.ts';
 import type { KeyType } from '../../src/core/ports.ts';
 import { twinOf } from '../../src/core/ula.ts';
 import { encodeKey, toHex } from '../../src/wire/wireguard.ts';
 import { dialOf, type Dial, LEARNED } from './endpoint.ts';
-import { chooseWay, relayedBy, type Told, verdictOn } from './relayed.ts';
+import { chooseWay, relayedBy, type Relayed, type Told, verdictOn } from './relayed.ts';
 import {
   INTERFACE_KEY,
   interfaceName,
@@ -21,15 +22,21 @@ export async function observe(context: Context): Promise<Observed<Spec>[]> {
   const { wireguard, hub } = await ports.helper.call('observe', { network }, signal);
   const own = wireguard.find((found) => found.name === interfaceName(network));
   const grants = grantsBySource(interfaceName(network), hub?.flows ?? []);
-  const peers = (own?.peers ?? []).map((peer) =>
-    observePeer(peer, interfaceName(network), grants.get(peer.address) ?? [], context),
+  const relayed = relayedBy(await ports.carrier.kept());
+  const peers = (own?.peers ?? []).map(async (peer) =>
+    fromRelay(
+      await observePeer(peer, interfaceName(network), grants.get(peer.address) ?? [], context),
+      relayed,
+      network.hub,
+    ),
   );
-  const interfaces = wireguard.map((found) => observeInterface(found, context));
+  const interfaces = wireguard.map((found) => observeInterface(found, relayed, context));
   return Promise.all([...interfaces, ...peers]);
 }
 
 async function observeInterface(
   found: WireguardInterface,
+  relayed: Relayed | undefined,
   context: Context,
 ): Promise<Observed<InterfaceSpec>> {
   const { name, listenPort, address, endpoint, publicKey, implementation } = found;
@@ -43,7 +50,7 @@ async function observeInterface(
   const own = await dialOf(found, context.ports);
   const told = chooseWay(own, {
     isConfigured: endpoint !== LEARNED,
-    relayed: relayedBy(await context.ports.carrier.kept()),
+    relayed,
     verdict: verdictOn(context.ports.home, own.endpoint),
   });
   return {
@@ -103,6 +110,17 @@ async function observePeer(
     facts,
     ...(renew === undefined ? {} : { renew }),
   };
+}
+
+/** Where the device is, the relay alone knows. */
+function fromRelay(
+  observed: Observed<PeerSpec>,
+  relayed: Relayed | undefined,
+  hub: string,
+): Observed<PeerSpec> {
+  const { endpoint } = observed.facts;
+  if (relayed === undefined || parseEndpoint(String(endpoint ?? ''))?.host !== hub) return observed;
+  return { ...observed, facts: { ...observed.facts, from: `the relay ${relayed.relay}` } };
 }
 
 /**

@@ -112,6 +112,7 @@ export const DeviceStatus = z.object({
   /** It is revoked then; `null` when it stays. */
   expiresAt: z.string().nullable(),
   latestHandshake: z.string().nullable(),
+  /** Where it came from last: `address:port`, or the relay that brought it. */
   endpoint: z.string().nullable(),
 });
 export type DeviceStatus = z.infer<typeof DeviceStatus>;

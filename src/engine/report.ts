@@ -171,7 +171,7 @@ export function reportDevice(
     expiresAt: device.expiresAt ?? null,
     latestHandshake:
       typeof handshake === 'number' && handshake > 0 ? new Date(handshake * 1000).toISOString() : null,
-    endpoint: textIn(peer, 'endpoint'),
+    endpoint: textIn(peer, 'from') ?? textIn(peer, 'endpoint'),
   };
 }
 

@@ -20,6 +20,7 @@ let directory: string;
 let relays: readonly Relay[];
 let asked: RelayCarry[];
 let isUp: boolean;
+let granted: RelayCarried;
 let carrying: RelayCarrying | undefined;
 
 function open(): RelayCarrier {
@@ -27,7 +28,7 @@ function open(): RelayCarrier {
     ask: (_relay: Relay, question: { carry: RelayCarry }) => {
       if (!isUp) return Promise.reject(new GatewayError('nobody answers', { code: 'RelayUnreachable' }));
       asked.push(question.carry);
-      return Promise.resolve(GRANTED);
+      return Promise.resolve(granted);
     },
     status: () => Promise.resolve({}),
     carrying: () => carrying,
@@ -44,6 +45,7 @@ const vps = (home: string): Relay => ({ name: 'vps', address: '11.1.0.2:7443', f
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'gw-carried-'));
+  granted = GRANTED;
   [relays, asked, isUp, carrying] = [[vps('0123456789abcdef')], [], true, undefined];
 });
 afterEach(() => rm(directory, { recursive: true }));
@@ -55,6 +57,28 @@ describe('what a relay is asked to carry', () => {
     expect(kept).toEqual({ relay: 'vps', asked: CARRY, said: GRANTED });
     expect(asked).toEqual([CARRY]);
     expect(kept === undefined ? 'gone' : whyTellAgain(kept)).toBeUndefined();
+  });
+
+  it('tells where devices come in, while the relay that granted it is joined, and notices when it forgot', async () => {
+    const tunnel = {
+      publicKey: 'x',
+      endpoints: ['vps.test:51820', 'vps.test:443'],
+      address: '',
+      relayAddress: '',
+    };
+    relays = [{ ...vps('0123456789abcdef'), tunnel }];
+    granted = { names: [], ports: [], devicesPort: 51_821 };
+    await open().carry('vps', { names: [], ports: [], devices: true }, signal);
+    const [kept] = await open().kept();
+    expect(kept?.devices).toEqual({ endpoint: 'vps.test:51821', tunnelMtu: 1420 });
+    const told = { tlsPort: 443, httpPort: 80, handshakeAgeSeconds: 1, receivedBytes: 0, sentBytes: 0 };
+    carrying = { ...told, names: [], ports: [], devicesPort: null };
+    const [again] = await open().kept();
+    expect(again === undefined ? 'gone' : whyTellAgain(again)).toBe(
+      'the relay does not carry devices any more',
+    );
+    relays = [{ ...vps('fedcba9876543210'), tunnel }];
+    expect((await open().kept())[0]?.devices).toBeUndefined();
   });
 
   it('is asked for again when the relay did not answer, was joined anew, or forgot', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Phone } from '../../src/lab/actors/phone.ts';
 import type { Vantage } from '../../src/core/contract.ts';
-import type { Way } from '../../src/core/status.ts';
+import type { DeviceStatus, Way } from '../../src/core/status.ts';
 import { wayOf } from '../support/owner.ts';
 import { RELAY, RelayShopLab } from '../support/relay-shop-lab.ts';
 
@@ -43,7 +43,7 @@ it('is proved by the path through the relay, before any phone is there', async (
   await proves('relay', `a handshake through ${RELAY}:51821 of the relay vps and its tunnel`);
 }, 60_000);
 
-it('opens a page for a phone that scanned the code, whose packets fit, and for nobody else', async () => {
+it('opens a page for a phone that scanned the code, which says how large its packets may be', async () => {
   const png = join(scene.lab.directory, 'phone.png');
   const grants = ['--service', 'shop', '--service', 'node'];
   await scene.demand('device', 'add', 'phone', ...grants, '--no-wait', '--png', png);
@@ -65,7 +65,17 @@ it('drops nothing of what is open while the daemons at both ends are killed', as
   expect((await scene.owner.json<{ changes: string[] }>('up')).changes).toEqual([]);
   // The daemon that came back visits for the first time.
   await proves('device', 'a device connected through the relay vps');
+  const [device] = await scene.owner.json<DeviceStatus[]>('device', 'list');
+  expect(device?.endpoint).toBe('the relay vps');
 }, 60_000);
+
+it('goes on when WireGuard at home dies and is made anew: home speaks first', async () => {
+  const { hostname, port } = await urlOf('node');
+  const echoed = scene.talk(hostname, Number(port), 3);
+  await sleep(500);
+  expect(await scene.kill('home', 'wireguard-go.* gwwg0')).toBeGreaterThan(0);
+  expect(await echoed).toMatch(/^0 of [1-9]\d{5,} missing$/);
+}, 30_000);
 
 it('ends with the device, and leaves nothing of it at the relay', async () => {
   const { href } = await urlOf('shop');
