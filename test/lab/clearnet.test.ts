@@ -75,10 +75,12 @@ it('starts HAProxy anew when it ended, and when it hangs, and says so', async ()
     const before = await owner.pidsOf('haproxy ');
     expect(before.length).toBeGreaterThan(0);
     await owner.home('kill', signal, ...before);
+    // The next look may be half a minute away.
+    await owner.type('up');
     await expect.poll(() => healed(why), { timeout: 30_000 }).toBe(true);
     await expect.poll(() => scene.open(), { timeout: 20_000 }).toContain('The corner shop');
   }
-}, 60_000);
+}, 100_000);
 
 it('gives HAProxy its certificate again when somebody deleted it', async () => {
   const file = scene.owner.file('lib', 'edge', 'certificates', `${DOMAIN}.pem`);
