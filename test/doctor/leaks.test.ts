@@ -6,6 +6,7 @@ import { leaks } from '../../src/doctor/checks/leaks.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import { judge } from '../../src/doctor/leaks/judge.ts';
 import type { PlaceSeen, Seen, SubjectSeen } from '../../src/doctor/leaks/seen.ts';
+import { pathWithin } from '../../src/doctor/leaks/within.ts';
 import { placesOf, subjectsIn } from '../../src/doctor/leaks/subjects.ts';
 import { sayIn } from '../../src/doctor/messages/say.ts';
 import { reportOf } from '../../src/doctor/report.ts';
@@ -36,7 +37,7 @@ const place = (visited: Visited, tells: PlaceSeen['tells'] = 'home'): PlaceSeen 
   url: tells === 'home' ? `http://${HOME}:80` : 'https://blog.test',
   door: { host: tells === 'home' ? HOME : 'blog.test', port: 80, isTls: false },
   tells,
-  visited,
+  pages: [{ path: '/', visited }],
 });
 const seen = (one: SubjectSeen, more: Partial<Seen> = {}): Seen => ({
   subjects: [one],
@@ -206,4 +207,25 @@ it.each<[string, Partial<Visited>, Partial<Visited>, string]>([
     ...(host === ONION ? onion : home),
   }));
   expect(report.checks).toMatchObject([{ state: 'unknown', text: expect.stringContaining(said) }]);
+});
+
+it.each([
+  [302, '/login', '/login'],
+  [301, `http://${ONION}/shop?all`, '/shop?all'],
+  [302, `https://${ONION}/`, undefined],
+  [302, `http://${HOME}/login`, undefined],
+  [302, 'http://[', undefined],
+  [200, '/login', undefined],
+])('goes after a redirect (%d to %s) at the same door alone', (status, location, expected) => {
+  const visited = { ...missing, page: { status, headers: [['location', location] as const], body: '' } };
+  expect(pathWithin({ host: ONION, port: 80, isTls: false }, visited)).toBe(expected);
+});
+
+it('compares the page that the first one leads to', async () => {
+  const services = [service('shop', 'tor-only', way('tor', 'onion', `http://${ONION}`))];
+  const moved = { ...missing, page: { status: 302, headers: [['location', '/login'] as const], body: '' } };
+  const report = await run(leaks, services, ({ path }) =>
+    path === '/' ? moved : path === '/login' ? answer(PAGE) : missing,
+  );
+  expect(report.findings.map(({ code }) => code)).toEqual(['LEAK_SAME']);
 });

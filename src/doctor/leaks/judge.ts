@@ -3,6 +3,7 @@ import type { Finding } from '../check.ts';
 import type { FindingCode } from '../findings.ts';
 import { text, type MessageKey, type Values } from '../messages/message.ts';
 import type { Severity } from '../types.ts';
+import type { Visited } from '../world.ts';
 import { likenessOf } from './likeness.ts';
 import type { PlaceSeen, Seen, SubjectSeen } from './seen.ts';
 import { holds, tracesIn, type Trace } from './traces.ts';
@@ -75,8 +76,8 @@ function sameAs(subject: SubjectSeen, places: readonly PlaceSeen[]): Leak[] {
   const alike = places
     .filter(({ door }) => door.host !== subject.front?.host)
     .flatMap((place) => {
-      const likenesses = subject.pages.flatMap(({ path, visited }) =>
-        path === '/' ? (likenessOf(visited, place.visited) ?? []) : [],
+      const likenesses = subject.pages.flatMap((own) =>
+        place.pages.flatMap((other) => likenessOf(own.visited, other.visited) ?? []),
       );
       return likenesses.slice(0, 1).map((what) => ({ place, what }));
     })
@@ -92,11 +93,7 @@ function sameAs(subject: SubjectSeen, places: readonly PlaceSeen[]): Leak[] {
 function namedAt({ front, privacy }: SubjectSeen, places: readonly PlaceSeen[]): Leak[] {
   if (privacy === 'open' || front === undefined || !front.host.endsWith('.onion')) return [];
   const naming = places
-    .filter(({ visited: { page } }) =>
-      [page?.body ?? '', ...(page?.headers ?? []).map(([, value]) => value)].some((words) =>
-        holds(words, front.host),
-      ),
-    )
+    .filter(({ pages }) => pages.some(({ visited }) => namesHost(visited, front.host)))
     .toSorted((a, b) => a.tells.localeCompare(b.tells));
   const [worst] = naming;
   if (worst === undefined) return [];
@@ -104,6 +101,11 @@ function namedAt({ front, privacy }: SubjectSeen, places: readonly PlaceSeen[]):
   return [
     leak('LEAK_ONION_NAMED', SEVERITIES[privacy][worst.tells], { places: urls }, 'leaks.fix.onion-named'),
   ];
+}
+
+function namesHost({ page }: Visited, host: string): boolean {
+  const headers = (page?.headers ?? []).map(([, value]) => value);
+  return [page?.body ?? '', ...headers].some((words) => holds(words, host));
 }
 
 /**

@@ -21,7 +21,12 @@ export interface Subject {
 }
 
 export interface SubjectSeen extends Subject {
-  readonly pages: readonly { readonly path: string; readonly visited: Visited }[];
+  readonly pages: readonly PageSeen[];
+}
+
+export interface PageSeen {
+  readonly path: string;
+  readonly visited: Visited;
 }
 
 export interface Door {
@@ -38,7 +43,7 @@ export interface Place {
 }
 
 export interface PlaceSeen extends Place {
-  readonly visited: Visited;
+  readonly pages: readonly PageSeen[];
 }
 
 /** What ties a page to the home. */
