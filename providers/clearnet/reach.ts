@@ -1,7 +1,6 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
-import { GatewayError } from '../../src/core/errors.ts';
 import { isPublicUnicast } from '../../src/core/inet.ts';
-import { certificateTrouble, text, type Facts } from '../../src/core/page-facts.ts';
+import { certificateTrouble, noteProved, text, type Facts } from '../../src/core/page-facts.ts';
 import { prove } from './prove.ts';
 import { addressesOf } from './addresses.ts';
 import { proveByExits } from './prove-by-exits.ts';
@@ -44,16 +43,6 @@ export async function reach(
   if (facts['name'] === 'right') await tellMapper(facts, tried, beganAt, context);
   if (tried.reachable === 'yes') await noteProved(domain, context);
   return tried;
-}
-
-/** Browsers may be told to come by https alone. That this could not be noted takes nothing from the proof. */
-async function noteProved(name: string, { ports, signal }: Context): Promise<void> {
-  try {
-    await ports.helper.call('edge.proved', { name }, signal);
-  } catch (error) {
-    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
-    ports.log('warn', 'that a page was proved could not be noted', { name, error: error.message });
-  }
 }
 
 /** A port that is open in the router, and lets nobody in, is asked for again. */

@@ -101,14 +101,14 @@ function ofRelay(used: UsedRelay, ways: readonly Way[]): Resource<Spec>[] {
   ];
 }
 
-function wantsFor({ spec, relays, access }: Way, used: readonly UsedRelay[]): Want[] {
+function wantsFor({ spec, relays, access, strict }: Way, used: readonly UsedRelay[]): Want[] {
   if (!('domain' in spec)) return [];
   const { service, domain, mode } = spec;
   const mine = used.filter(({ relay }) => relays.includes(relay.name));
   const sites = mine.map(({ number }): Want => {
     const tunnel = { number, ...edgePorts(number) };
     const site = { part: 'edge', type: 'site', service, domain, via: 'relay', mode } as const;
-    return { ...site, access, tunnel };
+    return { ...site, access, ...(strict === undefined ? {} : { strict }), tunnel };
   });
   const challenges = ['dns-01', 'http-01', 'tls-alpn-01'] as const;
   const at = mine.flatMap(({ relay }) => addressOf(relay.tunnel.endpoints) ?? []).at(0);

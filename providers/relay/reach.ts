@@ -1,5 +1,5 @@
 import type { Context, Exposure, Observed, Reach } from '../../src/core/contract.ts';
-import { certificateTrouble, text } from '../../src/core/page-facts.ts';
+import { certificateTrouble, noteProved, text } from '../../src/core/page-facts.ts';
 import { provePage } from './prove.ts';
 import { provePort } from './prove-port.ts';
 import { carryTrouble } from './published.ts';
@@ -31,7 +31,9 @@ export async function reach(
     fingerprint: text(facts, 'fingerprint'),
     isNameRight: facts['name'] === 'right',
   };
-  return provePage(page, context);
+  const proved = await provePage(page, context);
+  if (proved.reachable === 'yes') await noteProved(spec.domain, context);
+  return proved;
 }
 
 function unknown(detail: string): Reach {

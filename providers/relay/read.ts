@@ -11,6 +11,8 @@ export interface Way {
   readonly relays: readonly string[];
   readonly service: Service;
   readonly access: 'anyone' | 'devices';
+  /** Browsers are told to forget that they may come by https alone. */
+  readonly strict?: 'off';
 }
 
 const JOIN = 'on a rented machine: gateway relay up; then here: gateway relay join INVITE';
@@ -38,7 +40,8 @@ export function readExposure(
   if (access === 'devices' && mode !== 'http') return notForDevices(name);
   if (mode === 'raw') return readPort(service, options, { base, names });
   if (options.domain === undefined) return domainMissing(name);
-  return { spec: { ...base, domain: options.domain, mode }, relays: names, service, access };
+  const strict = options.strict === false ? { strict: 'off' as const } : {};
+  return { spec: { ...base, domain: options.domain, mode }, relays: names, service, access, ...strict };
 }
 
 function notForDevices(service: string): Problem {

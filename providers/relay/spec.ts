@@ -33,6 +33,12 @@ export const Options = z.strictObject({
     .describe(
       'Who is let in to a page: anyone (when left out), or only devices that were added (gateway device add) and show the certificate that they were given.',
     ),
+  strict: z
+    .boolean()
+    .optional()
+    .describe(
+      'Tell browsers to come by https alone, whatever they are given (HSTS); only after a visit from outside got through with the certificate, and for longer the longer that has been so. false: tell them to forget it. Left out: true.',
+    ),
   port: z
     .int()
     .min(1)

@@ -1,5 +1,6 @@
 import { shownNames } from './certificate.ts';
-import type { Fact, Published } from './contract.ts';
+import type { Context, Fact, Published } from './contract.ts';
+import { GatewayError } from './errors.ts';
 import type { Ports } from './ports.ts';
 
 /** What is known of a page at a public name, as facts of whatever makes it; shared by the providers that have pages. */
@@ -52,4 +53,14 @@ export function certificateTrouble(facts: Facts): Published | undefined {
 export function text(facts: Facts, name: string): string {
   const value = facts[name];
   return typeof value === 'string' ? value : '';
+}
+
+/** Browsers may be told to come by https alone. That this could not be noted takes nothing from the proof. */
+export async function noteProved(name: string, { ports, signal }: Context): Promise<void> {
+  try {
+    await ports.helper.call('edge.proved', { name }, signal);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code === 'Aborted') throw error;
+    ports.log('warn', 'that a page was proved could not be noted', { name, error: error.message });
+  }
 }

@@ -50,6 +50,10 @@ it('is a page that a visitor elsewhere trusts, proved through the relay, and see
   );
   expect(await scene.open()).toContain(`x-forwarded-for: ${VISITOR}`);
   expect(await scene.way('shop')).toMatchObject({ reachable: 'yes', vantage: 'relay', phase: 'up' });
+  // Proved, so browsers are told to come by https alone, for a short time at first.
+  await expect
+    .poll(() => scene.open('/', '--head'), { timeout: 10_000 })
+    .toMatch(/^strict-transport-security: max-age=300\r$/im);
   const [relay] = await scene.owner.json<RelayStatus[]>('relay', 'list');
   expect(relay?.tunnel).toMatchObject({ state: 'up', endpoint: `${RELAY}:51820`, names: 1, ports: 0 });
 }, 90_000);

@@ -85,6 +85,21 @@ describe('compile', () => {
     }
   });
 
+  it('has browsers told to forget https alone where its owner says so, and not otherwise', () => {
+    const strictOf = (options: object): unknown => {
+      const { wants } = compile(
+        [at(service('shop'), { domain: 'shop.test', ...options })],
+        [relayNamed('vps')],
+      );
+      return wants.map((want) => 'strict' in want && want.strict).find((strict) => strict !== false);
+    };
+    expect([strictOf({}), strictOf({ strict: true }), strictOf({ strict: false })]).toEqual([
+      undefined,
+      undefined,
+      'off',
+    ]);
+  });
+
   it('makes one tunnel and one request for all that goes by a relay', () => {
     const compiled = compile(
       [at(service('shop'), { domain: 'Pay.Shop.test' }), at(service('node', 'tcp'), { port: 9735 })],
