@@ -146,6 +146,8 @@ it('looks at services that hide, or whose onion stands beside another way', () =
     service('c', 'open', onion, page),
     service('d', 'hide-home-address', way('relay', 'internet', 'https://pay.test:8443')),
     service('e', 'no-clearnet', way('wireguard', 'vpn', 'http://10.64.1.5')),
+    // The rules of privacy let no such way in be; nobody is asked about it all the same.
+    service('f', 'tor-only', way('clearnet', 'internet', 'https://secret.test')),
   ];
   expect(
     subjectsIn(services).map(({ name, front }) => [name, front?.host, front?.port, front?.isTls]),
@@ -154,6 +156,7 @@ it('looks at services that hide, or whose onion stands beside another way', () =
     ['c', ONION, 10009, true],
     ['d', 'pay.test', 8443, true],
     ['e', undefined, undefined, undefined],
+    ['f', undefined, undefined, undefined],
   ]);
   const places = placesOf(services, ['192.168.1.20', HOME]).map(({ url, tells }) => `${tells} ${url}`);
   const ports = [`http://${HOME}:80`, `https://${HOME}:443`, `http://${HOME}:8080`, `https://${HOME}:8443`];
