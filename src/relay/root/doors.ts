@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatEndpoint } from '../../core/inet.ts';
+import { LIFE_LINES } from '../../helper/edge-config.ts';
 import { addressIn } from '../addresses.ts';
 import type { Holding, RelayGround } from '../state.ts';
 
@@ -47,18 +48,7 @@ export function renderDoors(options: DoorsOptions): DoorsConfig {
     '    fd-hard-limit 65536',
     '',
     'defaults',
-    '    mode tcp',
-    '    timeout connect 10s',
-    '    timeout client 24h',
-    '    timeout server 24h',
-    '    option clitcpka',
-    '    clitcpka-idle 60s',
-    '    clitcpka-intvl 15s',
-    '    clitcpka-cnt 4',
-    '    option srvtcpka',
-    '    srvtcpka-idle 60s',
-    '    srvtcpka-intvl 15s',
-    '    srvtcpka-cnt 4',
+    ...LIFE_LINES,
     '    option splice-auto',
     '',
     'backend sources',

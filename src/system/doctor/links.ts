@@ -1,8 +1,8 @@
-import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { z } from 'zod';
 import { formatIpv4 } from '../../core/inet.ts';
 import type { DefaultRoute, InterfaceKind, WayOut } from '../../doctor/world.ts';
+import { addressTowards } from '../address-towards.ts';
 import { findHomeNetwork } from '../mapping/home-network.ts';
 import { printed } from './printed.ts';
 import { readText } from './text.ts';
@@ -11,7 +11,7 @@ import { readText } from './text.ts';
 const OUTWARDS = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
 
 export async function wayOut(family: 4 | 6, signal: AbortSignal): Promise<WayOut | undefined> {
-  const address = await addressTowards(OUTWARDS[family], family);
+  const address = await addressTowards(OUTWARDS[family]);
   const found = address === undefined ? undefined : interfaceOf(address);
   if (address === undefined || found === undefined) return undefined;
   const { kind, mtu } = await linkOf(found, signal);
@@ -48,20 +48,6 @@ async function linkOf(name: string, signal: AbortSignal): Promise<Pick<WayOut, '
   const text = shown?.exitCode === 0 ? shown.stdout : '[]';
   const [link] = Links.safeParse(JSON.parse(text)).data ?? [];
   return { kind: KINDS[link?.link_type ?? ''] ?? 'ordinary', mtu: link?.mtu };
-}
-
-/** What the kernel would put into packets to `host`; nothing is sent. `undefined`: there is no route. */
-function addressTowards(host: string, family: 4 | 6): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
-    const end = (address: string | undefined): void => {
-      socket.removeAllListeners();
-      socket.close();
-      resolve(address);
-    };
-    socket.on('error', () => end(undefined));
-    socket.connect(9, host, () => end(socket.address().address));
-  });
 }
 
 const UP_AND_GATEWAY = 3;

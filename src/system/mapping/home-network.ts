@@ -1,7 +1,7 @@
-import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../../core/errors.ts';
 import { formatIpv4 } from '../../core/inet.ts';
+import { addressTowards } from '../address-towards.ts';
 import { PolicyRoute } from './policy-route.ts';
 
 /** Where this machine is: its router, and the address that its packets to the router carry. */
@@ -49,19 +49,4 @@ export function defaultGateway(table: string): string | undefined {
   return bytes === null || bytes === undefined
     ? undefined
     : formatIpv4(parseInt(bytes.toReversed().join(''), 16));
-}
-
-/** What the kernel would put into packets to `host`; nothing is sent. */
-function addressTowards(host: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket('udp4');
-    const end = (address: string | undefined): void => {
-      socket.removeAllListeners();
-      socket.close();
-      resolve(address);
-    };
-    socket.on('error', () => end(undefined));
-    // Discard: connecting a UDP socket chooses the route and no more.
-    socket.connect(9, host, () => end(socket.address().address));
-  });
 }

@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { addressTowards } from '../address-towards.ts';
 import {
   BRIEF_ROUNDS,
   encodeSearch,
@@ -115,20 +116,6 @@ async function towards(socket: Socket, router: string): Promise<void> {
     socket.once('error', () => resolve(false)).bind(0, address, () => resolve(true)),
   );
   if (isBound && address !== undefined && !router.includes(':')) socket.setMulticastInterface(address);
-}
-
-/** Which of our addresses packets to the router carry; `undefined` when there is no way to it. Sends nothing. */
-export function addressTowards(router: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(router.includes(':') ? 'udp6' : 'udp4');
-    const end = (address: string | undefined): void => {
-      socket.removeAllListeners().on('error', () => undefined);
-      socket.close();
-      resolve(address);
-    };
-    socket.on('error', () => end(undefined));
-    socket.connect(SSDP_PORT, router, () => end(socket.address().address));
-  });
 }
 
 function send(socket: Socket, { router, isFar = false }: Search, targets: readonly string[]): void {
