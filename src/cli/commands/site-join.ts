@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { errnoOf, GatewayError, messageOf } from '../../core/errors.ts';
 import { type Command, EXIT } from '../command.ts';
 import { show } from '../report.ts';
-import { readBundle } from '../site-bundle-file.ts';
 
 export const siteJoin: Command = {
   name: 'site join',
@@ -36,6 +35,7 @@ export const siteJoin: Command = {
   examples: ['gateway site join webshop.site'],
   run: async (input, context) => {
     const file = input.argument('FILE');
+    const { readBundle } = await import('../site-bundle-file.ts');
     const bundle = await readBundle(file);
     const { joinSite } = await import('../site-join.ts');
     await joinSite({

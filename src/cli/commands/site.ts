@@ -1,7 +1,6 @@
 import type { DeviceCard } from '../../core/card.ts';
 import type { Enrolled } from '../../core/control.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { bundleOf } from '../../core/site-bundle.ts';
 import { parseConf } from '../../wire/wireguard.ts';
 import { renderSite, SITE_FORMATS, siteFileNames, type SiteFormat } from '../../wire/wireguard-site.ts';
 import type { Client } from '../client.ts';
@@ -10,7 +9,6 @@ import { UsageError } from '../failure.ts';
 import { reacherOf, servicesOption } from '../parse.ts';
 import { reserveFile } from '../handout-files.ts';
 import { segment, show } from '../report.ts';
-import { renderBundle } from '../site-bundle-file.ts';
 import { type ReservedSite, reserveIn } from '../site-files.ts';
 import { plain } from '../terminal.ts';
 
@@ -120,6 +118,8 @@ async function bundleText(
   client: Client,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
+  const { bundleOf } = await import('../../core/site-bundle.ts');
+  const { renderBundle } = await import('../site-bundle-file.ts');
   const card = await client.get<DeviceCard>(`/v1/devices/${segment(device.name)}/card`, signal);
   return Buffer.from(renderBundle(bundleOf(card, handouts)));
 }
