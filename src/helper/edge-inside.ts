@@ -17,8 +17,11 @@ import { headerLines, HTTP_TIMES, REQUESTS_IN_TEN_SECONDS, SET_HOST } from './ed
  * (`HiddenServiceExportCircuitID`, an address of fc00:dead:beef:4dad::/64).
  *
  *   run/onions/            root      0755
- *   run/onions/tor         edge:tor  2750   what is made in it belongs to tor's group
- *   run/onions/tor/shop    edge:tor  0660   socket
+ *   run/onions/tor         edge:tor  0750
+ *   run/onions/tor/shop    edge      0666   socket: who may pass the directory is HAProxy and that tor
+ *
+ * The socket is HAProxy's own, which cannot give it to tor's group, and a directory that would (setgid) is refused to the
+ * helper by its unit (RestrictSUIDSGID).
  *
  * Each tor process has a frontend of its own: what one has to do does not take from the others. Devices come by the door in
  * the hub (door.ts), with the address that they have in the pool and that of the page.
@@ -91,7 +94,7 @@ function frontendLines(
     '    maxconn 10000',
     ...onions.map(
       ({ service }) =>
-        `    bind unix@${onionDoor(instance, service)} mode 660 accept-proxy name ${service} maxconn ${CONNECTIONS_PER_ONION}`,
+        `    bind unix@${onionDoor(instance, service)} mode 666 accept-proxy name ${service} maxconn ${CONNECTIONS_PER_ONION}`,
     ),
     ...HTTP_TIMES,
     '    http-request track-sc0 src table gateway.circuits',
@@ -127,6 +130,6 @@ export async function ensureOnionDoors(
   await ensureEdgeRun(environment);
   for (const instance of new Set(onions.map((onion) => onion.instance))) {
     const directory = dirname(paths.onionDoor(instance, 'any'));
-    await ensureOwned(directory, { uid: edge.uid, gid: tor.gid }, 0o2750);
+    await ensureOwned(directory, { uid: edge.uid, gid: tor.gid }, 0o750);
   }
 }

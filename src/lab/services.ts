@@ -127,7 +127,7 @@ export interface TorStart {
   readonly signal: AbortSignal;
 }
 
-const FULL_CONSENSUS_MS = 60_000;
+const FULL_CONSENSUS_MS = 120_000;
 
 /** Starts the relays; resolves when they agree on a consensus that lists them all. */
 export async function startTor({ node, directory, state, signal }: TorStart): Promise<void> {

@@ -7,7 +7,7 @@ let scene: ExitsLab;
 
 beforeAll(async () => {
   scene = await ExitsLab.start(signal);
-}, 60_000);
+}, 150_000);
 afterAll(() => scene?.lab.stop());
 
 /** An exit that was lost on the way says nothing, and is asked again by whoever wants to know. */

@@ -23,7 +23,7 @@ let world: Isolation;
 const signal = AbortSignal.timeout(280_000);
 beforeAll(async () => {
   world = await startIsolation(signal);
-}, 60_000);
+}, 150_000);
 afterAll(() => world?.lab.stop());
 
 const SERVICES = ['hidden', 'mute', 'open'] as const;

@@ -57,8 +57,10 @@ it('lets downloads finish and new visitors in while daemon and helper are dead, 
   );
   await new Promise((resolve) => setTimeout(resolve, 1500));
 
-  const killed = [...(await pidsOf('main.js daemon')), ...(await pidsOf('main.js helper'))];
-  expect(killed).toHaveLength(2);
+  // A program that one of them just starts bears its name for a moment.
+  const ours = async () => [...(await pidsOf('main.js daemon')), ...(await pidsOf('main.js helper'))];
+  await expect.poll(ours, { timeout: 10_000 }).toHaveLength(2);
+  const killed = await ours();
   await gateway.node.run(['kill', '-KILL', ...killed], { signal });
   await expect(gateway.status(signal)).rejects.toThrow(/DaemonUnreachable/);
 
