@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { GATEWAY_INSIDE, gatewayFolder, NODE_INSIDE } from './places.ts';
 import type { LabNode } from './node.ts';
 import { consensusOf, prepareTorState, saveTorState, type TorState } from './tor-cache.ts';
-import { relayTorrc } from './tor-network.ts';
+import { INITIAL_INTERVAL, relayTorrc } from './tor-network.ts';
 import { addressOf, firstAddress, networksOf, type NodeService, type Topology } from './topology.ts';
 import { waitFor } from './waiting.ts';
 import { fileURLToPath } from 'node:url';
@@ -132,7 +132,7 @@ const FULL_CONSENSUS_MS = 120_000;
 /** Starts the relays; resolves when they agree on a consensus that lists them all. */
 export async function startTor({ node, directory, state, signal }: TorStart): Promise<void> {
   const { relays, isWarm } = state;
-  const firstVote = Math.floor(Date.now() / 1000) + 5;
+  const firstVote = Math.floor(Date.now() / 1000) + INITIAL_INTERVAL;
   await writeFile(join(directory, 'empty'), '');
   await Promise.all(
     relays.map(async (relay) => {
