@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { noticesOf } from '../engine/notices.ts';
 import { sentenceOf, type PassReport } from '../engine/reconciler.ts';
 import type { StateChange, Store } from '../engine/store.ts';
-import { Turn } from '../engine/turn.ts';
+import { Turn } from '../core/turn.ts';
 import { appliedOf } from './applied.ts';
 import type { Compiler } from './compiler.ts';
 import type { ConfigFile } from './config-file.ts';

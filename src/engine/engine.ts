@@ -23,7 +23,7 @@ import {
 } from './reconciler.ts';
 import { tellsPass } from './pass-events.ts';
 import { Scheduler, type Outcome } from './scheduler.ts';
-import { Turn } from './turn.ts';
+import { Turn } from '../core/turn.ts';
 
 export interface EngineOptions {
   readonly parts: readonly Part[];

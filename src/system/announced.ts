@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Log } from '../core/ports.ts';
-import { Turn } from '../engine/turn.ts';
+import { Turn } from '../core/turn.ts';
 import { readFileIfExists, writeFileAtomic } from './files.ts';
 
 const File = z.strictObject({ told: z.record(z.string(), z.string()) });

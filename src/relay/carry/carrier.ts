@@ -1,5 +1,6 @@
 import { formatEndpoint } from '../../core/inet.ts';
 import type { RelayCarried, RelayCarry, RelayCarrying, RelayTunnel } from '../../core/relay-carry.ts';
+import { Turn } from '../../core/turn.ts';
 import { readFileIfExists } from '../../system/files.ts';
 import { address6In, addressIn, RELAY_NUMBER } from '../addresses.ts';
 import type { LineClient } from '../lines.ts';
@@ -29,7 +30,7 @@ export class Carrier {
   readonly #options: CarrierOptions;
   readonly #ground: RelayGround;
   readonly #holdings: Holdings;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turn = new Turn();
   #peers: { readonly atMs: number; readonly seen: Promise<ReadonlyMap<string, PeerSeen>> } | undefined;
 
   private constructor(options: CarrierOptions, ground: RelayGround, holdings: Holdings) {
@@ -60,7 +61,7 @@ export class Carrier {
 
   /** A home's first key, or another one: whoever has the one before is cut off. Or why it cannot be. */
   setKey(home: string, publicKey: string): Promise<RelayTunnel | string> {
-    return this.#inTurn(async () => {
+    return this.#turn.take(async () => {
       const fault = this.keyFault(publicKey, home);
       if (fault !== undefined) return fault;
       // It may have been removed while it waited for its turn.
@@ -75,7 +76,7 @@ export class Carrier {
 
   /** `undefined`: this home has no key here. */
   carry(home: string, asked: RelayCarry): Promise<RelayCarried | undefined> {
-    return this.#inTurn(async () => {
+    return this.#turn.take(async () => {
       const mine = this.#holdings.of(home);
       if (mine === undefined) return undefined;
       const listening = { tcp: await listeningPorts('tcp'), udp: await listeningPorts('udp') };
@@ -87,7 +88,7 @@ export class Carrier {
   }
 
   leave(home: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turn.take(async () => {
       if (await this.#holdings.remove(home)) await this.#apply();
     });
   }
@@ -147,12 +148,6 @@ export class Carrier {
 
   async #apply(): Promise<void> {
     await ask(this.#options.root, { ask: 'apply', holdings: [...this.#holdings.all()] });
-  }
-
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const mine = this.#turn.then(work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
   }
 
   #seen(): Promise<ReadonlyMap<string, PeerSeen>> {

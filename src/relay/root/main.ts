@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError, messageOf } from '../../core/errors.ts';
 import type { Log } from '../../core/ports.ts';
+import { Turn } from '../../core/turn.ts';
 import type { HelperEnvironment } from '../../helper/environment.ts';
 import { ensureOwned } from '../../helper/owned-directory.ts';
 import { asUser } from '../../helper/run-as.ts';
@@ -120,18 +121,16 @@ async function answer(
   return applier.ground;
 }
 
-type Turn = <Result>(work: () => Promise<Result>) => Promise<Result>;
+type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 /** One at a time, in the order in which they came; what fails is logged, and told whoever asked. */
-function turns(log: Log): Turn {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = last.then(work);
-    last = mine.catch((error: unknown) =>
-      log('warn', 'the relay could not do what was asked', { why: messageOf(error) }),
-    );
-    return mine;
-  };
+function turns(log: Log): InTurn {
+  const turn = new Turn();
+  return (work) =>
+    turn.take(work).catch((error: unknown) => {
+      log('warn', 'the relay could not do what was asked', { why: messageOf(error) });
+      throw error;
+    });
 }
 
 async function groundOf(
@@ -194,7 +193,7 @@ function notStarted(exitCode: number): GatewayError {
   });
 }
 
-async function healFrom(applier: Applier, turn: Turn, signal: AbortSignal): Promise<void> {
+async function healFrom(applier: Applier, turn: InTurn, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await pause(HEAL_MS, signal);
     // What fails stands in the log; it is tried again.

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CertificateSpec } from '../../core/certificate.ts';
 import { begin, encouraged, withSpec, type CertificateState } from '../../core/certificate-life.ts';
-import { Turn } from '../../engine/turn.ts';
+import { Turn } from '../../core/turn.ts';
 import type { Accounts } from './authority.ts';
 import type { Account, CertificateFiles, Entry } from './memory.ts';
 import type { Pending } from './order.ts';

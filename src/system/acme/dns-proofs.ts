@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DnsAccess } from '../../core/dns-config.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { zoneOf } from '../../core/names.ts';
-import { Turn } from '../../engine/turn.ts';
+import { Turn } from '../../core/turn.ts';
 import { everyServerShows } from '../dns/lookup.ts';
 import { openDnsHost } from '../dns/open.ts';
 import type { Proof } from './order.ts';

@@ -3,7 +3,7 @@ import { portKey, type MappingReport, type PortSpec } from '../../core/mapper.ts
 import type { MappingDriver } from '../../core/mapping.ts';
 import type { Visit } from '../../core/mapping-doubt.ts';
 import type { Hop, Through } from '../../core/through.ts';
-import { Turn } from '../../engine/turn.ts';
+import { Turn } from '../../core/turn.ts';
 import type { HomeNetwork } from './home-network.ts';
 import type { PortMapperOptions } from './mapper-options.ts';
 import { MemoryFile } from './memory.ts';

@@ -17,7 +17,7 @@ import {
   type PortState,
 } from '../../core/mapping-lease.ts';
 import { deadSentenceOf, remarkOf, reportOf, troubleOf } from '../../core/mapping-report.ts';
-import { Turn } from '../../engine/turn.ts';
+import { Turn } from '../../core/turn.ts';
 import { askDrivers } from './ask-drivers.ts';
 import { closePort } from './close-port.ts';
 import type { HomeNetwork } from './home-network.ts';
